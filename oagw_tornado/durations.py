@@ -1,0 +1,52 @@
+"""Durations as people write them: a number and its unit, or ``0``.
+
+``250ms``, ``1.5s``, ``750us``, ``2m``, ``1h``, ``10ns``. A bare number other than zero is refused: whether
+``50`` means seconds or milliseconds is a guess, and a fixture whose timing is to be trusted makes none.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ns|us|µs|ms|s|m|h)", re.ASCII)
+
+EXPECTED = "a duration with its unit, such as 250ms, 1.5s, 750us or 0"
+
+#: A day: nothing that a fixture waits for is longer, and every sum of such times stays finite.
+LONGEST = 86_400.0
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration, in seconds.
+
+    >>> parse_duration("250ms"), parse_duration("1.5s"), parse_duration("0")
+    (0.25, 1.5, 0.0)
+
+    Raises ValueError, whose text says what was expected, if `text` is not one or is longer than a day.
+    """
+    text = text.strip()
+    if text in ("0", "0.0"):
+        return 0.0
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text[:80]!r} is not {EXPECTED}")
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > LONGEST:
+        raise ValueError(f"{text[:80]!r} is longer than a day (24h)")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration in the largest unit that gives a short number; `parse_duration` reads it back.
+
+    >>> format_duration(0.25), format_duration(1.5), format_duration(0.00075), format_duration(0)
+    ('250ms', '1.5s', '750us', '0')
+    """
+    if seconds == 0:
+        return "0"
+    for unit in ("s", "ms", "us", "ns"):
+        amount = seconds / _UNITS[unit]
+        if amount >= 1 or unit == "ns":
+            return f"{amount:.9f}".rstrip("0").rstrip(".") + unit
+    raise AssertionError("unreachable: the loop ends with ns")
