@@ -33,7 +33,10 @@ class Reply:
     body: bytes = b""
     frames: Iterable[Frame] | None = None
     pace: Literal["inter-token-latency", "event-interval"] = "inter-token-latency"
-    error_event: bytes = b'data: {"error":{"message":"The server had an error while processing your request.","type":"server_error","param":null,"code":null}}\n\n'
+    error_event: bytes = (
+        b'data: {"error":{"message":"The server had an error while processing your request.",'
+        b'"type":"server_error","param":null,"code":null}}\n\n'
+    )
     source: Literal["upstream", "gateway"] | None = "upstream"
     """Who made this reply: the value of ``X-OAGW-Error-Source``; None leaves the header out."""
 
