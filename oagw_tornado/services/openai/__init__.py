@@ -1,0 +1,1 @@
+"""The OpenAI API, as its official clients know it."""

@@ -1,0 +1,41 @@
+"""The error object of the OpenAI API: https://platform.openai.com/docs/guides/error-codes."""
+
+from __future__ import annotations
+
+from oagw_tornado.reply import Headers, Reply, json_reply
+
+
+def error_reply(
+    status: int,
+    message: str,
+    type: str = "invalid_request_error",
+    *,
+    param: str | None = None,
+    code: str | None = None,
+    headers: Headers = (),
+) -> Reply:
+    """A refusal in the API's own form, which all of its clients read."""
+    error = {"message": message, "type": type, "param": param, "code": code}
+    return json_reply({"error": error}, status, headers)
+
+
+class InvalidRequest(Exception):
+    """The request cannot be served; says why in the API's terms."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+
+    def reply(self) -> Reply:
+        """The 400 that tells the client."""
+        return error_reply(400, self.message, param=self.param, code=self.code)
+
+
+def unknown_url(method: str, path: str = "") -> Reply:
+    """What the API says to a URL that it does not know."""
+    return error_reply(404, f"Invalid URL ({method} /{path})")
+
+
+RATE_LIMITED = error_reply(429, "Rate limit exceeded", "rate_limit_error", code="rate_limit_exceeded").body

@@ -1,0 +1,36 @@
+"""Which alias leads to which service, and which path to which handler: all routes there are, on one screen."""
+
+from __future__ import annotations
+
+import re
+
+from oagw_tornado.services import calculator, github, stream_test, weather
+from oagw_tornado.services.openai import handlers as openai
+from oagw_tornado.services.upstream import Upstream
+
+
+def upstreams() -> dict[str, Upstream]:
+    """A table of its own for each simulator, in the order in which the status names the aliases."""
+    return {
+        "openai": Upstream(
+            exact={
+                "v1/chat/completions": openai.ChatCompletions,
+                "v1/models": openai.Models,
+            },
+            otherwise=openai.UnknownUrl,
+        ),
+        "github": Upstream(
+            exact={"users/octocat": github.Octocat},
+            patterns=((re.compile(r"\Arepos/([^/]+)/([^/]+)\Z"), github.Repository),),
+            otherwise=github.NotFound,
+        ),
+        "weather": Upstream(
+            patterns=((re.compile("current"), weather.Current),),
+            otherwise=weather.NotFound,
+        ),
+        "calculator": Upstream(otherwise=calculator.Calculate),
+        "stream-test": Upstream(
+            patterns=((re.compile("events"), stream_test.Events),),
+            otherwise=stream_test.NotFound,
+        ),
+    }
