@@ -29,7 +29,9 @@ class Exchange:
         "body_head",
         "knobs",
         "rule",
+        "gate",
         "status",
+        "head_sent",
         "source",
         "planned",
         "actual",
@@ -53,8 +55,10 @@ class Exchange:
         self.body_size = 0
         self.body_head = b""
         self.knobs: Knobs | None = None
-        self.rule: str | None = None
-        self.status = 0  # 0 until the head has left
+        self.rule: str | None = None  # the rule that was applied
+        self.gate: str | None = None  # the gate that holds each event of the reply
+        self.status = 0  # 0 until somebody has replied
+        self.head_sent = False
         self.source: str | None = None
         # Offsets of the events, kept while the journal holds the exchange; None: not kept.
         self.planned: list[float] | None = None

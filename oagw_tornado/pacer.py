@@ -1,0 +1,204 @@
+"""One timing wheel for all streams of a process, one armed timer for its nearest slot.
+
+Theory. Time is cut into slots of a fixed resolution r. What is due at t goes into slot floor(t / r) + 1, which is
+played once the clock has passed the slot's *start*, at (floor(t / r) + 1) * r > t: never early, at most r (plus the
+machine's own delay) late. All that is due in a slot costs one wake-up, so the price of a wake-up is shared by
+more events the more streams there are. A heap holds the numbers of the slots in use, not the streams in them.
+
+asyncio rounds timers to its clock's resolution and libuv to whole milliseconds; a Linux timerfd, read by the loop as
+any descriptor, does not. Where there is none the loop's own `call_at` takes its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from heapq import heappop, heappush
+from time import monotonic
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+_FAR = 1 << 62
+
+
+class Paced(Protocol):
+    """Something that is played when its time has come."""
+
+    slot: int
+
+    def play(self) -> None:
+        """The time has come."""
+
+
+class Timer(Protocol):
+    """Wakes its owner once, at an absolute time of the monotonic clock."""
+
+    def arm(self, when: float) -> None:
+        """Wake at `when`, in place of any earlier wish. In the past means now."""
+
+    def disarm(self) -> None:
+        """Do not wake."""
+
+    def close(self) -> None:
+        """Give back what the timer holds."""
+
+
+class Pacer:
+    """Plays each thing at its due time, never early. Times are of `time.monotonic`, in seconds."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, resolution: float) -> None:
+        self.resolution = resolution
+        self._rate = 1.0 / resolution
+        self._buckets: dict[int, list[Paced]] = {}
+        self._slots: list[int] = []
+        # The slot that the timer is armed for. 0 while slots are being played: then nobody arms.
+        self._armed = _FAR
+        self._timer = new_timer(loop, self._fire)
+
+    def at(self, when: float, paced: Paced) -> None:
+        """Have `paced` played at `when`."""
+        paced.slot = slot = int(when * self._rate) + 1
+        bucket = self._buckets.get(slot)
+        if bucket is not None:
+            bucket.append(paced)
+            return
+        self._buckets[slot] = [paced]
+        heappush(self._slots, slot)
+        if slot < self._armed:
+            self._armed = slot
+            self._timer.arm(slot * self.resolution)
+
+    def cancel(self, paced: Paced) -> None:
+        """Forget `paced`, if it waits here."""
+        bucket = self._buckets.get(paced.slot)
+        if bucket is not None and paced in bucket:
+            bucket.remove(paced)
+
+    @property
+    def waiting(self) -> int:
+        """How many things wait for their time."""
+        return sum(map(len, self._buckets.values()))
+
+    def close(self) -> None:
+        """Play nothing any more."""
+        self._buckets.clear()
+        self._slots.clear()
+        self._timer.close()
+
+    def _fire(self) -> None:
+        self._armed = 0
+        slots, buckets = self._slots, self._buckets
+        # The clock is read once: what falls due meanwhile waits for the next turn of the loop, so that a server
+        # that runs behind still reads, accepts and notices who left.
+        now = int(monotonic() * self._rate)
+        while slots and slots[0] <= now:
+            for paced in buckets.pop(heappop(slots)):
+                try:
+                    paced.play()
+                except Exception:
+                    log.exception("a schedule could not be played")
+        # Empty buckets (all cancelled) are dropped here, lest they wake us for nothing.
+        while slots and not buckets[slots[0]]:
+            del buckets[heappop(slots)]
+        if slots:
+            self._armed = slots[0]
+            self._timer.arm(slots[0] * self.resolution)
+        else:
+            self._armed = _FAR
+            self._timer.disarm()
+
+
+class LoopTimer:
+    """The loop's own timer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+        self._loop = loop
+        self._wake = wake
+        self._handle: asyncio.TimerHandle | None = None
+
+    def arm(self, when: float) -> None:
+        self.disarm()
+        # The loop's clock need not be time.monotonic; the difference of two readings is all that counts.
+        self._handle = self._loop.call_later(max(0.0, when - monotonic()), self._wake)
+
+    def disarm(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    close = disarm
+
+
+class TimerfdTimer:
+    """A Linux timerfd (timerfd_create(2)): absolute, in nanoseconds, on the clock of `time.monotonic`.
+
+    The descriptor is never read: arming or disarming clears its readiness, and one of both follows each wake-up.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+        self._loop = loop
+        self._fd, self._set = _open_timerfd()
+        loop.add_reader(self._fd, wake)
+
+    def arm(self, when: float) -> None:
+        self._set(when)
+
+    def disarm(self) -> None:
+        self._set(0.0)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _open_timerfd() -> tuple[int, Callable[[float], None]]:
+    """A timerfd and the function that sets it (0 disarms). OSError or AttributeError where there is none."""
+    if sys.version_info >= (3, 13):
+        from time import CLOCK_MONOTONIC
+
+        fd = os.timerfd_create(CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+
+        def set_time(when: float) -> None:
+            os.timerfd_settime(fd, flags=os.TFD_TIMER_ABSTIME, initial=when)
+
+        return fd, set_time
+
+    import ctypes
+
+    class ITimerSpec(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_long) for name in ("interval_s", "interval_ns", "value_s", "value_ns")]
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    monotonic_clock, nonblock_cloexec, absolute = 1, 0o2004000, 1
+    fd = libc.timerfd_create(monotonic_clock, nonblock_cloexec)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "timerfd_create failed")
+    spec = ITimerSpec()
+    reference = ctypes.byref(spec)
+    settime = libc.timerfd_settime
+    flags, nothing = ctypes.c_int(absolute), None
+    descriptor = ctypes.c_int(fd)
+
+    def set_time(when: float) -> None:
+        seconds = int(when)
+        spec.value_s = seconds
+        spec.value_ns = int((when - seconds) * 1e9)
+        settime(descriptor, flags, reference, nothing)
+
+    return fd, set_time
+
+
+def new_timer(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> Timer:
+    """The finest timer that this machine has."""
+    if sys.platform == "linux":
+        try:
+            return TimerfdTimer(loop, wake)
+        except (OSError, AttributeError):  # a libc or a sandbox without it
+            pass
+    return LoopTimer(loop, wake)

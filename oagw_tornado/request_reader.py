@@ -1,0 +1,157 @@
+"""Bytes in, requests out: llhttp (httptools) and what it leaves to its user.
+
+llhttp knows the grammar of HTTP/1.1 (RFC 9112), refuses what could smuggle a request, and keeps its place between
+reads. It sets no limits, hands on pieces as they come, and ends at an upgrade; all of that is settled here, so that
+the connection sees whole heads, in order, and at most one fault, behind them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+import httptools
+from tornado.httputil import HTTPHeaders
+
+_REQUEST_LINE = re.compile(rb"\r?\n?([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\S+) HTTP/1\.[01]\r?\n")
+
+
+class Message:
+    """One request as far as it has arrived. Listed only once its head is complete."""
+
+    __slots__ = ("method", "target", "version", "headers", "chunks", "complete", "keep_alive")
+
+    def __init__(self, method: str, target: str, version: str, headers: HTTPHeaders, keep_alive: bool) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.chunks: list[bytes] = []  # body bytes that nobody has taken yet
+        self.complete = False
+        self.keep_alive = keep_alive
+
+
+class RequestReader:
+    """Reads the requests of one connection; the same one may read for another once it `is_clean`.
+
+    After `feed`, `messages` holds each request whose head is complete, in order, the last one perhaps without its
+    whole body; later calls add to it. `fault` is (status, text) once the bytes stop being HTTP: nothing is read
+    after that.
+    """
+
+    def __init__(self, max_header_size: int) -> None:
+        self.messages: deque[Message] = deque()
+        self.fault: tuple[int, str] | None = None
+        self._max_header_size = max_header_size
+        self._start()
+
+    def _start(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers = HTTPHeaders()
+        # True from the first byte of a request to the end of its head.
+        self._in_head = False
+        # True while the body of the last message is still arriving.
+        self._in_body = False
+        # Bytes fed since the head began: at least the head's size.
+        self._fed = 0
+        # Set by a callback, which must not raise: llhttp would call it the callback's fault.
+        self._refused: tuple[int, str] | None = None
+
+    @property
+    def is_clean(self) -> bool:
+        """True between requests: the next byte begins a new one."""
+        return not (self._in_head or self._in_body or self.fault)
+
+    @property
+    def in_head(self) -> bool:
+        """True if a request has begun and its head is not complete."""
+        return self._in_head
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived."""
+        if self.fault is not None:
+            return
+        known = len(self.messages)
+        if not self._in_body:
+            self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # No protocol is offered to upgrade to, so the request is answered as it is (RFC 9110, section 7.8), and
+            # what follows is the next one. A CONNECT would have made a tunnel of it: there nothing may follow.
+            rest = data[upgrade.args[0] :]
+            self._start()
+            if self.messages and self.messages[-1].method == "CONNECT":
+                self.messages[-1].keep_alive = False
+            elif rest:
+                self.feed(rest)
+            return
+        except httptools.HttpParserInvalidMethodError:
+            line = _REQUEST_LINE.match(data)
+            if line is None or len(self.messages) != known:
+                self.fault = (400, "Bad request: the method is not one of HTTP's")
+                return
+            # A method that llhttp has never heard of is a request all the same; who replies will refuse it.
+            message = Message(line[1].decode(), line[2].decode("latin-1"), "HTTP/1.1", HTTPHeaders(), False)
+            message.complete = True
+            self.messages.append(message)
+            self.fault = (0, "")
+            return
+        except httptools.HttpParserError as error:
+            self.fault = self._refused or (400, f"Bad request: {str(error)[:200]}")
+            return
+        if self._refused is not None:
+            self.fault = self._refused
+        elif self._in_head and self._fed > self._max_header_size:
+            self._refuse_size()
+            self.fault = self._refused
+
+    def _refuse_size(self) -> None:
+        self._refused = (431, f"Request header fields too large: more than {self._max_header_size} bytes")
+
+    # httptools' callbacks.
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._url = b""
+        self._headers = HTTPHeaders()
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key = name.decode("latin-1")
+        if key in self._headers:
+            self._headers.add(key, value.decode("latin-1").strip(" \t"))
+        else:
+            self._headers[key] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._in_body = True
+        parser = self._parser
+        if self._fed > self._max_header_size:
+            size = len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers.get_all())
+            if size > self._max_header_size:
+                self._refuse_size()
+        self._fed = 0
+        if self._refused is None:
+            self.messages.append(
+                Message(
+                    parser.get_method().decode("latin-1"),
+                    self._url.decode("latin-1"),
+                    "HTTP/" + parser.get_http_version(),
+                    self._headers,
+                    parser.should_keep_alive(),
+                )
+            )
+
+    def on_body(self, body: bytes) -> None:
+        if self._refused is None:
+            self.messages[-1].chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        if self._refused is None:
+            self.messages[-1].complete = True
