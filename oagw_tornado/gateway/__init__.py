@@ -1,0 +1,1 @@
+"""The gateway: who replies to a request, and who is let through."""

@@ -1,0 +1,109 @@
+"""One request on its way in: routed by its head, held to its limits, and handed to its handler once it is whole."""
+
+from __future__ import annotations
+
+import logging
+import re
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from tornado import httputil
+
+from oagw_tornado.connection import ReplyConnection
+from oagw_tornado.exchange import Exchange
+from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large
+from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.request import Request
+
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.gateway import Gateway
+
+log = logging.getLogger(__name__)
+
+# An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
+_REQUEST_ID = re.compile(r"[!-~]{1,200}")
+# uri-host [":" port] (RFC 9110, section 7.2), loosely: nothing that is no part of any host.
+_HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%:\[\]]*")
+
+
+class Admission(httputil.HTTPMessageDelegate):
+    """The delegate of one request."""
+
+    def __init__(self, gateway: Gateway, connection: ReplyConnection) -> None:
+        self._gateway = gateway
+        self._connection = connection
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def headers_received(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+    ) -> None:
+        assert isinstance(start_line, httputil.RequestStartLine)
+        self._start_line = start_line
+        self._headers = headers
+        method, target, version = start_line
+        if not target.startswith("/"):
+            target = _origin_form(target)
+        path, _, self._query = target.partition("?")
+        gateway = self._gateway
+        given = headers.get("X-Request-Id")
+        number = given if given is not None and _REQUEST_ID.fullmatch(given) else gateway.next_id()
+        self.exchange = exchange = Exchange(number, method, target, path, headers)
+        exchange.wall = time()
+        exchange.admitted = monotonic()
+        host = headers.get("Host")
+        if host is None and version != "HTTP/1.0":
+            self._route = refused(bad_request("Bad request: the Host header is missing"))
+        elif host is not None and not _HOST.fullmatch(host):
+            self._route = refused(bad_request("Bad request: the Host header is not one host"))
+        else:
+            self._route = gateway.router.route(method, path, headers, self._connection.client)
+        exchange.alias = self._route.alias
+        gateway.opened(exchange)
+        length = headers.get("Content-Length")
+        if length is not None and length.isdigit() and int(length) > gateway.max_body_size:
+            self._refuse_body()
+
+    def data_received(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > self._gateway.max_body_size:
+            self._refuse_body()
+        else:
+            self._chunks.append(chunk)
+
+    def finish(self) -> None:
+        exchange = self.exchange
+        exchange.admitted = monotonic()
+        exchange.body_size = self._size
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        request = Request(self._connection, exchange, self._start_line, self._headers, self._query, body)
+        self._answer(self._gateway.admit(request, self._route), request)
+
+    def on_connection_close(self) -> None:
+        """The client left before its request was whole."""
+        self._gateway.abandoned(self.exchange)
+
+    def _refuse_body(self) -> None:
+        """Answer now: the rest of the body is nobody's business. A refusal that stands already goes first."""
+        self._connection.keep_alive = False
+        self._chunks.clear()
+        route = self._route
+        if route.handler is not RefusalHandler:
+            route = refused(body_too_large(self._gateway.max_body_size))
+        request = Request(self._connection, self.exchange, self._start_line, self._headers, self._query, b"")
+        self._answer(route, request)
+
+    def _answer(self, route: Route, request: Request) -> None:
+        gateway = self._gateway
+        route.handler(gateway.application, request, responder=gateway.responder).run(*route.arguments)
+
+
+def _origin_form(target: str) -> str:
+    """The path and query of an absolute-form target (RFC 9112, section 3.2.2); any other form as it is."""
+    scheme, separator, rest = target.partition("://")
+    if not separator or scheme.lower() not in ("http", "https"):
+        return target
+    return "/" + rest.partition("/")[2]

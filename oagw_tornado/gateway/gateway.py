@@ -1,0 +1,51 @@
+"""The gateway as the server sees it: it takes every request of every connection, and knows who replies."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+
+import tornado.web
+from tornado import httputil
+
+from oagw_tornado.connection import ReplyConnection
+from oagw_tornado.exchange import Exchange
+from oagw_tornado.gateway.admission import Admission
+from oagw_tornado.gateway.router import GatewayRouter, Route
+from oagw_tornado.request import Request
+from oagw_tornado.responder import Responder
+
+
+class Gateway(httputil.HTTPServerConnectionDelegate):
+    """One gateway. `admit` is asked once a request is whole: it sets the knobs that hold, or sends it elsewhere."""
+
+    def __init__(
+        self,
+        application: tornado.web.Application,
+        router: GatewayRouter,
+        responder: Responder,
+        max_body_size: int,
+        admit: Callable[[Request, Route], Route],
+    ) -> None:
+        self.application = application
+        self.router = router
+        self.responder = responder
+        self.max_body_size = max_body_size
+        self.admit = admit
+        self.opened = responder.ledger.opened
+        # No two simulators, and no two runs of one, give the same id.
+        prefix = os.urandom(6).hex()
+        self._numbers = map((prefix + "%08x").__mod__, itertools.count(1))
+
+    def next_id(self) -> str:
+        """An id for a request whose client gave none."""
+        return next(self._numbers)
+
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> Admission:
+        assert isinstance(request_conn, ReplyConnection)
+        return Admission(self, request_conn)
+
+    def abandoned(self, exchange: Exchange) -> None:
+        """The client left before its request was whole."""
+        self.responder.over(exchange, "client-left")

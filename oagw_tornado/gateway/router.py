@@ -1,0 +1,108 @@
+"""Who replies? Prefix, dialect, method, bearer, alias: answered once for each request, before its body.
+
+A route is the handler and its arguments; a refusal is just another handler. Nothing here raises: an error while
+routing would cost the client its reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import unquote
+
+from oagw_tornado.gateway.bearer import refuse_bearer
+from oagw_tornado.gateway.refusal import RefusalHandler, method_not_allowed, unknown_alias, unknown_url
+from oagw_tornado.handler import ExchangeHandler
+from oagw_tornado.reply import Reply
+
+#: What a service answers, and so what the proxy passes on.
+PROXIED = ("GET", "HEAD", "POST", "PUT", "DELETE")
+READ = ("GET", "HEAD")
+
+
+class Route(NamedTuple):
+    """Who replies, with which arguments. `alias` is the upstream that was reached, empty if none was."""
+
+    handler: type[ExchangeHandler]
+    arguments: tuple[Any, ...] = ()
+    alias: str = ""
+
+
+class Upstream(Protocol):
+    """What the gateway knows of a service."""
+
+    def route(self, path: str) -> tuple[type[ExchangeHandler], tuple[str, ...]]:
+        """Who replies to `path`: percent-decoded, without the slash it began with."""
+
+
+class Dialect(Protocol):
+    """All paths under one prefix."""
+
+    def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
+        """Who replies to `rest`, which is the path without the dialect's prefix, still percent-encoded."""
+
+
+def refused(reply: Reply) -> Route:
+    return Route(RefusalHandler, (reply,))
+
+
+class PrototypeDialect:
+    """``/api/oagw/v1``: the status and the proxy.
+
+    The order of checks on the proxy: method known, authorization, alias, service.
+    """
+
+    def __init__(
+        self, upstreams: Mapping[str, Upstream], tokens: frozenset[str], status: type[ExchangeHandler]
+    ) -> None:
+        self._upstreams = upstreams
+        self._tokens = tokens
+        self._status = status
+
+    def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
+        if not rest.startswith("/proxy/"):
+            if rest == "/status":
+                return Route(self._status) if method in READ else refused(method_not_allowed(method, READ))
+            return refused(unknown_url("/api/oagw/v1" + rest))
+        alias, slash, path = rest[7:].partition("/")
+        if not path or not alias:
+            return refused(unknown_url("/api/oagw/v1" + rest))
+        if method not in PROXIED:
+            return refused(method_not_allowed(method, PROXIED))
+        refusal = refuse_bearer(headers.get("Authorization"), self._tokens)
+        if refusal is not None:
+            return refused(refusal)
+        if "%" in rest:
+            alias, path = unquote(alias), unquote(path)
+        upstream = self._upstreams.get(alias)
+        if upstream is None:
+            return refused(unknown_alias(alias))
+        handler, arguments = upstream.route(path)
+        return Route(handler, arguments, alias)
+
+
+class SinglePage:
+    """One path, and nothing below it."""
+
+    def __init__(self, path: str, handler: type[ExchangeHandler]) -> None:
+        self._path = path
+        self._handler = handler
+
+    def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
+        if rest:
+            return refused(unknown_url(self._path + rest))
+        return Route(self._handler) if method in READ else refused(method_not_allowed(method, READ))
+
+
+class GatewayRouter:
+    """The dialects by their prefixes; the first prefix that fits the path decides."""
+
+    def __init__(self, dialects: Mapping[str, Dialect]) -> None:
+        self._dialects = tuple((prefix, len(prefix), dialect) for prefix, dialect in dialects.items())
+
+    def route(self, method: str, path: str, headers: Mapping[str, str], client: str) -> Route:
+        """Who replies to this request."""
+        for prefix, length, dialect in self._dialects:
+            if path.startswith(prefix) and (len(path) == length or path[length] == "/"):
+                return dialect.route(method, path[length:], headers, client)
+        return refused(unknown_url(path))

@@ -1,0 +1,85 @@
+"""From a reply to the wire: at once and in one write where nothing is to wait or go wrong, else by a playback."""
+
+from __future__ import annotations
+
+from random import Random
+from time import monotonic
+
+from oagw_tornado.config import Config
+from oagw_tornado.connection import ReplyConnection, status_and_fields
+from oagw_tornado.exchange import Exchange
+from oagw_tornado.gates import Gates
+from oagw_tornado.ledger import Ledger
+from oagw_tornado.pacer import Pacer
+from oagw_tornado.plan import plan
+from oagw_tornado.playback import Playback
+from oagw_tornado.reply import Reply
+from oagw_tornado.schedule import Action, Schedule
+from oagw_tornado.timing import Timing
+
+
+class Responder:
+    """Sends every reply of one simulator, and keeps what all of them share."""
+
+    def __init__(self, config: Config, pacer: Pacer, ledger: Ledger, aliases: tuple[str, ...]) -> None:
+        self.config = config
+        self.pacer = pacer
+        # Told of each exchange when it begins and when it is over.
+        self.ledger = ledger
+        self.aliases = aliases
+        self.started = monotonic()
+        self.timing = Timing()
+        self.gates = Gates()
+        # Replies under way that are more than one write.
+        self.playing: set[Playback] = set()
+
+    def respond(self, exchange: Exchange, connection: ReplyConnection, reply: Reply) -> None:
+        """Send `reply` as the knobs of its exchange have it."""
+        knobs = exchange.knobs
+        exchange.status = status = reply.status
+        exchange.source = reply.source
+        fields = b"%bX-Request-Id: %b\r\n" % (
+            status_and_fields(status, reply.headers, reply.source),
+            exchange.id.encode("latin-1"),
+        )
+        if reply.frames is None and (knobs is None or knobs.immediate):
+            body = reply.body
+            exchange.bytes_sent = len(body)
+            # Over before the reply leaves: who has read it finds it in the journal.
+            self.over(exchange, "complete")
+            connection.send_whole(status, fields, body)
+            return
+        assert knobs is not None, "a stream needs knobs"
+        steps = plan(reply, knobs, Random())
+        if connection.method == "HEAD":
+            steps = _without_body(steps)
+        playback = Playback(self, exchange, connection, steps, fields, None if reply.frames is not None else len(reply.body))
+        self.playing.add(playback)
+        playback.start()
+
+    def ended(self, playback: Playback, outcome: str) -> None:
+        """A playback is over."""
+        self.playing.discard(playback)
+        self.over(playback.exchange, outcome)
+
+    def over(self, exchange: Exchange, outcome: str) -> None:
+        """An exchange is over."""
+        exchange.outcome = outcome
+        exchange.ended = monotonic() - exchange.admitted
+        self.ledger.ended(exchange)
+
+    def cut_off(self) -> None:
+        """End every reply under way where it is."""
+        for playback in list(self.playing):
+            playback.cut_off()
+
+
+def _without_body(steps: Schedule) -> Schedule:
+    """The schedule of the same reply to HEAD (RFC 9110, section 9.3.2): its head, at the same instant."""
+    for step in steps:
+        if step.action is Action.HEAD:
+            yield step
+            yield step._replace(action=Action.END)
+            return
+        if step.action is not Action.WRITE:
+            yield step

@@ -1,0 +1,131 @@
+"""The only wiring: one simulator is one gateway, its upstreams and its server. Two in one process share nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import tornado.web
+from tornado.netutil import bind_sockets
+
+from oagw_tornado.config import Config
+from oagw_tornado.gateway.gateway import Gateway
+from oagw_tornado.gateway.pages import Health, Status
+from oagw_tornado.gateway.router import Dialect, GatewayRouter, PrototypeDialect, Route, SinglePage
+from oagw_tornado.ledger import Ledger
+from oagw_tornado.pacer import Pacer
+from oagw_tornado.request import Request
+from oagw_tornado.responder import Responder
+from oagw_tornado.services.table import upstreams
+
+if TYPE_CHECKING:
+    from oagw_tornado.http1 import Http1Server
+    from oagw_tornado.stock import StockServer
+
+log = logging.getLogger(__name__)
+
+#: Connections that may wait to be accepted: thousands of streams open at once.
+BACKLOG = 4096
+
+
+class Simulator:
+    """A whole simulated gateway. Lives on the running loop from `start` to `stop`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.port = 0
+        self._server: Http1Server | StockServer | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises OSError if the address can not be had."""
+        config = self.config
+        sockets = bind(config.host, config.port)
+        self.port = sockets[0].getsockname()[1]
+        loop = asyncio.get_running_loop()
+        self.pacer = Pacer(loop, config.pacer_resolution)
+        table = upstreams()
+        self.responder = Responder(config, self.pacer, Ledger(), tuple(table))
+        self.gateway = Gateway(
+            tornado.web.Application(),
+            GatewayRouter(self._dialects(table)),
+            self.responder,
+            config.max_body_size,
+            self._admit,
+        )
+        self._server = self._new_server()
+        await self._server.listen(sockets, BACKLOG)
+
+    async def drain(self, timeout: float) -> None:
+        """Stop accepting, and give the replies under way `timeout` seconds to finish; then cut them off."""
+        assert self._server is not None
+        self._server.stop_accepting()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while self.responder.ledger.running and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        self.responder.cut_off()
+
+    async def stop(self) -> None:
+        """End at once, and give back all that was held."""
+        if self._server is None:
+            return
+        self.responder.cut_off()
+        closed = self._server.close()
+        if closed is not None:
+            await closed
+        self.pacer.close()
+        self._server = None
+        # The transports close their sockets in the next turn of the loop.
+        await asyncio.sleep(0)
+
+    def _dialects(self, table: Mapping[str, object]) -> dict[str, Dialect]:
+        return {
+            "/api/oagw/v1": PrototypeDialect(table, frozenset(self.config.tokens), Status),  # type: ignore[arg-type]
+            "/health": SinglePage("/health", Health),
+        }
+
+    def _admit(self, request: Request, route: Route) -> Route:
+        """Settle the knobs that hold for this request."""
+        if route.alias:
+            request.exchange.knobs = self.responder.config.knobs
+        return route
+
+    def _new_server(self) -> Http1Server | StockServer:
+        config = self.config
+        if engine(config.http_server) == "httptools":
+            from oagw_tornado.http1 import Http1Server
+
+            return Http1Server(
+                self.gateway,
+                max_header_size=config.max_header_size,
+                header_timeout=config.header_timeout,
+                idle_timeout=config.idle_timeout,
+            )
+        from oagw_tornado.stock import StockServer
+
+        return StockServer(
+            self.gateway,
+            max_header_size=config.max_header_size,
+            max_body_size=config.max_body_size,
+            header_timeout=config.header_timeout,
+            idle_timeout=config.idle_timeout,
+        )
+
+
+def engine(wanted: str) -> str:
+    """``httptools`` or ``tornado``: what `wanted` (these, or ``auto``) means on this machine."""
+    if wanted != "auto":
+        return wanted
+    try:
+        import httptools  # noqa: F401  # only whether it is there
+    except ImportError:
+        return "tornado"
+    return "httptools"
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets bound to all addresses of `host`, on one port. Raises OSError."""
+    return bind_sockets(port, host, backlog=BACKLOG)
