@@ -1,0 +1,111 @@
+"""What goes wrong on purpose: ``<type>[;param=value…]``, several of them separated by commas.
+
+One fault is one small class, a function from schedule to schedule. To add one: write its class, and add it to
+`FAULTS`; docs/faults.md shows it whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from oagw_tornado.durations import format_duration
+from oagw_tornado.faults.cuts import Close, Empty, Garbage, MalformedChunk, Reset, Stall, Truncate
+from oagw_tornado.faults.events import DuplicateEvent, ErrorEvent, MalformedEvent
+from oagw_tornado.faults.fault import Fault, Stage, Unfit
+from oagw_tornado.faults.status import Status
+from oagw_tornado.faults.writes import SlowBody, Split
+
+__all__ = ["FAULTS", "MOST_FAULTS", "Fault", "Faults", "Stage", "Unfit", "parse_faults"]
+
+FAULTS: dict[str, type[Fault]] = {
+    kind.type: kind
+    for kind in (
+        Status,
+        Reset,
+        Close,
+        Empty,
+        Stall,
+        Truncate,
+        MalformedChunk,
+        Garbage,
+        MalformedEvent,
+        ErrorEvent,
+        DuplicateEvent,
+        Split,
+        SlowBody,
+    )
+}
+
+#: Faults of one request.
+MOST_FAULTS = 8
+
+
+class Faults(tuple[Fault, ...]):
+    """The faults of one request, in the order in which they were given."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """As `parse_faults` reads them; parameters at their default are left out."""
+        return ",".join(map(_format, self)) or "none"
+
+
+def parse_faults(text: str) -> Faults:
+    """Read faults; ``none`` among them is the fault that does nothing, so that a request can undo a rule's.
+
+    >>> [fault.type for fault in parse_faults("split;bytes=3, reset;at-event=5")]
+    ['split', 'reset']
+
+    Raises ValueError naming the type or the parameter that is not known or not well.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > MOST_FAULTS:
+        raise ValueError(f"expected at most {MOST_FAULTS} faults")
+    return Faults(_parse(part) for part in parts if part != "none")
+
+
+def _parse(text: str) -> Fault:
+    name, *parameters = (part.strip() for part in text.split(";"))
+    kind = FAULTS.get(name)
+    if kind is None:
+        raise ValueError(f"{name[:40]!r} is not one of the faults none, {', '.join(FAULTS)}")
+    values: dict[str, Any] = {}
+    for parameter in parameters:
+        key, _, value = (part.strip() for part in parameter.partition("="))
+        if key not in kind.parameters:
+            raise ValueError(f"fault {name!r} has no parameter {key[:40]!r}; expected {_names(kind)}")
+        field, read = kind.parameters[key]
+        if field in values:
+            raise ValueError(f"fault {name!r}: parameter {key!r} is given twice")
+        try:
+            values[field] = read(value)
+        except ValueError as error:
+            raise ValueError(f"fault {name!r}, parameter {key!r}: {error}") from None
+    if "at_event" in values and "after" in values:
+        raise ValueError(f"fault {name!r}: expected at-event or after, not both")
+    for key, (field, _) in kind.parameters.items():
+        if field not in values and _required(kind, field):
+            raise ValueError(f"fault {name!r} needs the parameter {key!r}")
+    return kind(**values)
+
+
+def _format(fault: Fault) -> str:
+    text = fault.type
+    for key, (field, _) in fault.parameters.items():
+        value = getattr(fault, field)
+        if value is not None and value != _default(type(fault), field):
+            text += f";{key}={format_duration(value) if isinstance(value, float) else value}"
+    return text
+
+
+def _names(kind: type[Fault]) -> str:
+    return ", ".join(kind.parameters) or "none"
+
+
+def _default(kind: type[Fault], name: str) -> object:
+    return next(field.default for field in fields(kind) if field.name == name)
+
+
+def _required(kind: type[Fault], name: str) -> bool:
+    return _default(kind, name) is MISSING

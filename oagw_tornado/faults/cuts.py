@@ -1,0 +1,148 @@
+"""Faults that end a reply, or hold it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import ClassVar
+
+from oagw_tornado.durations import parse_duration
+from oagw_tornado.faults.fault import POSITION, Fault, Parameter, Stage, whole
+from oagw_tornado.reply import Reply
+from oagw_tornado.schedule import Action, Schedule, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut(Fault):
+    """Everything from the point on is replaced by other steps."""
+
+    @property
+    def turn(self) -> Stage:
+        return Stage.EVENTS if self.after is None else Stage.CLOCK
+
+    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+        point = yield from self.approach(schedule)
+        if point is not None:
+            yield from self.ending(point.at, random)
+
+    def ending(self, at: float, random: Random) -> Schedule:
+        """The last steps of the reply, from the instant `at`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset(Cut):
+    """The connection is reset: TCP RST."""
+
+    type: ClassVar[str] = "reset"
+
+    def ending(self, at: float, random: Random) -> Schedule:
+        yield Step(at, b"", Action.RESET, note=self.note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close(Cut):
+    """The connection is closed, the body incomplete."""
+
+    type: ClassVar[str] = "close"
+
+    def ending(self, at: float, random: Random) -> Schedule:
+        yield Step(at, b"", Action.CLOSE, note=self.note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty(Fault):
+    """The connection is closed without one byte, when the head was due or `after` a time."""
+
+    type: ClassVar[str] = "empty"
+    parameters: ClassVar[Mapping[str, Parameter]] = {"after": POSITION["after"]}
+
+    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+        at = next(schedule).at if self.after is None else self.after
+        yield Step(at, b"", Action.CLOSE, note=self.note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall(Cut):
+    """Open and silent: for a time, then on as planned but later; without a time, until the client leaves."""
+
+    type: ClassVar[str] = "stall"
+    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "for": ("seconds", parse_duration)}
+
+    seconds: float | None = None
+
+    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+        point = yield from self.approach(schedule)
+        if point is None:
+            return
+        if self.seconds is None:
+            yield Step(point.at, b"", Action.STALL, note=self.note)
+            return
+        for step in point.rest:
+            yield step._replace(at=step.at + self.seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncate(Cut):
+    """The body ends in order, but early. Of a body that is sent whole, `size` bytes remain."""
+
+    type: ClassVar[str] = "truncate"
+    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "bytes": ("size", whole(0))}
+
+    size: int | None = None
+
+    def amend(self, reply: Reply) -> Reply:
+        reply = Cut.amend(self, reply)
+        # The head of a whole body states its length: to end in order, it must state the shorter one.
+        return reply if reply.frames is not None else replace(reply, body=reply.body[: self.size or 0])
+
+    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+        if reply.frames is None:
+            return _noted(schedule, self.note)
+        if self.size is not None:
+            return self._after_bytes(schedule, self.size)
+        return Cut.strike(self, schedule, reply, random)
+
+    def ending(self, at: float, random: Random) -> Schedule:
+        yield Step(at, b"", Action.END, note=self.note)
+
+    def _after_bytes(self, schedule: Schedule, size: int) -> Schedule:
+        for step in schedule:
+            if len(step.data) > size:
+                yield Step(step.at, step.data[:size], Action.END, note=self.note)
+                return
+            size -= len(step.data)
+            yield step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MalformedChunk(Cut):
+    """A chunk whose size is no number (RFC 9112, 7.1), then the connection is closed."""
+
+    type: ClassVar[str] = "malformed-chunk"
+    streams_only: ClassVar[bool] = True
+
+    def ending(self, at: float, random: Random) -> Schedule:
+        yield Step(at, b"malformed chunk\r\n\r\n", Action.RAW)
+        yield Step(at, b"", Action.CLOSE, note=self.note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Garbage(Cut):
+    """Random bytes without any framing, then the connection is closed."""
+
+    type: ClassVar[str] = "garbage"
+    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "bytes": ("size", whole(1, 1_000_000))}
+
+    size: int = 64
+
+    def ending(self, at: float, random: Random) -> Schedule:
+        # No ASCII at the front: it can be neither a chunk size nor a status line.
+        yield Step(at, bytes((0x80 | random.getrandbits(7),)) + random.randbytes(self.size - 1), Action.RAW)
+        yield Step(at, b"", Action.CLOSE, note=self.note)
+
+
+def _noted(schedule: Schedule, note: str) -> Schedule:
+    for step in schedule:
+        yield step._replace(note=note) if step.action is Action.END else step

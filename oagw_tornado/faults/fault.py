@@ -1,0 +1,131 @@
+"""What all faults have in common: their parameters, and the point of a schedule at which they strike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import chain
+from random import Random
+from typing import Any, ClassVar, NamedTuple
+
+from oagw_tornado.durations import parse_duration
+from oagw_tornado.reply import Reply
+from oagw_tornado.schedule import Action, Schedule, Step
+
+#: What a parameter of a fault is called in its class, and how it is read; the reader raises ValueError.
+Parameter = tuple[str, Callable[[str], Any]]
+
+_MOST = 1_000_000_000
+_ENDINGS = frozenset((Action.END, Action.CLOSE, Action.RESET, Action.STALL))
+
+
+def whole(low: int, high: int = _MOST) -> Callable[[str], int]:
+    """A reader of whole numbers between two bounds."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 18 and low <= int(text) <= high):
+            raise ValueError(f"{text[:40]!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """A reader of one name out of a few."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"{text[:40]!r} is not one of {', '.join(names)}")
+        return text
+
+    return read
+
+
+class Unfit(ValueError):
+    """A fault that has no meaning for the reply at hand; the text says so."""
+
+
+class Stage(IntEnum):
+    """When a fault has its turn among several. Within a stage they are applied in the order in which they are given."""
+
+    EVENTS = 0  # sees the events one by one, as the service said them
+    WRITES = 1  # sees the writes, after events-per-write joined events
+    CLOCK = 2  # strikes at an instant, whatever the others did to the writes before it
+
+
+class Point(NamedTuple):
+    """Where a fault strikes: the instant, and what was still to come."""
+
+    at: float
+    rest: Iterator[Step]
+
+
+POSITION: Mapping[str, Parameter] = {"at-event": ("at_event", whole(0)), "after": ("after", parse_duration)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(ABC):
+    """One thing that goes wrong: a function from schedule to schedule, with its parameters.
+
+    It strikes after `at_event` content events (0: after the head, before the first byte of the body), or, if
+    `after` is there, that many seconds after the request was admitted (0: before the head).
+    """
+
+    type: ClassVar[str]
+    parameters: ClassVar[Mapping[str, Parameter]] = POSITION
+    stage: ClassVar[Stage] = Stage.EVENTS
+    streams_only: ClassVar[bool] = False
+    """Has no meaning for a reply that is sent whole."""
+
+    at_event: int = 0
+    after: float | None = None
+
+    @abstractmethod
+    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+        """The schedule with this fault in it. Lazy: a schedule may have no end."""
+
+    @property
+    def note(self) -> str:
+        """What the journal says of a reply that this fault ended."""
+        return f"fault:{self.type}"
+
+    @property
+    def turn(self) -> Stage:
+        return self.stage
+
+    def amend(self, reply: Reply) -> Reply:
+        """The reply this fault makes of `reply`, before there is a schedule. Raises Unfit if it can make none."""
+        if reply.frames is None:
+            if self.streams_only:
+                raise Unfit(f"fault {self.type!r} has a meaning for a streamed reply only; this one is sent whole")
+            if self.at_event > 0:
+                raise Unfit(f"fault '{self.type};at-event={self.at_event}': a reply that is sent whole has no events")
+        return reply
+
+    def approach(self, schedule: Schedule) -> Generator[Step, None, Point | None]:
+        """Yield the steps before the point where this fault strikes; the result is the point, None if never reached."""
+        content = 0
+        for step in schedule:
+            if self.after is not None:
+                if step.at >= self.after:
+                    return Point(self.after, chain((step,), schedule))
+                yield step
+                continue
+            content += step.content
+            if step.action is Action.HEAD:
+                yield step
+                if self.at_event == 0:
+                    return Point(step.at, schedule)
+            elif step.content and content >= self.at_event:
+                if step.action is Action.END:  # the last event is out, the end of the body is not
+                    yield step._replace(action=Action.WRITE)
+                    return Point(step.at, iter((Step(step.at, b"", Action.END),)))
+                yield step
+                return Point(step.at, schedule)
+            else:
+                yield step
+                if step.action in _ENDINGS:
+                    return None
+        return None
