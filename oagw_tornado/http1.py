@@ -16,16 +16,15 @@ import asyncio
 import logging
 import socket
 import struct
+from math import inf
 from os import write
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol, cast
 
-import orjson
 from tornado import httputil
 from tornado.httputil import RequestStartLine
 
-from oagw_tornado.connection import ReplyConnection, status_and_fields
-from oagw_tornado.reply import JSON
+from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.request_reader import Message, RequestReader
 
 log = logging.getLogger(__name__)
@@ -49,12 +48,25 @@ class Context:
         self.remote_ip = remote_ip
 
 
+class Delegate(Protocol):
+    """What takes the requests: tornado's `HTTPServerConnectionDelegate`, and who answers what is no request."""
+
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
+        """A request has begun."""
+
+    def on_close(self, server_conn: object) -> None:
+        """A connection is gone."""
+
+    def refuse(self, connection: ReplyConnection, status: int, text: str) -> None:
+        """Answer `status` to bytes that are no HTTP request, or to one that never was complete."""
+
+
 class Http1Server:
     """All connections of one listening server, and the limits that hold for them. Times in seconds, sizes in bytes."""
 
     def __init__(
         self,
-        delegate: httputil.HTTPServerConnectionDelegate,
+        delegate: Delegate,
         *,
         max_header_size: int,
         header_timeout: float,
@@ -63,8 +75,9 @@ class Http1Server:
     ) -> None:
         self.delegate = delegate
         self.max_header_size = max_header_size
-        self.header_timeout = header_timeout
-        self.idle_timeout = idle_timeout
+        # 0 means no limit.
+        self.header_timeout = header_timeout or inf
+        self.idle_timeout = idle_timeout or inf
         self.body_timeout = body_timeout
         self.connections: set[Http1Connection] = set()
         # Connections that wait for a request, or for the rest of one, by the time their patience ends. Each dict has
@@ -149,11 +162,10 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not registered as one
         self._fd = transport.get_extra_info("socket").fileno()
         # Any byte that waits counts as back-pressure; `resume_writing` says that all have left.
-        transport.set_write_buffer_limits(0)
+        self._transport.set_write_buffer_limits(0)
         server = self._server
         server.connections.add(self)
         server.idle[self] = monotonic() + server.idle_timeout
@@ -355,8 +367,9 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
         """Answer what is no request, and close."""
         self.keep_alive = False
         self.method, self.version = "GET", "HTTP/1.1"
+        # No whole request is behind this reply, so the rest of what the client sends is read and dropped.
         self._message = Message("", "", "HTTP/1.1", httputil.HTTPHeaders(), False)
-        self.send_whole(status, status_and_fields(status, JSON, "gateway"), orjson.dumps({"error": text}))
+        self._server.delegate.refuse(self, status, text)
 
     def time_out(self, answer: bool) -> None:
         """Patience has ended with a client that owes us a request, or the reading of what it asked for."""

@@ -11,7 +11,7 @@ import re
 from collections import deque
 
 import httptools
-from tornado.httputil import HTTPHeaders
+from tornado.httputil import HTTPHeaders, HTTPInputError
 
 _REQUEST_LINE = re.compile(rb"\r?\n?([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\S+) HTTP/1\.[01]\r?\n")
 
@@ -53,6 +53,8 @@ class RequestReader:
         self._in_head = False
         # True while the body of the last message is still arriving.
         self._in_body = False
+        # True once llhttp takes nothing more, because the last request asked for the connection to be closed.
+        self._spent = False
         # Bytes fed since the head began: at least the head's size.
         self._fed = 0
         # Set by a callback, which must not raise: llhttp would call it the callback's fault.
@@ -61,7 +63,7 @@ class RequestReader:
     @property
     def is_clean(self) -> bool:
         """True between requests: the next byte begins a new one."""
-        return not (self._in_head or self._in_body or self.fault)
+        return not (self._in_head or self._in_body or self._spent or self.fault)
 
     @property
     def in_head(self) -> bool:
@@ -70,7 +72,7 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
-        if self.fault is not None:
+        if self.fault is not None or self._spent:
             return
         known = len(self.messages)
         if not self._in_body:
@@ -89,11 +91,17 @@ class RequestReader:
             return
         except httptools.HttpParserInvalidMethodError:
             line = _REQUEST_LINE.match(data)
-            if line is None or len(self.messages) != known:
+            head_end = data.find(b"\r\n\r\n")
+            if line is None or head_end < 0 or len(self.messages) != known:
                 self.fault = (400, "Bad request: the method is not one of HTTP's")
                 return
+            try:
+                headers = HTTPHeaders.parse(data[line.end() : head_end + 2].decode("latin-1"))
+            except HTTPInputError as error:
+                self.fault = (400, f"Bad request: {error}"[:200])
+                return
             # A method that llhttp has never heard of is a request all the same; who replies will refuse it.
-            message = Message(line[1].decode(), line[2].decode("latin-1"), "HTTP/1.1", HTTPHeaders(), False)
+            message = Message(line[1].decode(), line[2].decode("latin-1"), "HTTP/1.1", headers, False)
             message.complete = True
             self.messages.append(message)
             self.fault = (0, "")
@@ -154,4 +162,6 @@ class RequestReader:
     def on_message_complete(self) -> None:
         self._in_body = False
         if self._refused is None:
-            self.messages[-1].complete = True
+            message = self.messages[-1]
+            message.complete = True
+            self._spent = not message.keep_alive

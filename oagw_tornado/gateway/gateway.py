@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable
+from time import monotonic, time
 
 import tornado.web
 from tornado import httputil
@@ -12,6 +13,7 @@ from tornado import httputil
 from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.gateway.admission import Admission
+from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.gateway.router import GatewayRouter, Route
 from oagw_tornado.request import Request
 from oagw_tornado.responder import Responder
@@ -45,6 +47,13 @@ class Gateway(httputil.HTTPServerConnectionDelegate):
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> Admission:
         assert isinstance(request_conn, ReplyConnection)
         return Admission(self, request_conn)
+
+    def refuse(self, connection: ReplyConnection, status: int, text: str) -> None:
+        """Answer `status` to bytes that are no HTTP request, or to one that never was complete."""
+        exchange = Exchange(self.next_id(), "", "", "", {})
+        exchange.wall, exchange.admitted = time(), monotonic()
+        self.opened(exchange)
+        self.responder.respond(exchange, connection, refusal(status, text))
 
     def abandoned(self, exchange: Exchange) -> None:
         """The client left before its request was whole."""

@@ -33,7 +33,7 @@ def unknown_url(path: str) -> Reply:
 def method_not_allowed(method: str, allowed: tuple[str, ...]) -> Reply:
     """405 with ``Allow`` (RFC 9110, section 15.5.6)."""
     names = ", ".join(allowed)
-    return refusal(405, f"Method {method[:32]} is not served here, but {names}", (("Allow", names), *NO_RETRY))
+    return refusal(405, f"Method {method[:32]} is not served here; allowed: {names}", (("Allow", names), *NO_RETRY))
 
 
 def bad_request(text: str) -> Reply:
