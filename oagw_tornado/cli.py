@@ -1,0 +1,153 @@
+"""The server as a program: arguments in, a ready line, signals, an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+
+from oagw_tornado import __version__
+from oagw_tornado.config import Config, ConfigError, read_config
+from oagw_tornado.stderr_log import StderrLog
+
+OK, FAILED, BAD_USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with `argv` (default: that of this process) until a signal ends it; gives its exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if "--help" in arguments or "-h" in arguments:
+        return _print_help()
+    if "--version" in arguments:
+        print(f"oagw-tornado {__version__}")  # noqa: T201
+        return OK
+    try:
+        config = read_config(arguments, os.environ, _read_file)
+        loop_factory = choose_loop(config.loop)
+        require("--http-server", config.http_server, "httptools")
+    except ConfigError as error:
+        say(f"oagw-tornado: {error}")
+        return BAD_USAGE
+
+    if config.access_log is None:
+        config = replace(config, access_log=os.isatty(2))
+    log = start_log(config)
+    raise_descriptor_limit()
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(serve(config))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        log.flush_and_close(patience=1.0)
+
+
+def choose_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the event loop `name`: ``asyncio``, ``uvloop``, or ``auto`` for uvloop where it is installed."""
+    require("--loop", name, "uvloop")
+    if name != "asyncio":
+        try:
+            import uvloop
+        except ImportError:
+            pass
+        else:
+            return uvloop.new_event_loop
+    return asyncio.new_event_loop
+
+
+def require(option: str, value: str, module: str) -> None:
+    """Raise ConfigError if `option` asks for `module` by name and it is not installed."""
+    if value == module and find_spec(module) is None:
+        raise ConfigError(option, f"{module!r} is not installed (pip install 'oagw-tornado[fast]')")
+
+
+async def serve(config: Config) -> int:
+    """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once."""
+    from oagw_tornado.simulator import Simulator
+
+    signalled = asyncio.Event()
+
+    def stop(number: int) -> None:
+        if signalled.is_set():
+            os._exit(128 + number)
+        signalled.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+
+    simulator = Simulator(config)
+    try:
+        await simulator.start()
+    except OSError as error:
+        return _cannot_listen(config, error)
+    say(f"oagw-tornado {__version__}: listening on http://{_bracketed(config.host)}:{simulator.port}")
+
+    await signalled.wait()
+    await simulator.drain(simulator.config.drain_timeout)
+    await simulator.stop()
+    return OK
+
+
+def _cannot_listen(config: Config, error: OSError) -> int:
+    address = f"{_bracketed(config.host)}:{config.port}"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        say(f"oagw-tornado: --host: {config.host!r} is no address of this machine ({error.strerror})")
+        return BAD_USAGE
+    taken = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+    say(f"oagw-tornado: cannot listen on {address}: {taken}")
+    return FAILED
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _read_file(path: str) -> str:
+    with open(path, encoding="utf-8-sig") as file:
+        return file.read()
+
+
+def _print_help() -> int:
+    from shutil import get_terminal_size
+
+    from oagw_tornado.usage import help_text
+
+    print(help_text(min(get_terminal_size().columns, 110)), end="")  # noqa: T201
+    return OK
+
+
+def say(line: str) -> None:
+    """One line on stderr, if anybody is there to read it."""
+    try:
+        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+    except OSError:
+        pass
+
+
+def start_log(config: Config) -> StderrLog:
+    """Send the log records of the whole process to stderr."""
+    log = StderrLog()
+    log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[log], level=config.log_level.upper())
+    return log
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many descriptors as the system lets us have: each connection takes one, and the usual limit is 1,024."""
+    try:
+        import resource
+    except ImportError:  # no such limit on this system
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError):  # macOS says "no limit" and means fewer
+        pass
