@@ -1,0 +1,40 @@
+"""What can go wrong between the client and the gateway. A status of 4xx or 5xx is a reply and no error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpcore
+import httpx
+
+
+class OagwError(Exception):
+    """The base of the client's errors."""
+
+
+class OagwConnectionError(OagwError, ConnectionError):
+    """No connection could be made, or it was lost (reset) in the middle."""
+
+
+class OagwTimeoutError(OagwError, TimeoutError):
+    """The time of the request, body included, is up."""
+
+
+class OagwResponseError(OagwError, ValueError):
+    """The reply is not what it has to be: no valid HTTP, ended before its end, no JSON, no event stream."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors of the libraries below as the client's own."""
+    try:
+        yield
+    except (httpcore.TimeoutException, httpx.TimeoutException, TimeoutError) as error:
+        if isinstance(error, OagwError):
+            raise
+        raise OagwTimeoutError("the time of the request is up") from error
+    except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError, httpx.DecodingError) as error:
+        raise OagwResponseError(f"the reply is incomplete or not valid: {error}") from error
+    except (httpcore.NetworkError, httpx.NetworkError) as error:
+        raise OagwConnectionError(f"the connection failed: {str(error) or type(error).__name__}") from error
