@@ -33,7 +33,7 @@ def parse_config_file(text: str, path: str, read_file: Callable[[str], str]) -> 
     try:
         loader = yaml.SafeLoader(text)
         document = loader.get_single_node()
-        if document is None:
+        if document is None or _is_null(document):
             return [], ()
         _refuse_duplicates(document, path)
         entries = _entries(document, path)
@@ -73,9 +73,13 @@ def _settings(key: str, node: yaml.Node, path: str, read_trace: Callable[[str], 
         if not isinstance(item, yaml.ScalarNode):
             written = "a list" if is_list else "a mapping"
             raise ConfigError(source, f"expected a single value, not {written}")
-        if item.tag == "tag:yaml.org,2002:null" and item.style is None:
+        if _is_null(item):
             raise ConfigError(source, f"has no value; leave {key} out for its default")
         yield Setting(source, option, expand_traces(item.value, read_trace))
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
 
 
 def _refuse_duplicates(document: yaml.Node, path: str) -> None:

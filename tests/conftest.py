@@ -1,0 +1,1 @@
+"""What all tests share. A stray warning is a failure already: see filterwarnings in setup.cfg."""

@@ -1,0 +1,349 @@
+"""The configuration is a pure function of arguments, environment and file text: no process, no real file here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oagw_tornado.config import Config, ConfigError, change_config, config_as_json, read_config
+from oagw_tornado.knobs import Knobs
+from oagw_tornado.latency import Fixed
+from oagw_tornado.options import OPTIONS
+from oagw_tornado.usage import default_text, help_text, switch_text
+
+
+def read(
+    argv: Sequence[str] = (), environ: Mapping[str, str] | None = None, files: Mapping[str, str] | None = None
+) -> Config:
+    def read_file(path: str) -> str:
+        if path not in (files or {}):
+            raise FileNotFoundError(2, "No such file or directory")
+        return (files or {})[path]
+
+    return read_config(argv, environ or {}, read_file)
+
+
+def read_yaml(text: str, argv: Sequence[str] = ()) -> Config:
+    return read(["--config", "sim.yaml", *argv], files={"sim.yaml": text})
+
+
+#: A value of each option that is not its default: as a text, and as `Config` has it.
+SAMPLES: dict[str, tuple[str, Any]] = {
+    "host": ("0.0.0.0", "0.0.0.0"),
+    "port": ("9000", 9000),
+    "token": ("abc", ("abc",)),
+    "admin-token": ("secret", "secret"),
+    "openai-profile": ("openai", "openai"),
+    "max-body-size": ("1MiB", 2**20),
+    "max-header-size": ("8KiB", 8192),
+    "header-timeout": ("2s", 2.0),
+    "idle-timeout": ("1m", 60.0),
+    "gate-timeout": ("1500ms", 1.5),
+    "drain-timeout": ("0", 0.0),
+    "journal-size": ("5", 5),
+    "no-control": ("yes", True),
+    "http-server": ("tornado", "tornado"),
+    "loop": ("asyncio", "asyncio"),
+    "pacer-resolution": ("1ms", 0.001),
+    "log-level": ("debug", "debug"),
+    "access-log": ("no", False),
+    "latency": ("5ms", Fixed(0.005)),
+    "header-delay": ("5ms", Fixed(0.005)),
+    "time-to-first-token": ("5ms", Fixed(0.005)),
+    "ttft": ("5ms", Fixed(0.005)),
+    "inter-token-latency": ("5ms", Fixed(0.005)),
+    "itl": ("5ms", Fixed(0.005)),
+    "tokens-per-second": ("200", Fixed(0.005)),
+    "event-interval": ("5ms", Fixed(0.005)),
+    "output-tokens": ("7", 7),
+    "tokens-per-event": ("2", 2),
+    "events-per-write": ("3", 3),
+    "seed": ("11", 11),
+    "time-factor-under-load": ("2.5", 2.5),
+    "max-concurrency": ("12", 12),
+    "fault": ("reset;at-event=3", ...),
+    "rate-limit": ("60/min;burst=10", ...),
+    "gate": ("g1", "g1"),
+    "line-ending": ("crlf", "crlf"),
+    "keep-alive": ("15s", ...),
+}
+
+
+def test_every_option_has_a_sample() -> None:
+    assert set(SAMPLES) == set(OPTIONS)
+
+
+def test_nothing_given_is_the_default() -> None:
+    assert read() == Config()
+    assert read(environ={"PATH": "/bin", "OAGW_BASE_URL": "http://x"}) == Config()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_option_by_each_of_its_ways_in(name: str) -> None:
+    option = OPTIONS[name]
+    text, expected = SAMPLES[name]
+    by_option = read([f"--{name}={text}"])
+    if expected is ...:
+        expected = option.parse(text)
+    assert option.value_in(by_option) == expected != option.value_in(Config())
+    assert read(environ={option.environment: text}) == by_option
+    assert read_yaml(f"{name}: {text}") == by_option
+    if not option.is_flag:
+        assert read([f"--{name}", text]) == by_option
+    elif expected:
+        assert read([f"--{name}"]) == by_option
+
+
+def test_option_over_environment_over_file_over_default() -> None:
+    environ = {"OAGW_SIM_PORT": "2", "OAGW_SIM_HEADER_DELAY": "2s", "OAGW_SIM_CONFIG": "sim.yaml"}
+    files = {"sim.yaml": "port: 1\nheader-delay: 1s\nlatency: 1s"}
+    config = read(["--port", "3"], environ, files)
+    assert (config.port, config.knobs.header_delay, config.knobs.latency) == (3, Fixed(2.0), Fixed(1.0))
+    assert config.knobs.inter_token_latency == Knobs().inter_token_latency
+
+
+def test_one_form_of_a_knob_over_another_form_of_it_from_below() -> None:
+    assert read_yaml("tokens-per-second: 5", ["--itl=1ms"]).knobs.inter_token_latency == Fixed(0.001)
+    assert read_yaml("itl: 1ms", ["--tokens-per-second=5"]).knobs.inter_token_latency == Fixed(0.2)
+
+
+def test_the_prototypes_form_is_a_port_alone() -> None:
+    assert read(["9000"]).port == 9000
+    assert read(["--latency", "1ms", "9000", "--seed=1"]).port == 9000
+
+
+def test_flags_are_turned_on_and_off() -> None:
+    assert read(["--access-log"]).access_log is True
+    assert read(["--no-access-log"]).access_log is False
+    assert read(["--access-log=off"]).access_log is False
+    assert read().access_log is None
+    assert read(["--no-control"]).no_control is True
+
+
+def test_tokens_are_repeated_in_each_ways_own_manner() -> None:
+    assert read(["--token", "a", "--token=b"]).tokens == ("a", "b")
+    assert read(environ={"OAGW_SIM_TOKEN": "a, b"}).tokens == ("a", "b")
+    assert read_yaml("token: [a, '0123', 0123]").tokens == ("a", "0123", "0123")
+    assert read_yaml("token: a", ["--token=b"]).tokens == ("b",), "a higher way replaces, it does not add"
+
+
+def test_yaml_values_are_read_as_they_are_written() -> None:
+    assert read_yaml("token: 0123").tokens == ("0123",)
+    assert read_yaml("access-log: off").access_log is False
+    assert read_yaml("latency: 0").knobs.latency == Fixed(0.0)
+    assert read_yaml("tokens-per-second: 20").knobs.inter_token_latency == Fixed(0.05)
+    assert read_yaml("\ufeffport: 1").port == 1
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])
+def test_an_empty_file_changes_nothing(text: str) -> None:
+    assert read_yaml(text) == Config()
+
+
+def test_a_trace_may_be_a_file_beside_the_configuration() -> None:
+    files = {"etc/sim.yaml": "latency: trace(@t.txt)", "etc/t.txt": "0ms\n50ms\n"}
+    config = read(["--config=etc/sim.yaml"], files=files)
+    assert config == read(["--latency=trace(0ms,50ms)"])
+    with pytest.raises(ConfigError, match=r"sim.yaml: cannot read the trace 'gone'"):
+        read_yaml("latency: trace(@gone)")
+    with pytest.raises(ConfigError, match="--latency: "):
+        read(["--latency=trace(@t.txt)"], files=files)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--port", "abc"], "--port: 'abc' is not a port number from 0 to 65535"),
+        (["--port=65536"], "--port: '65536' is not a port number from 0 to 65535"),
+        (["--port=-1"], "--port: '-1' is not a port number from 0 to 65535"),
+        (["--port=٣"], "--port: '٣' is not a port number from 0 to 65535"),
+        (["--port="], "--port: '' is not a port number from 0 to 65535"),
+        (["--port"], "--port: needs a value: --port PORT"),
+        (["--port", "--seed=1"], "--port: needs a value: --port PORT"),
+        (["abc"], "PORT: 'abc' is not a port number from 0 to 65535"),
+        (["--prot=1"], "--prot: no such option (did you mean --port?)"),
+        (["-p", "1"], "-p: no such option"),
+        (["--no-port"], "--no-port: no such option (did you mean --port?)"),
+        (["--access-log=maybe"], "--access-log: 'maybe' is not true or false"),
+        (["--loop=trio"], "--loop: 'trio' is not one of auto, asyncio, uvloop"),
+        (["--host="], "--host: '' is not an address or a host name"),
+        (["--token="], "--token: a token is one or more visible ASCII characters"),
+        (["--token=hush hush"], "--token: a token is one or more visible ASCII characters"),
+        (["--max-body-size=10 MiBs"], "--max-body-size: '10 MiBs' is not a size such as 10MiB"),
+        (["--max-header-size=1"], "--max-header-size: '1' is not between 1KiB and 16MiB"),
+        (["--idle-timeout=50"], "--idle-timeout: '50' is not a duration with its unit"),
+        (["--pacer-resolution=0"], "--pacer-resolution: '0' is not between 50us and 100ms"),
+        (["--journal-size=-1"], "--journal-size: '-1' is not a whole number from 0 to 1000000"),
+        (["--latency=50"], "--latency: '50' is not a duration"),
+        (["--itl=1ms", "--tokens-per-second=5"], "--tokens-per-second: is another form of itl, which is given too"),
+        (["--fault=melt"], "--fault: "),
+        (["--config=none.yaml"], "--config: cannot read 'none.yaml': No such file or directory"),
+        (["--log-level=a\nb"], "--log-level: 'a\\nb' is not one of"),
+    ],
+)
+def test_a_bad_argument_is_named_in_one_line(argv: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(argv)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "message"),
+    [
+        ("OAGW_SIM_PORT", "x", "OAGW_SIM_PORT: 'x' is not a port number"),
+        ("OAGW_SIM_PROT", "1", "OAGW_SIM_PROT: no such option (did you mean OAGW_SIM_PORT?)"),
+        ("OAGW_SIM_", "1", "OAGW_SIM_: no such option"),
+        ("OAGW_SIM_TOKEN", "a,,b", "OAGW_SIM_TOKEN: a token is"),
+        ("OAGW_SIM_CONFIG", "none.yaml", "OAGW_SIM_CONFIG: cannot read 'none.yaml'"),
+    ],
+)
+def test_a_bad_variable_is_named_in_one_line(variable: str, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(environ={variable: text})
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot: 1", "sim.yaml: prot: no such option (did you mean port?)"),
+        ("config: x", "sim.yaml: config: no such option"),
+        ("port: x", "sim.yaml: port: 'x' is not a port number"),
+        ("port:", "sim.yaml: port: has no value"),
+        ("port: [1]", "sim.yaml: port: expected a single value, not a list"),
+        ("port: {a: 1}", "sim.yaml: port: expected a single value, not a mapping"),
+        ("token: {a: 1}", "sim.yaml: token: expected a single value, not a mapping"),
+        ("token: [[a]]", "sim.yaml: token: expected a single value, not a list"),
+        ("port: true", "sim.yaml: port: 'true' is not a port number"),
+        ("port: 1\nport: 2", "sim.yaml: port: given twice, line 2"),
+        ("itl: 1ms\ntokens-per-second: 2", "sim.yaml: tokens-per-second: is another form of itl"),
+        ("rules: [{match: {alias: a, alias: b}}]", "sim.yaml: alias: given twice, line 1"),
+        ("rules: 5", "sim.yaml: rules: expected a list of rules"),
+        ("rules: {a: 1}", "sim.yaml: rules: expected a list of rules"),
+        ("[1, 2]", "sim.yaml: expected lines such as"),
+        ("port", "sim.yaml: expected lines such as"),
+        ("? [a]\n: 1", "sim.yaml: ?: no such option"),
+        ("port: 'x", "sim.yaml: not valid YAML: found unexpected end of stream, line 1"),
+        ("port: 1\n---\nport: 2", "sim.yaml: not valid YAML: "),
+        ("a: *b", "sim.yaml: not valid YAML: found undefined alias"),
+        ("rules: [!!python/object/apply:os.getcwd []]", "sim.yaml: not valid YAML: could not determine a constructor"),
+        ("rules: " + "[" * 20_000, "sim.yaml: not valid YAML: nested too deeply"),
+        ("port: \x00", "sim.yaml: not valid YAML: "),
+    ],
+)
+def test_a_bad_file_is_named_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(text)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_named() -> None:
+    def read_file(path: str) -> str:
+        return b"\xff".decode()
+
+    with pytest.raises(ConfigError, match="--config: 'x' is not UTF-8 text"):
+        read_config(["--config=x"], {}, read_file)
+
+
+def test_rules_keep_their_types() -> None:
+    config = read_yaml("rules:\n- match: {alias: openai}\n  when: {first: 2}\n  fault: status;code=429\n")
+    assert config.rules == ({"match": {"alias": "openai"}, "when": {"first": 2}, "fault": "status;code=429"},)
+
+
+@given(
+    st.lists(st.text(), max_size=4),
+    st.dictionaries(st.sampled_from([o.environment for o in OPTIONS.values()]), st.text()),
+)
+def test_any_arguments_and_variables_give_a_config_or_one_line(argv: list[str], environ: dict[str, str]) -> None:
+    try:
+        assert isinstance(read(argv, environ), Config)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+
+
+@given(st.text())
+def test_any_file_gives_a_config_or_one_line(text: str) -> None:
+    try:
+        assert isinstance(read_yaml(text), Config)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+
+
+def test_shows_itself_as_json_with_the_options_names() -> None:
+    shown = config_as_json(read(["--inter-token-latency=uniform(20ms,80ms)", "--max-body-size=2MiB", "--seed=4"]))
+    assert shown["inter-token-latency"] == "uniform(20ms,80ms)"
+    assert shown["max-body-size"] == "2MiB"
+    assert shown["seed"] == 4
+    assert shown["port"] == 8765
+    assert shown["gate"] is None
+    assert "ttft" not in shown, "a knob is shown once"
+
+
+def test_credentials_are_masked() -> None:
+    shown = config_as_json(Config(tokens=("a", "b"), admin_token="c"))
+    assert shown["token"] == ["***", "***"]
+    assert shown["admin-token"] == "***"
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if OPTIONS[name].is_live])
+def test_what_is_shown_can_be_given_back(name: str) -> None:
+    """PATCH /_sim/config with what GET said changes nothing, whatever was set."""
+    config = read([f"--{name}={SAMPLES[name][0]}"])
+    shown = {key: value for key, value in config_as_json(config).items() if OPTIONS[key].is_live}
+    assert change_config(Config(), shown) == config
+    assert change_config(config, dict.fromkeys(shown)) == Config()
+
+
+def test_changes_are_made_together_or_not_at_all() -> None:
+    config = Config()
+    changed = change_config(config, {"latency": "5ms", "tokens-per-second": 20, "gate-timeout": "1s"})
+    assert changed == replace(config, gate_timeout=1.0, knobs=replace(config.knobs, latency=Fixed(0.005)))
+    assert config == Config()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"latency": "5ms", "port": 1}, "port: cannot be changed while the server runs"),
+        ({"latecny": "5ms"}, "latecny: no such option (did you mean latency?)"),
+        ({"latency": 5}, "latency: '5' is not a duration"),
+        ({"latency": True}, "latency: 'True' is neither a text nor a number"),
+        ({"latency": ["5ms"]}, "latency: \"['5ms']\" is neither a text nor a number"),
+        ({"ttft": "1s", "time-to-first-token": "2s"}, "time-to-first-token: is another form of ttft"),
+    ],
+)
+def test_a_bad_change_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        change_config(Config(), changes)
+    assert str(caught.value).startswith(message)
+
+
+def test_the_defaults_in_the_help_are_the_defaults() -> None:
+    for option in OPTIONS.values():
+        if text := default_text(option):
+            assert read([f"--{option.name}={text}"]) == Config(), option.name
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_the_help_names_every_option_and_fits(width: int) -> None:
+    text = help_text(width)
+    for option in OPTIONS.values():
+        assert f"  {switch_text(option)}" in text
+    assert all(len(line) <= width for line in text.splitlines())
+    assert text == help_text(width), "no order by chance"
+
+
+def test_a_seeded_shuffle_of_the_arguments_changes_nothing() -> None:
+    argv = [f"--{name}={text}" for name, (text, _) in SAMPLES.items() if not OPTIONS[name].form_of]
+    expected = read(argv)
+    for seed in range(20):
+        Random(seed).shuffle(argv)
+        assert read(argv) == expected
