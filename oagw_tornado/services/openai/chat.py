@@ -1,101 +1,157 @@
-"""Chat completions as the prototype gave them: a reply made of the last message, buffered or word by word."""
+"""Chat completions: which answer a request gets. How the answer is written is in `chat_wire`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from oagw_tornado.reply import Reply
+from oagw_tornado.services import language_model as model
+from oagw_tornado.services.json_instance import UnsupportedSchema, instance_of
+from oagw_tornado.services.language_model import Answer, Tool
+from oagw_tornado.services.openai import chat_wire
+from oagw_tornado.services.openai.context import Context
+from oagw_tornado.services.openai.errors import InvalidRequest, rate_limited, read
+from oagw_tornado.services.openai.requests import ChatRequest, ToolDefinition, sequences
 
-import orjson
-
-from oagw_tornado.reply import EVENT_STREAM, JSON, Reply, json_reply
-from oagw_tornado.schedule import Frame
-from oagw_tornado.services.openai.errors import RATE_LIMITED, InvalidRequest
-
-DONE = b"data: [DONE]\n\n"
-
-
-class ChatRequest(NamedTuple):
-    """What a reply depends on."""
-
-    text: str
-    model: str
-    stream: bool
+DEFAULT_MODEL = "gpt-4"
 
 
-def read_request(body: bytes) -> ChatRequest:
-    """Read a request's body. Raises InvalidRequest if it is none."""
-    try:
-        request = orjson.loads(body)
-    except ValueError:
-        raise InvalidRequest("We could not parse the JSON body of your request.") from None
-    if type(request) is not dict:
-        raise InvalidRequest("The body of the request must be a JSON object.")
-    messages = request.get("messages")
-    if messages is None:
+def chat_reply(body: bytes, context: Context) -> Reply:
+    """The reply to the body of a request. Raises InvalidRequest."""
+    request = read(body, ChatRequest)
+    if not request.model:
+        if context.is_exact:
+            raise InvalidRequest("you must provide a model parameter")
+        request.model = DEFAULT_MODEL
+    _check(request, context)
+    answer = _answer(request, context)
+    if answer is None:
+        return rate_limited()
+    if request.stream:
+        return chat_wire.streamed(request, answer, context)
+    if answer.count * (request.n or 1) > model.MOST_BUFFERED:
+        raise InvalidRequest("So long a completion can only be streamed.", param="stream")
+    return chat_wire.buffered(request, answer, context)
+
+
+def _check(request: ChatRequest, context: Context) -> None:
+    """What one field asks of another."""
+    if request.stream_options is not None and not request.stream:
         raise InvalidRequest(
-            "Missing required parameter: 'messages'.", param="messages", code="missing_required_parameter"
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
         )
-    if type(messages) is not list or not messages or any(type(message) is not dict for message in messages):
-        raise InvalidRequest(
-            "Invalid type for 'messages': expected an array of objects.", param="messages", code="invalid_type"
-        )
-    model = request.get("model") or "gpt-4"
-    if type(model) is not str:
-        raise InvalidRequest("Invalid type for 'model': expected a string.", param="model", code="invalid_type")
-    return ChatRequest(text_of(messages[-1]), model, bool(request.get("stream")))
+    if request.tool_choice is not None and request.tools is None and request.tool_choice not in ("none", "auto"):
+        raise InvalidRequest("'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
+    if request.top_logprobs is not None and not request.logprobs:
+        raise InvalidRequest("'top_logprobs' is only allowed when 'logprobs' is true.", param="top_logprobs")
+    if context.is_exact:
+        for number, message in enumerate(request.messages):
+            if message.role not in ("developer", "system", "user", "assistant", "tool", "function"):
+                raise InvalidRequest(
+                    f"Invalid value: '{message.role}'. Supported values are: 'system', 'assistant', 'user',"
+                    " 'function', 'tool', and 'developer'.",
+                    param=f"messages[{number}].role",
+                    code="invalid_value",
+                )
 
 
-def text_of(message: dict[str, Any]) -> str:
-    """The text of a message whose content is a text, parts, or nothing."""
-    content = message.get("content")
-    if type(content) is str:
-        return content
-    if type(content) is list:
-        texts = (part.get("text") for part in content if type(part) is dict)
-        return "".join(text for text in texts if type(text) is str)
-    return ""
+def _answer(request: ChatRequest, context: Context) -> Answer | None:
+    """What the model says; None: that there were too many requests."""
+    tool = _called_tool(request)
+    if tool is not None:
+        try:
+            return model.call(tool, limit=request.limit)
+        except UnsupportedSchema as error:
+            raise InvalidRequest(
+                f"Invalid schema for function '{tool.name}': {error}",
+                param="tools",
+                code="invalid_function_parameters",
+            ) from None
 
-
-def complete(request: ChatRequest, id: str, created: int) -> Reply:
-    """The whole completion."""
-    lowered = request.text.lower()
-    if "hello" in lowered:
-        content = "Hello! How can I assist you today?"
-    elif "error" in lowered:
-        return Reply(429, JSON, RATE_LIMITED)
+    text = request.messages[-1].text()
+    if request.response_format is not None and request.response_format.type != "text":
+        return _structured(request, text)
+    if request.stream:
+        text = f"Streaming response to: {text}"
+    elif "hello" not in (lowered := text.lower()) and "error" in lowered:
+        return None
     else:
-        content = f"I received your message: '{request.text}'. This is a mock response from the Python test server."
-    return json_reply(
-        {
-            "id": id,
-            "object": "chat.completion",
-            "created": created,
-            "model": request.model,
-            "choices": [
-                {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"},
-            ],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30},
-        }
+        text = model.reply_to(text)
+    return model.say(
+        text,
+        limit=request.limit,
+        stop=sequences(request.stop) if request.stop else (),
+        output_tokens=context.output_tokens,
     )
 
 
-def stream(request: ChatRequest, id: str, created: int) -> Reply:
-    """The completion word by word."""
-    words = f"Streaming response to: {request.text}".split()
-    return Reply(headers=EVENT_STREAM, frames=_chunks(words, id, created, request.model))
+def _structured(request: ChatRequest, text: str) -> Answer:
+    """What fits the response format."""
+    wanted = request.response_format
+    assert wanted is not None
+    if wanted.type == "json_object":
+        return model.say_json({"response": model.reply_to(text)}, limit=request.limit)
+    if wanted.type != "json_schema":
+        raise InvalidRequest(
+            f"Invalid value: '{wanted.type}'. Supported values are: 'json_object', 'json_schema', and 'text'.",
+            param="response_format.type",
+            code="invalid_value",
+        )
+    if wanted.json_schema is None:
+        raise InvalidRequest(
+            "Missing required parameter: 'response_format.json_schema'.",
+            param="response_format.json_schema",
+            code="missing_required_parameter",
+        )
+    try:
+        return model.say_json(instance_of(wanted.json_schema.schema or {}), limit=request.limit)
+    except UnsupportedSchema as error:
+        raise InvalidRequest(
+            f"Invalid schema for response_format '{wanted.json_schema.name}': {error}", param="response_format"
+        ) from None
 
 
-def _chunks(words: Iterable[str], id: str, created: int, model: str) -> Iterator[Frame]:
-    # All of a chunk but the word is the same in the whole stream, so it is rendered once.
-    prefix = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":[{"index":0,"delta":{' % (
-        orjson.dumps(id),
-        created,
-        orjson.dumps(model),
+def _called_tool(request: ChatRequest) -> Tool | None:
+    """The tool that is called: the one asked for, or the first, unless its result is there already."""
+    if request.tools is None:
+        return None
+    tools = [_tool(definition, number) for number, definition in enumerate(request.tools)]
+    choice = request.tool_choice or "auto"
+    if isinstance(choice, str):
+        if choice not in ("none", "auto", "required"):
+            raise InvalidRequest(
+                f"Invalid value: '{choice}'. Supported values are: 'none', 'auto', and 'required'.",
+                param="tool_choice",
+                code="invalid_value",
+            )
+        if choice == "none" or (choice == "auto" and request.messages[-1].role in ("tool", "function")):
+            return None
+        return tools[0]
+    kind = choice.get("type")
+    chosen = choice.get(kind) if isinstance(kind, str) else None
+    if kind == "allowed_tools" and isinstance(chosen, dict):
+        request.tool_choice = str(chosen.get("mode") or "auto")
+        allowed = chosen.get("tools")
+        chosen = allowed[0].get(allowed[0].get("type")) if allowed and isinstance(allowed[0], dict) else None
+        if request.tool_choice == "auto" and request.messages[-1].role == "tool":
+            return None
+    name = chosen.get("name") if isinstance(chosen, dict) else None
+    for tool in tools:
+        if tool.name == name:
+            return tool
+    raise InvalidRequest(
+        f"Tool choice '{str(name)[:80]}' not found in 'tools' parameter.", param="tool_choice", code="invalid_value"
     )
-    before = prefix + b'"content":'
-    after = b'},"finish_reason":null}]}\n\n'
-    dumps, make = orjson.dumps, tuple.__new__
-    for word in words:
-        yield make(Frame, (before + dumps(word + " ") + after, True))
-    yield Frame(prefix + b'},"finish_reason":"stop"}]}\n\n', content=False)
-    yield Frame(DONE, content=False)
+
+
+def _tool(definition: ToolDefinition, number: int) -> Tool:
+    if definition.type == "function" and definition.function is not None:
+        return Tool(definition.function.name, definition.function.parameters or {"type": "object", "properties": {}})
+    if definition.type == "custom" and definition.custom is not None:
+        return Tool(definition.custom.name, None)
+    if definition.type not in ("function", "custom"):
+        raise InvalidRequest(
+            f"Invalid value: '{definition.type}'. Supported values are: 'function' and 'custom'.",
+            param=f"tools[{number}].type",
+            code="invalid_value",
+        )
+    field = f"tools[{number}].{definition.type}"
+    raise InvalidRequest(f"Missing required parameter: '{field}'.", param=field, code="missing_required_parameter")

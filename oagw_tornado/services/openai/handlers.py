@@ -1,4 +1,7 @@
-"""The endpoints of the OpenAI API, one handler each."""
+"""The endpoints of the OpenAI API, one handler each.
+
+What makes the replies is imported with the first request that needs it: a simulator starts without it.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,57 @@ import time
 
 from oagw_tornado.reply import JSON, Reply
 from oagw_tornado.services.handler import ServiceHandler
-from oagw_tornado.services.openai import chat
+from oagw_tornado.services.openai.context import Context, with_api_headers
 from oagw_tornado.services.openai.errors import InvalidRequest, unknown_url
-from oagw_tornado.services.openai.models import MODEL_LIST
 
 
-class ChatCompletions(ServiceHandler):
+class ApiHandler(ServiceHandler):
+    """What the endpoints share: override `reply`, which may raise InvalidRequest."""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        """The reply to this request."""
+        raise NotImplementedError
+
+    def serve(self, *path_args: str) -> None:
+        exchange = self.exchange
+        knobs = exchange.knobs
+        assert knobs is not None  # resolved before a service is asked
+        context = Context(
+            exchange.id,
+            int(time.time()),
+            self.config.openai_profile == "openai",
+            knobs.output_tokens,
+            knobs.tokens_per_event,
+        )
+        try:
+            reply = self.reply(context, *path_args)
+        except InvalidRequest as error:
+            reply = error.reply()
+        latency = knobs.latency if reply.frames is None else knobs.header_delay
+        reply.headers = with_api_headers(reply.headers, round(latency.typical * 1000))
+        self.respond(reply)
+
+
+class ChatCompletions(ApiHandler):
     """``v1/chat/completions``"""
 
-    def serve(self, *path_args: str) -> None:
-        try:
-            request = chat.read_request(self.request.body)
-        except InvalidRequest as error:
-            self.respond(error.reply())
-            return
-        make = chat.stream if request.stream else chat.complete
-        self.respond(make(request, f"chatcmpl-{self.exchange.id}", int(time.time())))
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.chat import chat_reply
+
+        return chat_reply(self.request.body, context)
 
 
-class Models(ServiceHandler):
+class Models(ApiHandler):
     """``v1/models``"""
 
-    def serve(self, *path_args: str) -> None:
-        self.respond(Reply(200, JSON, MODEL_LIST))
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.models import MODEL_LIST
+
+        return Reply(200, JSON, MODEL_LIST)
 
 
-class UnknownUrl(ServiceHandler):
+class UnknownUrl(ApiHandler):
     """Any other path."""
 
-    def serve(self, *path_args: str) -> None:
-        self.respond(unknown_url(self.request.method or "GET", *path_args))
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        return unknown_url(self.request.method or "GET", *path_args)

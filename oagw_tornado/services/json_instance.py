@@ -1,0 +1,310 @@
+"""From a JSON schema to a value that it accepts: always the same one, in bounded work.
+
+What a structured output or a tool call says is made here. The vocabulary is that of JSON Schema (2020-12, and what
+earlier drafts and OpenAPI write instead): types, enum, const, objects, arrays, numbers, strings with format or
+pattern, local references, allOf, anyOf, oneOf. A reference is followed at most once on the way down, which loses
+nothing: a value of the least depth never needs it twice. ``not``, ``if`` and what else cuts values out are ignored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+MAX_DEPTH = 40
+MAX_VALUES = 10_000
+
+FORMATS = {
+    "date-time": "2024-01-01T00:00:00Z",
+    "date": "2024-01-01",
+    "time": "00:00:00Z",
+    "duration": "P1D",
+    "email": "user@example.com",
+    "idn-email": "user@example.com",
+    "hostname": "example.com",
+    "idn-hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "uri": "https://example.com/",
+    "uri-reference": "https://example.com/",
+    "iri": "https://example.com/",
+    "url": "https://example.com/",
+    "json-pointer": "/pointer",
+    "regex": ".*",
+}
+
+
+class UnsupportedSchema(ValueError):
+    """No value can be made for the schema; says which part of it is at fault."""
+
+
+def instance_of(schema: Any) -> Any:
+    """A value that `schema` accepts. Raises UnsupportedSchema."""
+    return _Maker(schema).make(schema, "text", 0, 0, frozenset())
+
+
+class _Maker:
+    def __init__(self, root: Any) -> None:
+        self.root = root
+        self.values = 0
+        self.by_type: Mapping[str, Callable[..., Any]] = {
+            "object": self.object,
+            "array": self.array,
+            "string": _string,
+            "integer": _integer,
+            "number": _number,
+            "boolean": lambda schema, name, index, *rest: index % 2 == 0,
+            "null": lambda *rest: None,
+        }
+
+    def make(self, schema: Any, name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
+        """A value for `schema`, called `name`, another one for each `index` where the schema leaves a choice."""
+        self.values += 1
+        if self.values > MAX_VALUES or depth > MAX_DEPTH:
+            raise UnsupportedSchema("the schema is too large or too deep")
+        if schema is True:
+            return name
+        if not isinstance(schema, dict):
+            raise UnsupportedSchema(f"a schema is an object: {str(schema)[:80]!r}")
+
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            if reference in followed:
+                raise UnsupportedSchema(f"{reference} refers to itself without end")
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = _merged(rest, self.resolve(reference))
+            return self.make(schema, name, index, depth + 1, followed | {reference})
+        if "const" in schema:
+            return schema["const"]
+        if isinstance(schema.get("enum"), list) and schema["enum"]:
+            return schema["enum"][index % len(schema["enum"])]
+        for key in ("allOf", "anyOf", "oneOf"):
+            if isinstance(schema.get(key), list) and schema[key]:
+                return self.combined(schema, key, name, index, depth, followed)
+        return self.typed(schema, name, index, depth, followed)
+
+    def resolve(self, reference: str) -> Any:
+        """What a local reference (RFC 6901, as the fragment of a URI) points to."""
+        if not reference.startswith("#"):
+            raise UnsupportedSchema(f"{reference} is not within the schema")
+        target = self.root
+        for part in reference[1:].split("/")[1:]:
+            part = unquote(part).replace("~1", "/").replace("~0", "~")
+            if isinstance(target, list) and part.isdigit() and int(part) < len(target):
+                target = target[int(part)]
+            elif isinstance(target, dict) and part in target:
+                target = target[part]
+            else:
+                raise UnsupportedSchema(f"{reference} points to nothing")
+        return target
+
+    def combined(
+        self, schema: dict[str, Any], key: str, name: str, index: int, depth: int, followed: frozenset[str]
+    ) -> Any:
+        base = {other: value for other, value in schema.items() if other != key}
+        if key == "allOf":
+            for part in schema[key]:
+                reference = part.get("$ref") if isinstance(part, dict) else None
+                if isinstance(reference, str):
+                    if reference in followed:
+                        raise UnsupportedSchema(f"{reference} refers to itself without end")
+                    followed |= {reference}
+                    part = _merged({k: v for k, v in part.items() if k != "$ref"}, self.resolve(reference))
+                base = _merged(base, part)
+            return self.make(base, name, index, depth + 1, followed)
+        return self.first_possible(
+            [_merged(base, alternative) for alternative in schema[key]], name, index, depth, followed
+        )
+
+    def typed(self, schema: dict[str, Any], name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            alternatives = [{**schema, "type": one} for one in sorted(kind, key=lambda one: one == "null")]
+            return self.first_possible(alternatives, name, index, depth, followed)
+        if kind is None:
+            kind = _implied_type(schema)
+        make = self.by_type.get(kind) if isinstance(kind, str) else None
+        if make is None:
+            raise UnsupportedSchema(f"{str(kind)[:80]!r} is not a type")
+        return make(schema, name, index, depth, followed)
+
+    def first_possible(self, schemas: list[Any], name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
+        reason = UnsupportedSchema("no alternative is possible")
+        for schema in schemas:
+            try:
+                return self.make(schema, name, index, depth + 1, followed)
+            except UnsupportedSchema as error:
+                reason = error
+        raise reason
+
+    def object(
+        self, schema: dict[str, Any], name: str, index: int, depth: int, followed: frozenset[str]
+    ) -> dict[str, Any]:
+        properties = schema.get("properties")
+        properties = properties if isinstance(properties, dict) else {}
+        required = [key for key in schema.get("required") or () if isinstance(key, str)]
+        additional = schema.get("additionalProperties", True)
+        value: dict[str, Any] = {}
+        for key in [*properties, *(key for key in required if key not in properties)]:
+            part = properties.get(key, additional or True)
+            try:
+                value[key] = self.make(part, key, index, depth + 1, followed)
+            except UnsupportedSchema:
+                if key in required:
+                    raise
+        for key in [key for key in value if key not in required]:
+            if len(value) > _limit(schema, "maxProperties"):
+                del value[key]
+        for number in range(_count(schema, "minProperties") - len(value)):
+            value[f"key{number}"] = self.make(additional or True, "value", number, depth + 1, followed)
+        return value
+
+    def array(self, schema: dict[str, Any], name: str, index: int, depth: int, followed: frozenset[str]) -> list[Any]:
+        first, rest = schema.get("prefixItems"), schema.get("items", True)
+        if isinstance(rest, list):  # as drafts before 2020-12 write it
+            first, rest = rest, schema.get("additionalItems", True)
+        first = first if isinstance(first, list) else []
+        contains = schema.get("contains")
+        if contains is not None and "items" not in schema:
+            rest = contains
+        least = max(_count(schema, "minItems"), _count(schema, "minContains") if contains is not None else 0)
+        most = _limit(schema, "maxItems")
+        value: list[Any] = []
+        for number in range(int(min(most, max(least, len(first), 1 if rest is not False else 0)))):
+            part = first[number] if number < len(first) else rest
+            try:
+                value.append(self.make(part, name, index + number, depth + 1, followed))
+            except UnsupportedSchema:
+                if number < least:
+                    raise
+                break
+        return value
+
+
+def _implied_type(schema: Mapping[str, Any]) -> str:
+    for kind, keys in (
+        ("object", ("properties", "required", "additionalProperties", "minProperties")),
+        ("array", ("items", "prefixItems", "minItems", "contains")),
+        ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
+    ):
+        if any(key in schema for key in keys):
+            return kind
+    return "string"
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """A schema that asks for what both ask for, as far as one object can say it."""
+    if one is True or one == {}:
+        return other
+    if other is True or other == {}:
+        return one
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return False
+    merged = {**one, **other}
+    for key in one.keys() & other.keys():
+        a, b = one[key], other[key]
+        if key == "properties" and isinstance(a, dict) and isinstance(b, dict):
+            merged[key] = {**a, **{name: _merged(a.get(name, True), part) for name, part in b.items()}}
+        elif key == "required" and isinstance(a, list) and isinstance(b, list):
+            merged[key] = [*a, *(name for name in b if name not in a)]
+        elif key == "enum" and isinstance(a, list) and isinstance(b, list):
+            merged[key] = [value for value in a if value in b]
+        elif key in ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"):
+            merged[key] = max(a, b) if _is_number(a) and _is_number(b) else b
+        elif key in ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"):
+            merged[key] = min(a, b) if _is_number(a) and _is_number(b) else b
+        elif key == "allOf" and isinstance(a, list) and isinstance(b, list):
+            merged[key] = a + b
+        elif key in ("anyOf", "oneOf"):
+            merged[key] = a
+            merged["allOf"] = [*(merged.get("allOf") or ()), {key: b}]
+    return merged
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _count(schema: Mapping[str, Any], key: str) -> int:
+    value = schema.get(key, 1 if key == "minContains" else 0)
+    if not _is_number(value) or not 0 <= value <= MAX_VALUES:
+        raise UnsupportedSchema(f"{key} is not a number from 0 to {MAX_VALUES}")
+    return math.ceil(float(value))
+
+
+def _limit(schema: Mapping[str, Any], key: str) -> float:
+    value = schema.get(key)
+    return math.inf if value is None or not _is_number(value) else max(0, value)
+
+
+def _string(schema: dict[str, Any], name: str, index: int, *rest: Any) -> str:
+    least, most = _count(schema, "minLength"), _limit(schema, "maxLength")
+    if isinstance(schema.get("pattern"), str):
+        from oagw_tornado.services.pattern_text import text_for_pattern
+
+        value = text_for_pattern(schema["pattern"], least)
+    else:
+        known = FORMATS.get(schema["format"]) if isinstance(schema.get("format"), str) else None
+        value = known or (f"{name}{index}" if index else name) or "text"
+        if len(value) < least:
+            value = (value + " ") * (least // len(value) + 1)
+            value = value[:least].rstrip().ljust(least, ".")
+        value = value[: int(min(most, len(value)))]
+    if not least <= len(value) <= most:
+        raise UnsupportedSchema("no string of such a length fits the pattern")
+    return value
+
+
+def _bounds(schema: Mapping[str, Any]) -> tuple[float, float, bool, bool]:
+    low, high = -math.inf, math.inf
+    low_open = high_open = False
+    if _is_number(schema.get("minimum")):
+        low = schema["minimum"]
+    if _is_number(schema.get("maximum")):
+        high = schema["maximum"]
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    # Draft 4 and OpenAPI 3.0 write a boolean beside the bound.
+    low_open = above is True
+    high_open = below is True
+    if _is_number(above) and above is not None and above >= low:
+        low, low_open = above, True
+    if _is_number(below) and below is not None and below <= high:
+        high, high_open = below, True
+    return low, high, low_open, high_open
+
+
+def _integer(schema: dict[str, Any], name: str, index: int, *rest: Any) -> int:
+    low, high, low_open, high_open = _bounds(schema)
+    least = None if low == -math.inf else math.floor(low) + 1 if low_open else math.ceil(low)
+    most = None if high == math.inf else math.ceil(high) - 1 if high_open else math.floor(high)
+    step = schema.get("multipleOf")
+    step = int(step) if _is_number(step) and step is not None and step >= 1 and step == int(step) else 1
+    value = step
+    if least is not None and value < least:
+        value = -(-least // step) * step
+    if most is not None and value > most:
+        value = most // step * step
+    if most is None or value + index * step <= most:
+        value += index * step
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise UnsupportedSchema(f"no integer from {least} to {most}")
+    return value
+
+
+def _number(schema: dict[str, Any], name: str, index: int, *rest: Any) -> float:
+    low, high, low_open, high_open = _bounds(schema)
+    step = schema.get("multipleOf")
+    try:
+        return _integer(schema if step is None or step == int(step) else {**schema, "multipleOf": None}, name, index)
+    except UnsupportedSchema:
+        if step is not None or low > high:
+            raise
+    if low == high and not (low_open or high_open):
+        return low
+    value = (low + high) / 2
+    if not low < value < high:
+        raise UnsupportedSchema(f"no number between {low} and {high}")
+    return value

@@ -1,0 +1,178 @@
+"""Chat completions on the wire: one JSON object, or chunks of which all but the token is rendered once a stream.
+
+Two profiles. ``prototype`` has few fields, each delta a word with a space behind it, and nothing in front of the first
+one. ``openai`` has the real service's fields in its order, a first chunk with the role, and the space before a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
+from oagw_tornado.schedule import Frame
+from oagw_tornado.services.language_model import Answer, count_tokens
+from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT, Context
+from oagw_tornado.services.openai.requests import ChatRequest
+from oagw_tornado.services.openai.usage import FIXED, usage
+
+DONE = Frame(b"data: [DONE]\n\n", content=False)
+
+_FINISH_REASONS = {"stop": "stop", "length": "length", "tool": "tool_calls"}
+
+
+# Buffered
+
+
+def buffered(request: ChatRequest, answer: Answer, context: Context) -> Reply:
+    """The whole completion."""
+    payload: dict[str, Any] = {
+        "id": f"chatcmpl-{context.request_id}",
+        "object": "chat.completion",
+        "created": context.created,
+        "model": request.model,
+        "choices": [_choice(request, answer, context, index) for index in range(request.n or 1)],
+        "usage": FIXED if _is_plain(request, context) else _usage(request, answer, context),
+    }
+    if context.is_exact:
+        payload["service_tier"] = "default"
+    if context.is_exact or request.seed is not None:
+        payload["system_fingerprint"] = SYSTEM_FINGERPRINT
+    return json_reply(payload)
+
+
+def _choice(request: ChatRequest, answer: Answer, context: Context, index: int) -> dict[str, Any]:
+    text = answer.text()
+    message: dict[str, Any] = {"role": "assistant", "content": None if answer.tool else text}
+    if context.is_exact:
+        message["refusal"] = None
+        message["annotations"] = []
+    if answer.tool is not None:
+        body = {"name": answer.tool.name, "arguments": text}
+        kind = "function"
+        if answer.tool.schema is None:
+            kind, body = "custom", {"name": answer.tool.name, "input": text}
+        message["tool_calls"] = [{"id": _call_id(context, index), "type": kind, kind: body}]
+    choice: dict[str, Any] = {"index": index, "message": message}
+    if request.logprobs:
+        said = [] if answer.tool else [_logprob(token, request.top_logprobs or 0) for token in answer.tokens()]
+        choice["logprobs"] = {"content": said, "refusal": None}
+    elif context.is_exact:
+        choice["logprobs"] = None
+    choice["finish_reason"] = _FINISH_REASONS[answer.ends]
+    return choice
+
+
+def _is_plain(request: ChatRequest, context: Context) -> bool:
+    """Whether nothing is asked for that the prototype did not know: then the usage is what it always said."""
+    return (
+        not context.is_exact
+        and context.output_tokens is None
+        and request.tools is None
+        and request.n is None
+        and request.max_tokens is None
+        and request.max_completion_tokens is None
+        and request.stop is None
+        and request.response_format is None
+    )
+
+
+def _usage(request: ChatRequest, answer: Answer, context: Context) -> dict[str, Any]:
+    return usage(count_tokens(request.texts()), answer.count * (request.n or 1), context.is_exact)
+
+
+def _call_id(context: Context, index: int) -> str:
+    return f"call_{context.request_id}" + (f"_{index}" if index else "")
+
+
+def _logprob(token: str, alternatives: int) -> dict[str, Any]:
+    """The model is nearly certain of what it says; what it might have said instead is less likely one by one."""
+    said: dict[str, Any] = {"token": token, "logprob": -0.01, "bytes": list(token.encode())}
+    others = [{"token": f" {i}", "logprob": -5.0 - i, "bytes": list(f" {i}".encode())} for i in range(1, alternatives)]
+    return {**said, "top_logprobs": [said, *others] if alternatives else []}
+
+
+# Streamed
+
+
+def streamed(request: ChatRequest, answer: Answer, context: Context) -> Reply:
+    """The completion token by token."""
+    include_usage = request.stream_options is not None and bool(request.stream_options.include_usage)
+    head = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,' % (
+        orjson.dumps(f"chatcmpl-{context.request_id}"),
+        context.created,
+        orjson.dumps(request.model),
+    )
+    if context.is_exact:
+        head += b'"service_tier":"default",'
+    if context.is_exact or request.seed is not None:
+        head += b'"system_fingerprint":"%b",' % SYSTEM_FINGERPRINT.encode()
+    tail = b'}],"usage":null}\n\n' if include_usage else b"}]}\n\n"
+    no_logprobs = b',"logprobs":null' if context.is_exact or request.logprobs else b""
+    goes_on = no_logprobs + b',"finish_reason":null' + tail
+    ends = b'}%b,"finish_reason":"%b"%b' % (no_logprobs, _FINISH_REASONS[answer.ends].encode(), tail)
+
+    choices = [b'%b"choices":[{"index":%d,"delta":{' % (head, index) for index in range(request.n or 1)]
+    opening = [
+        Frame(choice + delta + b"}" + goes_on, content=False)
+        for index, choice in enumerate(choices)
+        if (delta := _first_delta(answer, context, index))
+    ]
+    closing = [Frame(choice + ends, content=False) for choice in choices]
+    if include_usage:
+        counted = orjson.dumps(_usage(request, answer, context))
+        closing.append(Frame(b'%b"choices":[],"usage":%b}\n\n' % (head, counted), content=False))
+    closing.append(DONE)
+
+    before, after = _around_token(answer)
+    tokens = answer.tokens(context.tokens_per_event, space_after=not context.is_exact)
+    befores = [choice + before for choice in choices]
+    if request.logprobs and answer.tool is None:
+        contents = _with_logprobs(tokens, befores, request.top_logprobs or 0, b',"finish_reason":null' + tail)
+    else:
+        contents = _contents(tokens, befores, after + goes_on)
+    return Reply(headers=EVENT_STREAM, frames=chain(opening, contents, closing))
+
+
+def _first_delta(answer: Answer, context: Context, index: int) -> bytes:
+    """What the chunk in front of the first token says; empty: there is none."""
+    if answer.tool is None:
+        return b'"role":"assistant","content":"","refusal":null' if context.is_exact else b""
+    kind, body = "function", {"name": answer.tool.name, "arguments": ""}
+    if answer.tool.schema is None:
+        kind, body = "custom", {"name": answer.tool.name, "input": ""}
+    tool_call = {"index": 0, "id": _call_id(context, index), "type": kind, kind: body}
+    return b'"role":"assistant","content":null,"tool_calls":[%b]' % orjson.dumps(tool_call)
+
+
+def _around_token(answer: Answer) -> tuple[bytes, bytes]:
+    """What stands between the delta's brace and the token, and behind the token up to the end of the delta."""
+    if answer.tool is None:
+        return b'"content":', b"}"
+    if answer.tool.schema is None:
+        return b'"tool_calls":[{"index":0,"custom":{"input":', b"}}]}"
+    return b'"tool_calls":[{"index":0,"function":{"arguments":', b"}}]}"
+
+
+def _contents(tokens: Iterable[str], befores: list[bytes], after: bytes) -> Iterator[Frame]:
+    """One frame for each token of each choice; the path of every event."""
+    dumps, make = orjson.dumps, tuple.__new__
+    if len(befores) == 1:
+        before = befores[0]
+        for token in tokens:
+            yield make(Frame, (before + dumps(token) + after, True))
+    else:
+        for token in tokens:
+            said = dumps(token) + after
+            for before in befores:
+                yield make(Frame, (before + said, True))
+
+
+def _with_logprobs(tokens: Iterable[str], befores: list[bytes], alternatives: int, after: bytes) -> Iterator[Frame]:
+    for token in tokens:
+        logprobs = orjson.dumps({"content": [_logprob(token, alternatives)], "refusal": None})
+        for before in befores:
+            yield Frame(b'%b%b},"logprobs":%b%b' % (before, orjson.dumps(token), logprobs, after))
