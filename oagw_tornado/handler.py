@@ -36,16 +36,39 @@ class ExchangeHandler(tornado.web.RequestHandler):
     # True once there is a reply, which may still be on its way.
     _replied = False
 
-    def initialize(self, responder: Responder) -> None:
-        self.exchange = self.request.exchange
+    # What the constructor of tornado's handler gives each instance: most requests never touch it.
+    _headers_written = False
+    _finished = False
+    _auto_finish = True
+    _prepared_future = None
+    _status_code = 200
+    _reason = "OK"
+
+    def __init__(self, application: tornado.web.Application, request: Request, responder: Responder) -> None:
+        # Instead of tornado's constructor, not after it: that one ties each handler into a circle with its template
+        # namespace, so that only the garbage collector can free it and the whole request with it, and builds headers
+        # and a close callback that a reply does not need. What it sets is here all the same, made on first use.
+        self.application = application
+        self.request = request
         self.responder = responder
+        self.exchange = request.exchange
+        self.initialize()
+
+    def __getattr__(self, name: str) -> Any:
+        make = _LATER.get(name)
+        if make is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        value = make(self)
+        setattr(self, name, value)
+        return value
 
     def clear(self) -> None:
-        """Tornado calls this for each request. Nothing is formatted before somebody needs it."""
+        """Start the reply anew, as tornado's own does, without its default headers."""
         self._headers = httputil.HTTPHeaders()
         self._write_buffer: list[bytes] = []
         self._status_code = 200
         self._reason = "OK"
+        self.set_default_headers()
 
     def compute_etag(self) -> None:
         return None
@@ -97,6 +120,8 @@ class ExchangeHandler(tornado.web.RequestHandler):
         return future
 
     def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
+        if not self._headers_written:
+            self.request.connection.set_close_callback(self.on_connection_close)  # type: ignore[union-attr]
         self._replied = True
         self.exchange.status = self.get_status()
         return super().flush(include_footers)
@@ -127,3 +152,25 @@ class ExchangeHandler(tornado.web.RequestHandler):
     def _served_methods(cls) -> list[str]:
         plain = tornado.web.RequestHandler
         return [name for name in cls.SUPPORTED_METHODS if getattr(cls, name.lower()) is not getattr(plain, name.lower())]
+
+
+def _default_headers(handler: ExchangeHandler) -> httputil.HTTPHeaders:
+    # Before `set_default_headers`, which adds to them.
+    handler.__dict__["_headers"] = headers = httputil.HTTPHeaders()
+    handler.set_default_headers()
+    return headers
+
+
+def _template_namespace(handler: ExchangeHandler) -> Any:
+    complete = tornado.web.RequestHandler(handler.application, handler.request)
+    return complete.ui
+
+
+_LATER: dict[str, Any] = {
+    "_headers": _default_headers,
+    "_write_buffer": lambda handler: [],
+    "_transforms": lambda handler: [],
+    "ui": _template_namespace,
+    "path_args": lambda handler: [],
+    "path_kwargs": lambda handler: {},
+}

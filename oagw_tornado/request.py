@@ -6,13 +6,10 @@ import time
 from typing import Any
 
 from tornado import httputil
-from tornado.escape import parse_qs_bytes
 
 from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.exchange import Exchange
-
-# As many as tornado itself allows in a query or a form.
-_MOST_ARGUMENTS = 1000
+from oagw_tornado.query import parse_query
 
 
 class Request(httputil.HTTPServerRequest):
@@ -48,13 +45,8 @@ class Request(httputil.HTTPServerRequest):
         return value
 
 
-def _query_arguments(request: Request) -> dict[str, list[bytes]]:
-    """Names to values. Raises ValueError if there are too many of them."""
-    return parse_qs_bytes(request.query, keep_blank_values=True, max_num_fields=_MOST_ARGUMENTS)
-
-
 _LATER: dict[str, Any] = {
-    "query_arguments": _query_arguments,
+    "query_arguments": lambda request: parse_query(request.query),
     "arguments": lambda request: {name: list(values) for name, values in request.query_arguments.items()},
     "body_arguments": lambda request: {},
     "files": lambda request: {},

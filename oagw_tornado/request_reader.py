@@ -13,7 +13,10 @@ from collections import deque
 import httptools
 from tornado.httputil import HTTPHeaders, HTTPInputError
 
+from oagw_tornado.wire_headers import WireHeaders
+
 _REQUEST_LINE = re.compile(rb"\r?\n?([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\S+) HTTP/1\.[01]\r?\n")
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")}
 
 
 class Message:
@@ -48,7 +51,7 @@ class RequestReader:
     def _start(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
-        self._headers = HTTPHeaders()
+        self._headers = WireHeaders()
         # True from the first byte of a request to the end of its head.
         self._in_head = False
         # True while the body of the last message is still arriving.
@@ -123,33 +126,29 @@ class RequestReader:
     def on_message_begin(self) -> None:
         self._in_head = True
         self._url = b""
-        self._headers = HTTPHeaders()
+        self._headers = WireHeaders()
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1")
-        if key in self._headers:
-            self._headers.add(key, value.decode("latin-1").strip(" \t"))
-        else:
-            self._headers[key] = value.decode("latin-1")
+        self._headers.add_field(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._in_body = True
         parser = self._parser
         if self._fed > self._max_header_size:
-            size = len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers.get_all())
-            if size > self._max_header_size:
+            if len(self._url) + self._headers.size > self._max_header_size:
                 self._refuse_size()
         self._fed = 0
         if self._refused is None:
+            method = parser.get_method()
             self.messages.append(
                 Message(
-                    parser.get_method().decode("latin-1"),
+                    _METHODS.get(method) or method.decode("latin-1"),
                     self._url.decode("latin-1"),
-                    "HTTP/" + parser.get_http_version(),
+                    "HTTP/1.1" if parser.get_http_version() == "1.1" else "HTTP/1.0",
                     self._headers,
                     parser.should_keep_alive(),
                 )

@@ -38,8 +38,9 @@ class Responder:
         knobs = exchange.knobs
         exchange.status = status = reply.status
         exchange.source = reply.source
-        fields = b"%bX-Request-Id: %b\r\n" % (
+        fields = b"%b%bX-Request-Id: %b\r\n" % (
             status_and_fields(status, reply.headers, reply.source),
+            knobs.server_timing if knobs is not None else b"",
             exchange.id.encode("latin-1"),
         )
         if reply.frames is None and (knobs is None or knobs.immediate):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
+from functools import lru_cache
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,15 @@ from oagw_tornado.request import Request
 if TYPE_CHECKING:
     from oagw_tornado.gateway.gateway import Gateway
 
-log = logging.getLogger(__name__)
-
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
 # uri-host [":" port] (RFC 9110, section 7.2), loosely: nothing that is no part of any host.
 _HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%:\[\]]*")
+
+
+@lru_cache(256)
+def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None
 
 
 class Admission(httputil.HTTPMessageDelegate):
@@ -56,7 +59,7 @@ class Admission(httputil.HTTPMessageDelegate):
         host = headers.get("Host")
         if host is None and version != "HTTP/1.0":
             self._route = refused(bad_request("Bad request: the Host header is missing"))
-        elif host is not None and not _HOST.fullmatch(host):
+        elif host is not None and not _is_host(host):
             self._route = refused(bad_request("Bad request: the Host header is not one host"))
         else:
             self._route = gateway.router.route(method, path, headers, self._connection.client)
@@ -98,7 +101,7 @@ class Admission(httputil.HTTPMessageDelegate):
 
     def _answer(self, route: Route, request: Request) -> None:
         gateway = self._gateway
-        route.handler(gateway.application, request, responder=gateway.responder).run(*route.arguments)
+        route.handler(gateway.application, request, gateway.responder).run(*route.arguments)
 
 
 def _origin_form(target: str) -> str:
