@@ -22,6 +22,7 @@ OK, FAILED, BAD_USAGE = 0, 1, 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with `argv` (default: that of this process) until a signal ends it; gives its exit code."""
+    fill_standard_descriptors()
     arguments = sys.argv[1:] if argv is None else list(argv)
     if "--help" in arguments or "-h" in arguments:
         return _print_help()
@@ -138,6 +139,15 @@ def start_log(config: Config) -> StderrLog:
     log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[log], level=config.log_level.upper())
     return log
+
+
+def fill_standard_descriptors() -> None:
+    """Open /dev/null for what is closed of stdin, stdout, stderr: else a socket would get its number, and our log."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def raise_descriptor_limit() -> None:

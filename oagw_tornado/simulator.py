@@ -47,7 +47,7 @@ class Simulator:
         loop = asyncio.get_running_loop()
         self.pacer = Pacer(loop, config.pacer_resolution)
         table = upstreams()
-        self.responder = Responder(config, self.pacer, Ledger(), tuple(table))
+        self.responder = Responder(config, self.pacer, Ledger(bool(config.access_log)), tuple(table))
         self.gateway = Gateway(
             tornado.web.Application(),
             GatewayRouter(self._dialects(table)),

@@ -54,6 +54,7 @@ class Admission(httputil.HTTPMessageDelegate):
         given = headers.get("X-Request-Id")
         number = given if given is not None and _REQUEST_ID.fullmatch(given) else gateway.next_id()
         self.exchange = exchange = Exchange(number, method, target, path, headers)
+        exchange.client = self._connection.client
         exchange.wall = time()
         exchange.admitted = monotonic()
         host = headers.get("Host")
