@@ -15,8 +15,13 @@ def upstreams() -> dict[str, Upstream]:
         "openai": Upstream(
             exact={
                 "v1/chat/completions": openai.ChatCompletions,
+                "v1/completions": openai.Completions,
+                "v1/responses": openai.Responses,
+                "v1/embeddings": openai.Embeddings,
+                "v1/moderations": openai.Moderations,
                 "v1/models": openai.Models,
             },
+            patterns=((re.compile(r"\Av1/models/(.+)\Z", re.DOTALL), openai.Model),),
             otherwise=openai.UnknownUrl,
         ),
         "github": Upstream(

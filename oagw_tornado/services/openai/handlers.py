@@ -58,6 +58,51 @@ class Models(ApiHandler):
         return Reply(200, JSON, MODEL_LIST)
 
 
+class Model(ApiHandler):
+    """``v1/models/<id>``"""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.models import model_reply
+
+        return model_reply(*path_args)
+
+
+class Completions(ApiHandler):
+    """``v1/completions``"""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.completions import completion_reply
+
+        return completion_reply(self.request.body, context)
+
+
+class Responses(ApiHandler):
+    """``v1/responses``"""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.responses import response_reply
+
+        return response_reply(self.request.body, context)
+
+
+class Embeddings(ApiHandler):
+    """``v1/embeddings``"""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.embeddings import embedding_reply
+
+        return embedding_reply(self.request.body)
+
+
+class Moderations(ApiHandler):
+    """``v1/moderations``"""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.moderations import moderation_reply
+
+        return moderation_reply(self.request.body, context)
+
+
 class UnknownUrl(ApiHandler):
     """Any other path."""
 

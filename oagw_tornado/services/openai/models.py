@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from oagw_tornado.reply import json_reply
+from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.services.openai.errors import InvalidRequest
 
 MODELS = ("gpt-4", "gpt-3.5-turbo")
 
@@ -12,3 +13,10 @@ def _model(id: str) -> dict[str, object]:
 
 
 MODEL_LIST = json_reply({"object": "list", "data": [_model(id) for id in MODELS]}).body
+
+
+def model_reply(id: str) -> Reply:
+    """One of the models. Raises InvalidRequest."""
+    if id not in MODELS:
+        raise InvalidRequest(f"The model '{id}' does not exist", param="model", code="model_not_found", status=404)
+    return json_reply(_model(id))

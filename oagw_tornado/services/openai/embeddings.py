@@ -1,0 +1,88 @@
+"""Embeddings: to each text its own unit vector, the same one every time, and unrelated to that of any other text."""
+
+from __future__ import annotations
+
+import base64
+import math
+import sys
+from array import array
+from collections.abc import Sequence
+from hashlib import shake_128
+from typing import Any
+
+from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.services.openai.errors import InvalidRequest, read
+from oagw_tornado.services.openai.requests import EmbeddingRequest
+
+DEFAULT_MODEL = "text-embedding-3-small"
+DIMENSIONS = {"text-embedding-3-large": 3072}
+DEFAULT_DIMENSIONS = 1536
+MOST_INPUTS = 2048
+
+
+def embedding_reply(body: bytes) -> Reply:
+    """The reply to the body of a request. Raises InvalidRequest."""
+    request = read(body, EmbeddingRequest)
+    model = request.model or DEFAULT_MODEL
+    native = DIMENSIONS.get(model, DEFAULT_DIMENSIONS)
+    dimensions = native if request.dimensions is None else request.dimensions
+    if dimensions > native:
+        raise InvalidRequest(
+            f"Invalid value for 'dimensions' = {dimensions}. Must be less than or equal to {native}.",
+            param="dimensions",
+        )
+    if request.encoding_format not in (None, "float", "base64"):
+        raise InvalidRequest(
+            f"Invalid value: '{request.encoding_format}'. Supported values are: 'float' and 'base64'.",
+            param="encoding_format",
+            code="invalid_value",
+        )
+    inputs = _inputs(request.input)
+    tokens = sum(len(each.split()) if isinstance(each, str) else len(each) for each in inputs)
+    data = [
+        {"object": "embedding", "index": index, "embedding": _encoded(embed(each, dimensions), request)}
+        for index, each in enumerate(inputs)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return json_reply({"object": "list", "data": data, "model": model, "usage": usage})
+
+
+def embed(text: str | Sequence[int], dimensions: int) -> list[float]:
+    """The unit vector of a text or of its tokens. Fewer dimensions are the first ones, scaled up to length 1."""
+    content = text if isinstance(text, str) else ",".join(map(str, text))
+    numbers = array("h", shake_128(content.encode()).digest(2 * dimensions))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    scale = 1 / (math.hypot(*numbers) or 1.0)
+    vector = [number * scale for number in numbers]
+    if dimensions == 1:
+        vector[0] = math.copysign(1.0, vector[0])
+    return vector
+
+
+def _encoded(vector: list[float], request: EmbeddingRequest) -> Any:
+    if request.encoding_format != "base64":
+        return vector
+    floats = array("f", vector)
+    if sys.byteorder == "big":
+        floats.byteswap()
+    return base64.b64encode(floats.tobytes()).decode()
+
+
+def _inputs(given: str | list[Any]) -> list[str | list[int]]:
+    """The inputs: one or several, each a text or its tokens."""
+    inputs: list[Any] = [given] if isinstance(given, str) else given
+    if inputs and all(type(each) is int for each in inputs):
+        inputs = [inputs]
+    if not inputs or len(inputs) > MOST_INPUTS:
+        raise InvalidRequest(f"Invalid 'input': expected 1 to {MOST_INPUTS} inputs.", param="input")
+    for each in inputs:
+        if not each:
+            raise InvalidRequest("Invalid 'input': an input cannot be empty.", param="input")
+        if not isinstance(each, str) and not (isinstance(each, list) and all(type(token) is int for token in each)):
+            raise InvalidRequest(
+                "Invalid type for 'input': expected a string, an array of strings, or arrays of tokens.",
+                param="input",
+                code="invalid_type",
+            )
+    return inputs
