@@ -1,0 +1,102 @@
+"""The control interface of a running simulator, ``/_sim/…``, as an object. Calls block for a round trip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from typing import Any, Literal, cast
+from urllib.parse import quote, urlencode
+
+
+class ControlError(Exception):
+    """The simulator refused a call. `status` is that of its reply, the text is its reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{reason} (status {status})")
+        self.status = status
+
+
+class Control:
+    """Changes how a running simulator behaves and tells what it saw.
+
+    Options, knobs and parts of a rule are given as keywords with their own names, ``_`` for ``-``:
+    ``add_rule(when={"first": 2}, fault="status;code=429")``, ``configure(inter_token_latency="5ms")``.
+    """
+
+    def __init__(self, host: str, port: int, admin_token: str | None = None, timeout: float = 10.0) -> None:
+        self._host = host
+        self._port = port
+        self._headers = {"Authorization": f"Bearer {admin_token}"} if admin_token is not None else {}
+        self._timeout = timeout
+
+    def add_rule(self, rule: Mapping[str, Any] | None = None, /, **parts: Any) -> Any:
+        """Add a rule behind those that are there: ``match``, ``when``, ``source`` and any knobs. Gives the rule."""
+        return self.call("POST", "/_sim/rules", body={**(rule or {}), **_kebab(parts)})
+
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules that hold, in their order."""
+        return cast(list[dict[str, Any]], self.call("GET", "/_sim/rules")["rules"])
+
+    def configure(self, **options: Any) -> Any:
+        """Change options while the server runs, all of them or none. Gives the whole configuration."""
+        return self.call("PATCH", "/_sim/config", body=_kebab(options))
+
+    def requests(
+        self,
+        *,
+        alias: str | None = None,
+        status: int | None = None,
+        since: str | float | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """The requests that the journal holds and that fit, the newest first."""
+        query = {"alias": alias, "status": status, "since": since, "limit": limit}
+        return cast(list[dict[str, Any]], self.call("GET", "/_sim/requests", query=query)["requests"])
+
+    def request(self, id: str) -> dict[str, Any]:
+        """One request of the journal, with the planned and the actual times of its events."""
+        return cast(dict[str, Any], self.call("GET", f"/_sim/requests/{quote(id, safe='')}"))
+
+    def timing(self) -> dict[str, Any]:
+        """How late the events left since the last reset: ``events``, ``late_ms``, ``earliest_ms`` and so on."""
+        return cast(dict[str, Any], self.call("GET", "/_sim/timing"))
+
+    def release(self, gate: str, events: int | Literal["all"] = "all") -> Any:
+        """Let `events` more events pass the gate, or all that will come."""
+        return self.call("POST", f"/_sim/gates/{quote(gate, safe='')}/release", query={"events": events})
+
+    def reset(self) -> None:
+        """Back to the state at start: configuration and rules as started, journal and timing empty, gates released."""
+        self.call("POST", "/_sim/reset")
+
+    def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        """Any call of the interface; gives the JSON of its reply. Raises ControlError for a refusal."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        connection = HTTPConnection(self._host, self._port, timeout=self._timeout)
+        try:
+            connection.request(
+                method,
+                f"{path}?{urlencode(given)}" if given else path,
+                None if body is None else json.dumps(body),
+                {**self._headers, **({} if body is None else {"Content-Type": "application/json"})},
+            )
+            reply = connection.getresponse()
+            text = reply.read().decode()
+        finally:
+            connection.close()
+        if reply.status >= 400:
+            raise ControlError(reply.status, _reason(text))
+        return json.loads(text) if text else None
+
+
+def _kebab(parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in parts.items()}
+
+
+def _reason(text: str) -> str:
+    try:
+        error = json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        return text[:500]
+    return str(error)

@@ -1,0 +1,116 @@
+"""What a simulator for tests is, wherever it runs: its options, its addresses, its control object."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+from oagw_tornado.testing.control import Control
+
+DEFAULT_TOKEN = "test-integration-token"
+
+
+class SimulatorError(RuntimeError):
+    """The server did not start or did not live. The text holds what it wrote to stderr."""
+
+
+class SimulatorServer(ABC):
+    """A simulator that runs from ``with`` (or ``async with``, or `start`) to its end (or `stop`).
+
+    `options` are those of the command line, ``_`` for ``-``: ``time_to_first_token="200ms"``, ``no_control=True``,
+    ``config="sim.yaml"``. `rules` are as the file has them. Nothing comes from the environment. Without a `port` it
+    is any free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | Iterable[str] = DEFAULT_TOKEN,
+        admin_token: str | None = None,
+        rules: Sequence[Mapping[str, Any]] = (),
+        start_timeout: float = 10.0,
+        **options: Any,
+    ) -> None:
+        tokens = [token] if isinstance(token, str) else list(token)
+        #: The bearer token that the gateway accepts, the first of several.
+        self.token = tokens[0]
+        #: The port it listens on, once it has started.
+        self.port = port
+        self.host = host
+        self.start_timeout = start_timeout
+        self._admin_token = admin_token
+        if rules and "config" in options:
+            raise ValueError("rules and config: the file has the rules then")
+        self._rules = list(rules)
+        self._options = {"host": host, "token": tokens, "admin_token": admin_token, **options}
+        self._asked_port = port
+
+    @property
+    def base_url(self) -> str:
+        """The gateway's own address, without a path."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @property
+    def openai_base_url(self) -> str:
+        """What an OpenAI SDK takes as its base URL; its API key is `token`."""
+        return f"{self.base_url}/api/oagw/v1/proxy/openai/v1"
+
+    @cached_property
+    def control(self) -> Control:
+        """Rules, gates, journal and timing of this server."""
+        return Control(self.host, self.port, self._admin_token)
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start, and come back when the server answers. Raises SimulatorError."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End the server at once; nothing of it is left. Does nothing if it does not run."""
+
+    @abstractmethod
+    def take_errors(self) -> str:
+        """What the server has logged of uncaught exceptions since the last call; empty: nothing."""
+
+    def _arguments(self) -> list[str]:
+        """The options as the command line has them."""
+        arguments = [f"--port={self._asked_port}"]
+        for name, value in self._options.items():
+            option = name.replace("_", "-")
+            for each in value if isinstance(value, (list, tuple)) else [value]:
+                if each is True:
+                    arguments.append(f"--{option}")
+                elif each is False:
+                    arguments.append(f"--no-{option}")
+                elif each is not None:
+                    arguments.append(f"--{option}={each}")
+        return arguments
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The thread goes on whatever happens here: what it has started must not be left behind.
+            await asyncio.wait([starting])
+            await asyncio.to_thread(self.stop)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
