@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from oagw_tornado.services import calculator, github, stream_test, weather
+from oagw_tornado.services.anthropic import handlers as anthropic
 from oagw_tornado.services.openai import handlers as openai
 from oagw_tornado.services.upstream import Upstream
 
@@ -37,5 +38,14 @@ def upstreams() -> dict[str, Upstream]:
         "stream-test": Upstream(
             patterns=((re.compile("events"), stream_test.Events),),
             otherwise=stream_test.NotFound,
+        ),
+        "anthropic": Upstream(
+            exact={
+                "v1/messages": anthropic.Messages,
+                "v1/messages/count_tokens": anthropic.CountTokens,
+                "v1/models": anthropic.Models,
+            },
+            patterns=((re.compile(r"\Av1/models/(.+)\Z", re.DOTALL), anthropic.Model),),
+            otherwise=anthropic.UnknownUrl,
         ),
     }

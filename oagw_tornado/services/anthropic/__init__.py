@@ -1,0 +1,1 @@
+"""The Anthropic API, as its official clients know it."""

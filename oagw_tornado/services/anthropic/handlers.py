@@ -1,0 +1,79 @@
+"""The endpoints of the Anthropic API, one handler each.
+
+What makes the replies is imported with the first request that needs it: a simulator starts without it.
+"""
+
+from __future__ import annotations
+
+from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.services.anthropic.errors import InvalidRequest
+from oagw_tornado.services.handler import ServiceHandler
+
+MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5")
+
+
+class ApiHandler(ServiceHandler):
+    """What the endpoints share: override `reply`, which may raise InvalidRequest."""
+
+    def reply(self, *path_args: str) -> Reply:
+        """The reply to this request."""
+        raise NotImplementedError
+
+    def serve(self, *path_args: str) -> None:
+        request_id = f"req_{self.exchange.id}"
+        try:
+            reply = self.reply(*path_args)
+        except InvalidRequest as error:
+            reply = error.reply(request_id)
+        reply.headers = (*reply.headers, ("request-id", request_id))
+        self.respond(reply)
+
+
+class Messages(ApiHandler):
+    """``v1/messages``"""
+
+    def reply(self, *path_args: str) -> Reply:
+        from oagw_tornado.services.anthropic.messages import message_reply
+
+        exchange = self.exchange
+        knobs = exchange.knobs
+        assert knobs is not None  # resolved before a service is asked
+        return message_reply(self.request.body, exchange.id, knobs.output_tokens, knobs.tokens_per_event)
+
+
+class CountTokens(ApiHandler):
+    """``v1/messages/count_tokens``"""
+
+    def reply(self, *path_args: str) -> Reply:
+        from oagw_tornado.services.anthropic.messages import count_reply
+
+        return count_reply(self.request.body)
+
+
+def _model(id: str) -> dict[str, str]:
+    name = id.replace("-", " ").title()
+    return {"type": "model", "id": id, "display_name": name, "created_at": "2025-10-01T00:00:00Z"}
+
+
+class Models(ApiHandler):
+    """``v1/models``"""
+
+    def reply(self, *path_args: str) -> Reply:
+        data = [_model(id) for id in MODELS]
+        return json_reply({"data": data, "has_more": False, "first_id": MODELS[0], "last_id": MODELS[-1]})
+
+
+class Model(ApiHandler):
+    """``v1/models/<id>``"""
+
+    def reply(self, *path_args: str) -> Reply:
+        if path_args[0] not in MODELS:
+            raise InvalidRequest(f"model: {path_args[0]}", 404)
+        return json_reply(_model(path_args[0]))
+
+
+class UnknownUrl(ApiHandler):
+    """Any other path."""
+
+    def reply(self, *path_args: str) -> Reply:
+        raise InvalidRequest("Not found", 404)
