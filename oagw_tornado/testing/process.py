@@ -71,6 +71,10 @@ class SimulatorProcess(SimulatorServer):
             raise RuntimeError("it does not run")
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def take_errors(self) -> str:
         news = self._stderr.take_news()
         if self._process is not None and (code := self._process.poll()) is not None:

@@ -74,6 +74,11 @@ class SimulatorServer(ABC):
     def stop(self) -> None:
         """End the server at once; nothing of it is left. Does nothing if it does not run."""
 
+    @property
+    @abstractmethod
+    def is_running(self) -> bool:
+        """Whether it has been started and has neither been stopped nor died."""
+
     @abstractmethod
     def take_errors(self) -> str:
         """What the server has logged of uncaught exceptions since the last call; empty: nothing."""

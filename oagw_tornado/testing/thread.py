@@ -56,6 +56,10 @@ class SimulatorThread(SimulatorServer):
             self._loop.call_soon_threadsafe(self._ending.set)
         thread.join()
 
+    @property
+    def is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
     def take_errors(self) -> str:
         return self._errors.take()
 

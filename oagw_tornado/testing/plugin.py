@@ -1,0 +1,118 @@
+"""The pytest plugin: a simulated gateway with streaming upstreams as a fixture.
+
+    def test_client_survives_a_reset(oagw, oagw_client):
+        oagw.add_rule(when={"first": 1}, fault="reset;at-event=3")
+        ...
+        oagw.assert_requested(alias="openai", path="/v1/chat/completions", count=2)
+
+One server runs for the session (one for each worker of pytest-xdist), from the first test that asks for it; it is
+reset before each test. Where no test does, this module is all that is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from oagw_tornado.client import OagwClient
+    from oagw_tornado.testing.fixture import Oagw
+    from oagw_tornado.testing.session import SessionServer
+
+_USED = pytest.StashKey["Oagw"]()
+
+MARKER = (
+    "oagw(**knobs): options, knobs or a rule of the simulated gateway for this test, such as "
+    'time_to_first_token="200ms", fault="reset;at-event=3"; with match= or when= it is a rule'
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("oagw_server", "where the simulated gateway runs: process or thread", default="process")
+    parser.addini("oagw_options", "its options, one a line: inter-token-latency = 5ms", "linelist", default=[])
+    parser.addini("oagw_start_timeout", "seconds that it has to start", default="10")
+    parser.addini(
+        "oagw_fail_on_server_error",
+        "fail a test whose requests got a 5xx that no fault asked for, or a traceback in the server",
+        "bool",
+        default=True,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Hold the server's own errors against the test that caused them."""
+    try:
+        result = yield
+    except Exception:
+        trouble = _trouble(item)
+        if trouble:
+            item.add_report_section("call", "oagw", trouble)
+        raise
+    trouble = _trouble(item)
+    if trouble:
+        pytest.fail(trouble, pytrace=False)
+    return result
+
+
+def _trouble(item: pytest.Item) -> str:
+    oagw = item.stash.get(_USED, None)
+    if oagw is None or not item.config.getini("oagw_fail_on_server_error"):
+        return ""
+    from oagw_tornado.testing.session import trouble_of
+
+    return trouble_of(oagw)
+
+
+@pytest.fixture(scope="session")
+def _oagw_session(pytestconfig: pytest.Config) -> Iterator[SessionServer]:
+    from oagw_tornado.testing.session import SessionServer
+
+    server = SessionServer(
+        pytestconfig.getini("oagw_server"),
+        pytestconfig.getini("oagw_options"),
+        float(pytestconfig.getini("oagw_start_timeout")),
+    )
+    try:
+        yield server
+        left_over = server.left_over()
+    finally:
+        server.stop()
+    if left_over and pytestconfig.getini("oagw_fail_on_server_error"):
+        pytest.fail(left_over, pytrace=False)
+
+
+@pytest.fixture
+def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Oagw:
+    """The simulated gateway of this session, reset: rules, gates, journal, timing, and ``assert_requested``."""
+    fixture = _oagw_session.for_test(request.node.nodeid)
+    _oagw_session.configure(fixture, list(request.node.iter_markers("oagw")))
+    request.node.stash[_USED] = fixture
+    return fixture
+
+
+@pytest.fixture
+def oagw_url(oagw: Oagw) -> str:
+    """The address of the simulated gateway, without a path."""
+    return oagw.base_url
+
+
+@pytest.fixture
+def oagw_openai_url(oagw: Oagw) -> str:
+    """What an OpenAI SDK takes as its base URL; its API key is ``oagw.token``."""
+    return oagw.openai_base_url
+
+
+@pytest.fixture
+def oagw_client(oagw: Oagw) -> Iterator[OagwClient]:
+    """A client of the simulated gateway."""
+    from oagw_tornado.client import OagwClient
+
+    with OagwClient(oagw.base_url, oagw.token) as client:
+        yield client

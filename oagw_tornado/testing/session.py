@@ -1,0 +1,105 @@
+"""The server of a pytest session: started for the first test that asks, reset for each one, its errors handed out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from oagw_tornado.testing.fixture import Oagw, described
+from oagw_tornado.testing.server import SimulatorServer
+
+
+class Marker(Protocol):
+    """A pytest mark."""
+
+    @property
+    def args(self) -> tuple[Any, ...]: ...
+    @property
+    def kwargs(self) -> Any: ...
+
+
+class SessionServer:
+    """One server, started anew only if it has died. `options` are lines of ``name = value``, or ``name`` for a flag."""
+
+    def __init__(self, kind: str, options: Sequence[str], start_timeout: float) -> None:
+        self._kind = kind
+        self._options = dict(map(_option, options))
+        self._start_timeout = start_timeout
+        self._server: SimulatorServer | None = None
+        # The last test that used it, and what came to light of it when it was over.
+        self._last_test = ""
+        self._late: list[str] = []
+
+    def for_test(self, name: str) -> Oagw:
+        """The server as started, for the test of that name."""
+        self._note_late_errors()
+        self._last_test = name
+        if self._server is not None and not self._server.is_running:
+            self.stop()
+        if self._server is None:
+            self._server = self._new_server().start()
+        fixture = Oagw(self._server)
+        fixture.reset()
+        return fixture
+
+    def configure(self, fixture: Oagw, marks: Sequence[Marker]) -> None:
+        """Apply the marks of a test, the closest one first: it counts most."""
+        options: dict[str, Any] = {}
+        for mark in marks:
+            if mark.args:
+                raise TypeError("the marker oagw takes keywords only")
+            if "match" in mark.kwargs or "when" in mark.kwargs:
+                fixture.add_rule(**mark.kwargs)
+            else:
+                options = {**mark.kwargs, **options}
+        if options:
+            fixture.configure(**options)
+
+    def left_over(self) -> str:
+        """Errors that came after the test which caused them had been reported."""
+        self._note_late_errors()
+        return "\n".join(self._late)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def _note_late_errors(self) -> None:
+        if self._server is not None and self._server.is_running and (errors := self._server.take_errors()):
+            self._late.append(f"the simulated gateway logged an error after {self._last_test}:\n{errors}")
+
+    def _new_server(self) -> SimulatorServer:
+        if self._kind == "process":
+            from oagw_tornado.testing.process import SimulatorProcess
+
+            return SimulatorProcess(start_timeout=self._start_timeout, **self._options)
+        if self._kind == "thread":
+            from oagw_tornado.testing.thread import SimulatorThread
+
+            return SimulatorThread(start_timeout=self._start_timeout, **self._options)
+        raise ValueError(f"oagw_server: expected process or thread, not {self._kind!r}")
+
+
+def trouble_of(oagw: Oagw) -> str:
+    """What went wrong in the server while a test ran, for its report; empty: nothing."""
+    if not oagw.server.is_running:
+        return oagw.server.take_errors() or "the simulated gateway does not run any more"
+    unexpected = oagw.unexpected_errors()
+    errors = oagw.server.take_errors()
+    if unexpected and not errors:
+        # The reply may be faster than the log, which another thread writes.
+        deadline = time.monotonic() + 0.5
+        while not errors and time.monotonic() < deadline:
+            time.sleep(0.01)
+            errors = oagw.server.take_errors()
+    lines = [f"the simulated gateway failed: {described(request)}" for request in unexpected]
+    if errors:
+        lines.append(f"the simulated gateway logged an error:\n{errors}")
+    return "\n".join(lines)
+
+
+def _option(line: str) -> tuple[str, Any]:
+    name, equals, value = line.partition("=")
+    return name.strip().replace("-", "_"), value.strip() if equals else True
