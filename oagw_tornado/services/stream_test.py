@@ -1,27 +1,219 @@
-"""Streams to test a client's parser with: four events that are always the same."""
+"""Streams to test a client with: four events that are always the same, as many as wanted, or plain bytes.
+
+A client that comes back with ``Last-Event-ID`` gets what it has missed, and 204 once there is nothing left, which ends
+the reconnecting of an EventSource (WHATWG HTML, section 9.2.3).
+"""
 
 from __future__ import annotations
 
-from oagw_tornado.reply import EVENT_STREAM, JSON, Reply, json_reply
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, count, islice, repeat
+from typing import Any, NamedTuple
+
+import orjson
+
+from oagw_tornado.durations import parse_duration
+from oagw_tornado.latency import Fixed, Latency, parse_latency
+from oagw_tornado.reply import EVENT_STREAM, JSON, Headers, Reply, json_reply
 from oagw_tornado.schedule import Frame
 from oagw_tornado.services.handler import ServiceHandler
-from oagw_tornado.sse import encode
+from oagw_tornado.sizes import parse_size
+from oagw_tornado.sse import BOM, encode
 
 INVALID_ENDPOINT = json_reply({"error": "Invalid endpoint"}).body
 
+NDJSON: Headers = (
+    ("Content-Type", "application/x-ndjson"),
+    ("Cache-Control", "no-cache"),
+    ("X-Accel-Buffering", "no"),
+)
+BYTES: Headers = (("Content-Type", "application/octet-stream"), ("Cache-Control", "no-store"))
+
+LARGEST_EVENT = 16 * 2**20
+CHUNK = 64 * 2**10
+
+
+class Event(NamedTuple):
+    """One event, as both forms of the stream have it."""
+
+    id: str
+    event: str | None
+    data: str
+
+
 EVENTS = (
-    Frame(encode("First event", id="1", event="message")),
-    Frame(encode("Second event", id="2", event="update")),
-    Frame(encode("Third event with\nmultiple lines", id="3", event="message")),
-    Frame(encode("Final event", id="4", event="complete")),
+    Event("1", "message", "First event"),
+    Event("2", "update", "Second event"),
+    Event("3", "message", "Third event with\nmultiple lines"),
+    Event("4", "complete", "Final event"),
 )
 
+#: The stream that is asked for without any parameter, rendered once.
+FRAMES = tuple(Frame(encode(data, id=id, event=event)) for id, event, data in EVENTS)
 
-class Events(ServiceHandler):
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the query of a request for events asks for."""
+
+    count: float | None = None  # inf: without end
+    interval: Latency | None = None
+    size: int | None = None  # of an event's data, in bytes
+    event: str | None = None  # the name of all events
+    retry: int | None = None  # milliseconds, said with the first event
+    comment: str | None = None  # in front of each event
+    bom: bool = False
+
+
+def _count(text: str) -> float:
+    if text == "inf":
+        return float("inf")
+    if text.isascii() and text.isdigit() and len(text) <= 15:
+        return int(text)
+    raise ValueError(f"{text[:80]!r} is not a whole number or inf")
+
+
+def _event_size(text: str) -> int:
+    size = parse_size(text)
+    if size > LARGEST_EVENT:
+        raise ValueError(f"{text[:80]!r} is larger than 16MiB")
+    return size
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\r" in text:
+        raise ValueError("expected a single line")
+    return text
+
+
+PARAMETERS: Mapping[str, Callable[[str], Any]] = {
+    "count": _count,
+    "interval": parse_latency,
+    "size": _event_size,
+    "event": _one_line,
+    "retry": lambda text: round(parse_duration(text) * 1000),
+    "comment": _one_line,
+    "bom": lambda text: text not in ("0", "false"),
+}
+
+
+def read_wanted(query: Mapping[str, list[bytes]]) -> Wanted:
+    """Read a query. Raises ValueError, which names the parameter. Others than these are ignored."""
+    values: dict[str, Any] = {}
+    for name, parse in PARAMETERS.items():
+        if name in query:
+            try:
+                values[name] = parse(query[name][0].decode("utf-8", "replace"))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+    return Wanted(**values)
+
+
+def event_reply(wanted: Wanted, last_event_id: str | None, *, ndjson: bool = False) -> Reply:
+    """The stream of events that follow `last_event_id`."""
+    events, total = _events(wanted)
+    seen = 0
+    if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 15:
+        seen = int(last_event_id)
+        if seen >= total:
+            return Reply(204, (), b"")
+    remaining = events(seen)
+    frames: Iterable[Frame]
+    if ndjson:
+        frames = (Frame(orjson.dumps(_as_object(event)) + b"\n") for event in remaining)
+        return Reply(headers=NDJSON, frames=frames, pace="event-interval", error_event=b'{"error":"Server error"}\n')
+    if wanted == Wanted(interval=wanted.interval):
+        frames = FRAMES[seen:]
+    else:
+        frames = _encoded(remaining, wanted)
+    return Reply(headers=EVENT_STREAM, frames=frames, pace="event-interval")
+
+
+def _events(wanted: Wanted) -> tuple[Callable[[int], Iterator[Event]], float]:
+    """What gives the events after the first so many, and how many there are."""
+    if wanted.count is None and wanted.size is None and wanted.event is None:
+        return (lambda seen: islice(EVENTS, seen, None)), len(EVENTS)
+    total = len(EVENTS) if wanted.count is None else wanted.count
+
+    def numbered(seen: int) -> Iterator[Event]:
+        numbers = count(seen + 1) if total == float("inf") else iter(range(seen + 1, int(total) + 1))
+        return (Event(str(number), wanted.event, _text(number, wanted.size)) for number in numbers)
+
+    return numbered, total
+
+
+def _text(number: int, size: int | None) -> str:
+    text = f"Event {number}"
+    return text if size is None else text[:size].ljust(size, ".")
+
+
+def _encoded(events: Iterator[Event], wanted: Wanted) -> Iterator[Frame]:
+    retry = wanted.retry
+    bom = BOM if wanted.bom else b""
+    for id, event, data in events:
+        yield Frame(bom + encode(data, id=id, event=event, retry=retry, comment=wanted.comment))
+        retry, bom = None, b""
+
+
+def _as_object(event: Event) -> dict[str, str]:
+    return {"id": event.id, "event": event.event or "message", "data": event.data}
+
+
+def bytes_reply(size: int, rate: int | None) -> tuple[Reply, Latency]:
+    """`size` bytes in chunks, at `rate` bytes a second if given; and the time between two chunks."""
+    # About fifty chunks a second: smooth for a client, and cheap.
+    chunk = CHUNK if rate is None else max(1, min(CHUNK, rate // 50))
+    whole, rest = divmod(size, chunk)
+    frames = repeat(Frame(b"." * chunk), whole)
+    last = (Frame(b"." * rest),) if rest else ()
+    reply = Reply(headers=BYTES, frames=chain(frames, last), pace="event-interval", error_event=b"")
+    return reply, Fixed(0 if rate is None else chunk / rate)
+
+
+class StreamHandler(ServiceHandler):
+    """What the streams share: each has its own time between two events, where the query says so."""
+
+    def pace(self, interval: Latency) -> None:
+        """Have the events of this reply leave `interval` apart."""
+        knobs = self.exchange.knobs
+        assert knobs is not None  # resolved before a service is asked
+        self.exchange.knobs = replace(knobs, event_interval=interval)
+
+
+class Events(StreamHandler):
     """Any path that contains ``events``."""
 
     def serve(self, *path_args: str) -> None:
-        self.respond(Reply(headers=EVENT_STREAM, frames=EVENTS, pace="event-interval"))
+        try:
+            wanted = read_wanted(self.request.query_arguments)
+        except ValueError as error:
+            self.respond(json_reply({"error": str(error)}, 400))
+            return
+        if wanted.interval is not None:
+            self.pace(wanted.interval)
+        headers = self.request.headers
+        ndjson = "ndjson" in headers.get("Accept", "")
+        self.respond(event_reply(wanted, headers.get("Last-Event-ID"), ndjson=ndjson))
+
+
+class Bytes(StreamHandler):
+    """``bytes``"""
+
+    def serve(self, *path_args: str) -> None:
+        query = self.request.query_arguments
+        try:
+            size = parse_size(query["size"][0].decode("latin-1")) if "size" in query else 2**20
+            rate = parse_size(query["rate"][0].decode("latin-1").removesuffix("/s")) if "rate" in query else None
+        except ValueError as error:
+            self.respond(json_reply({"error": f"size or rate: {error}"}, 400))
+            return
+        if rate == 0:
+            self.respond(json_reply({"error": "rate: expected at least one byte a second"}, 400))
+            return
+        reply, interval = bytes_reply(size, rate)
+        self.pace(interval)
+        self.respond(reply)
 
 
 class NotFound(ServiceHandler):

@@ -36,6 +36,7 @@ def upstreams() -> dict[str, Upstream]:
         ),
         "calculator": Upstream(otherwise=calculator.Calculate),
         "stream-test": Upstream(
+            exact={"bytes": stream_test.Bytes},
             patterns=((re.compile("events"), stream_test.Events),),
             otherwise=stream_test.NotFound,
         ),
