@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs import Knobs
+    from oagw_tornado.reply import Headers
 
 
 class Exchange:
@@ -30,6 +32,8 @@ class Exchange:
         "knobs",
         "rule",
         "gate",
+        "seed",
+        "limit_headers",
         "status",
         "head_sent",
         "source",
@@ -57,12 +61,14 @@ class Exchange:
         self.knobs: Knobs | None = None
         self.rule: str | None = None  # the rule that was applied
         self.gate: str | None = None  # the gate that holds each event of the reply
+        self.seed: int | None = None  # of this request's own draws; None: they need not be the same again
+        self.limit_headers: Headers = ()  # what the gateway tells of a rate limit
         self.status = 0  # 0 until somebody has replied
         self.head_sent = False
         self.source: str | None = None
-        # Offsets of the events, kept while the journal holds the exchange; None: not kept.
-        self.planned: list[float] | None = None
-        self.actual: list[float] | None = None
+        # Offsets of the events of a stream, planned and actual, as they left; None: no stream.
+        self.planned: array[float] | None = None
+        self.actual: array[float] | None = None
         self.events = 0  # events that left
         self.bytes_sent = 0  # body bytes, framing not counted
         self.blocked = 0  # events that waited for the client to read

@@ -1,8 +1,18 @@
-"""Gates: a stream that waits before each event until a test lets it pass."""
+"""Gates: a stream that waits before each event until a test lets it pass. No wall clock in the test's assertions.
+
+A gate has a name and holds permits. Each event of a reply that waits at it takes one; several replies at one gate are
+served in turn. Permits that are released before anybody waits are kept, so it does not matter who comes first. An
+open gate (released with ``all``) lets everything pass from then on.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections import OrderedDict
+from typing import Any, Protocol
+
+#: Gates that hold permits while nobody waits: the oldest are forgotten beyond this.
+MOST_GATES = 10_000
 
 
 class Gated(Protocol):
@@ -15,12 +25,102 @@ class Gated(Protocol):
         """Nobody let it pass in time."""
 
 
+class _Gate:
+    __slots__ = ("permits", "is_open", "waiting", "in_release")
+
+    def __init__(self) -> None:
+        self.permits = 0
+        self.is_open = False
+        # True while `release` lets replies go on, which come back to this gate at their next event.
+        self.in_release = False
+        # In the order in which they came; each with the timer that ends its patience.
+        self.waiting: OrderedDict[Gated, asyncio.TimerHandle] = OrderedDict()
+
+
 class Gates:
-    """The gates of one simulator, by name."""
+    """The gates of one simulator, by name. `timeout`, in seconds, is how long a reply waits for one release."""
+
+    def __init__(self, timeout: float = 30.0) -> None:
+        self.timeout = timeout
+        self._gates: OrderedDict[str, _Gate] = OrderedDict()
 
     def enter(self, name: str, gated: Gated) -> bool:
         """Pass at once (True), or wait: then `gated.released` or `gated.gate_timed_out` is called later."""
-        return True
+        gate = self._gate(name)
+        if gate.is_open:
+            return True
+        if gate.permits and not gate.waiting:
+            gate.permits -= 1
+            self._forget_if_idle(name, gate)
+            return True
+        timer = asyncio.get_running_loop().call_later(self.timeout, self._time_out, name, gated)
+        gate.waiting[gated] = timer
+        return False
 
     def leave(self, name: str, gated: Gated) -> None:
         """Wait no longer: the client has gone."""
+        gate = self._gates.get(name)
+        if gate is not None:
+            timer = gate.waiting.pop(gated, None)
+            if timer is not None:
+                timer.cancel()
+            self._forget_if_idle(name, gate)
+
+    def release(self, name: str, events: int | None) -> dict[str, Any]:
+        """Let so many more events pass; None opens the gate for good. What could go on has gone on when this returns.
+
+        The result says how the gate stands then.
+        """
+        gate = self._gate(name)
+        if events is None:
+            gate.is_open = True
+        else:
+            gate.permits += events
+        gate.in_release = True
+        while gate.waiting and (gate.is_open or gate.permits):
+            gated, timer = gate.waiting.popitem(last=False)
+            timer.cancel()
+            if not gate.is_open:
+                gate.permits -= 1
+            gated.released()
+        gate.in_release = False
+        state = _state(gate)
+        self._forget_if_idle(name, gate)
+        return state
+
+    def reset(self) -> None:
+        """Release whoever waits, and forget all gates."""
+        for name in list(self._gates):
+            self.release(name, None)
+        self._gates.clear()
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: _state(gate) for name, gate in self._gates.items()}
+
+    def _gate(self, name: str) -> _Gate:
+        gate = self._gates.get(name)
+        if gate is None:
+            gate = self._gates[name] = _Gate()
+            if len(self._gates) > MOST_GATES:
+                self._forget_oldest()
+        return gate
+
+    def _forget_if_idle(self, name: str, gate: _Gate) -> None:
+        if not (gate.permits or gate.is_open or gate.waiting or gate.in_release):
+            self._gates.pop(name, None)
+
+    def _forget_oldest(self) -> None:
+        for name, gate in self._gates.items():
+            if not gate.waiting:
+                del self._gates[name]
+                return
+
+    def _time_out(self, name: str, gated: Gated) -> None:
+        gate = self._gates.get(name)
+        if gate is not None and gate.waiting.pop(gated, None) is not None:
+            self._forget_if_idle(name, gate)
+            gated.gate_timed_out()
+
+
+def _state(gate: _Gate) -> dict[str, Any]:
+    return {"open": gate.is_open, "permits": gate.permits, "waiting": len(gate.waiting)}

@@ -7,7 +7,7 @@ Precedence (request over rule over server) is `resolve` applied three times, eac
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote_plus
@@ -19,7 +19,6 @@ from oagw_tornado.rate_limit import RateLimit, parse_rate_limit
 if TYPE_CHECKING:
     from oagw_tornado.faults import Faults
 
-HEADER_PREFIX = "x-sim-"
 QUERY_PREFIX = "sim-"
 
 _GATE = re.compile(r"[A-Za-z0-9._~:-]{1,128}", re.ASCII)
@@ -32,6 +31,10 @@ class KnobError(ValueError):
         super().__init__(f"{knob}: {reason}")
         self.knob = knob
         self.reason = reason
+
+
+class Unfit(KnobError):
+    """A knob that has no meaning for the reply at hand."""
 
 
 class KeepAlive(NamedTuple):
@@ -64,15 +67,19 @@ class Knobs:
     gate: str | None = None
     line_ending: Literal["lf", "cr", "crlf"] = "lf"
     keep_alive: KeepAlive | None = None
+    source: Literal["upstream", "gateway"] | None = None
+    """Who is to blame for an injected error or a limit. Rules set it."""
 
     # Made from the others once, as they are looked at for every request.
     immediate: bool = field(init=False, compare=False)
     """A reply that is sent whole goes out at once, as it is."""
+    amends: bool = field(init=False, compare=False)
+    """The reply itself is another, not only its schedule."""
     draws: bool = field(init=False, compare=False)
     """Something is drawn from the request's generator."""
-    server_timing: str = field(init=False, compare=False)
-    """The plan as ``Server-Timing`` states it (W3C Server Timing), in milliseconds: the centre of each
-    distribution, with the distribution itself as its description."""
+    server_timing: bytes = field(init=False, compare=False)
+    """The header line that states the plan (W3C Server Timing), in milliseconds: the centre of each distribution, with
+    the distribution itself as its description."""
 
     def __post_init__(self) -> None:
         times = (
@@ -84,16 +91,14 @@ class Knobs:
         )
         assign = object.__setattr__
         assign(self, "immediate", self.latency.is_zero and not self.fault and self.gate is None)
+        assign(self, "amends", bool(self.fault) or self.line_ending != "lf")
         assign(self, "draws", bool(self.fault) or not all(time.is_fixed for time in times))
-        assign(
-            self,
-            "server_timing",
-            ", ".join(
-                _metric(name, time)
-                for name, time in zip(("latency", "header", "ttft", "itl", "interval"), times, strict=True)
-                if name in ("ttft", "itl") or not time.is_zero
-            ),
-        )
+        metrics = [
+            _metric(name, time)
+            for name, time in zip(("latency", "header", "ttft", "itl", "interval"), times, strict=True)
+            if name in ("ttft", "itl") or not time.is_zero
+        ]
+        assign(self, "server_timing", b"Server-Timing: %b\r\n" % ", ".join(metrics).encode())
 
 
 class Knob(NamedTuple):
@@ -113,13 +118,16 @@ class Knob(NamedTuple):
 
 
 def resolve(base: Knobs, given: Mapping[str, str]) -> Knobs:
-    """`base` with the knobs that are `given` by name in their place.
+    """`base` with the knobs that are `given` by name in their place. Raises KnobError."""
+    return replace(base, **read_knobs(given)) if given else base
+
+
+def read_knobs(given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of the knobs that are `given` by name, by their fields of `Knobs`.
 
     Raises KnobError for a name that is not in the vocabulary, for a value that is not one, and for two forms of the
     same knob side by side: neither of them is the one that counts.
     """
-    if not given:
-        return base
     values: dict[str, Any] = {}
     forms: dict[str, str] = {}
     for name, text in given.items():
@@ -133,16 +141,17 @@ def resolve(base: Knobs, given: Mapping[str, str]) -> Knobs:
             values[knob.field] = knob.parse(text)
         except ValueError as error:
             raise KnobError(name, str(error)) from None
-    return replace(base, **values)
+    return values
 
 
-def knobs_in_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The knobs in ``X-Sim-<Name>`` headers, by name. A repeated header is as one whose values are joined by commas."""
-    given: dict[str, str] = {}
-    for name, value in headers:
-        if name[:6].lower() == HEADER_PREFIX:
-            _add(given, name[6:].lower(), value)
-    return given
+def knobs_in_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The knobs in ``X-Sim-<Name>`` headers, by name; the names are in the form that tornado gives to all headers.
+
+    A repeated header is as one whose values are joined by commas: several faults, say.
+    """
+    # Looked for in every request, and hardly ever there.
+    names = [name for name in headers if name[:6] == "X-Sim-"]
+    return {name[6:].lower(): headers[name] for name in names} if names else {}
 
 
 def split_query(query: str) -> tuple[str, dict[str, str]]:
@@ -179,7 +188,7 @@ def _metric(name: str, time: Latency) -> str:
     if isinstance(time, Fixed):
         return text
     words = str(time)
-    return f'{text};desc="{words if len(words) <= 60 else words[:59] + "…"}"'
+    return f'{text};desc="{words if len(words) <= 60 else words[:57] + "..."}"'
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from oagw_tornado.access_log import log_access
 from oagw_tornado.exchange import Exchange
+from oagw_tornado.journal import Journal
+from oagw_tornado.metrics import Counters
+
+# Who asks for evidence leaves none.
+_CONTROL = ("/_sim", "/metrics")
 
 
 class Ledger:
-    """Counts what runs, and tells the access log, if there is one, what is over."""
+    """Counts what runs, keeps the journal and the counters, and tells the access log, if there is one."""
 
-    def __init__(self, access_log: bool = False) -> None:
+    def __init__(self, journal_size: int = 0, access_log: bool = False) -> None:
         self.running = 0
+        self.journal = Journal(journal_size)
+        self.counters = Counters()
         self._access_log = access_log
 
     def opened(self, exchange: Exchange) -> None:
         """A request has begun: its head is there."""
         self.running += 1
+        if not exchange.path.startswith(_CONTROL):
+            self.journal.add(exchange)
 
     def ended(self, exchange: Exchange) -> None:
         """An exchange is over: `exchange.outcome` says how."""
         self.running -= 1
+        if not exchange.path.startswith(_CONTROL):
+            self.counters.count(exchange)
         if self._access_log:
             log_access(exchange)

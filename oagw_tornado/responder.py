@@ -9,20 +9,27 @@ from oagw_tornado.config import Config
 from oagw_tornado.connection import ReplyConnection, status_and_fields
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.gates import Gates
+from oagw_tornado.journal import begin_events
+from oagw_tornado.knobs import Unfit
 from oagw_tornado.ledger import Ledger
 from oagw_tornado.pacer import Pacer
-from oagw_tornado.plan import plan
+from oagw_tornado.plan import amend, plan
 from oagw_tornado.playback import Playback
-from oagw_tornado.reply import Reply
+from oagw_tornado.reply import Reply, json_reply
 from oagw_tornado.schedule import Action, Schedule
 from oagw_tornado.timing import Timing
+
+# The plan of a reply that no knob has a say in.
+_AT_ONCE = b"Server-Timing: ttft;dur=0, itl;dur=0\r\n"
+
+# Stands in where no knob draws: making a generator costs as much as a small reply.
+_NOTHING_DRAWN = Random(0)
 
 
 class Responder:
     """Sends every reply of one simulator, and keeps what all of them share."""
 
     def __init__(self, config: Config, pacer: Pacer, ledger: Ledger, aliases: tuple[str, ...]) -> None:
-        self.config = config
         self.pacer = pacer
         # Told of each exchange when it begins and when it is over.
         self.ledger = ledger
@@ -32,17 +39,30 @@ class Responder:
         self.gates = Gates()
         # Replies under way that are more than one write.
         self.playing: set[Playback] = set()
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Have `config` hold for all replies to come."""
+        self.config = config
+        self.gates.timeout = config.gate_timeout
 
     def respond(self, exchange: Exchange, connection: ReplyConnection, reply: Reply) -> None:
         """Send `reply` as the knobs of its exchange have it."""
         knobs = exchange.knobs
+        if knobs is not None and knobs.amends:
+            try:
+                reply = amend(reply, knobs)
+            except Unfit as error:
+                reply, knobs = _unfit(error), None
         exchange.status = status = reply.status
         exchange.source = reply.source
         fields = b"%b%bX-Request-Id: %b\r\n" % (
             status_and_fields(status, reply.headers, reply.source),
-            knobs.server_timing if knobs is not None else b"",
+            knobs.server_timing if knobs is not None else _AT_ONCE,
             exchange.id.encode("latin-1"),
         )
+        for name, value in exchange.limit_headers:
+            fields += f"{name}: {value}\r\n".encode("latin-1")
         if reply.frames is None and (knobs is None or knobs.immediate):
             body = reply.body
             exchange.bytes_sent = len(body)
@@ -51,7 +71,10 @@ class Responder:
             connection.send_whole(status, fields, body)
             return
         assert knobs is not None, "a stream needs knobs"
-        steps = plan(reply, knobs, Random())
+        random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
+        steps = plan(reply, knobs, random, self.ledger.running)
+        if reply.frames is not None:
+            begin_events(exchange)
         if connection.method == "HEAD":
             steps = _without_body(steps)
         playback = Playback(self, exchange, connection, steps, fields, None if reply.frames is not None else len(reply.body))
@@ -73,6 +96,12 @@ class Responder:
         """End every reply under way where it is."""
         for playback in list(self.playing):
             playback.cut_off()
+
+
+def _unfit(error: Unfit) -> Reply:
+    reply = json_reply({"error": f"Bad knob {error}"}, 400, (("X-Should-Retry", "false"),))
+    reply.source = "gateway"
+    return reply
 
 
 def _without_body(steps: Schedule) -> Schedule:

@@ -12,14 +12,16 @@ import tornado.web
 from tornado.netutil import bind_sockets
 
 from oagw_tornado.config import Config
+from oagw_tornado.control.control import Control
+from oagw_tornado.control.routes import ControlDialect
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.pages import Health, Status
-from oagw_tornado.gateway.router import Dialect, GatewayRouter, PrototypeDialect, Route, SinglePage
+from oagw_tornado.gateway.router import Dialect, GatewayRouter, PrototypeDialect, SinglePage
 from oagw_tornado.ledger import Ledger
 from oagw_tornado.pacer import Pacer
-from oagw_tornado.request import Request
 from oagw_tornado.responder import Responder
 from oagw_tornado.services.table import upstreams
+from oagw_tornado.terms import Terms
 
 if TYPE_CHECKING:
     from oagw_tornado.http1 import Http1Server
@@ -47,13 +49,16 @@ class Simulator:
         loop = asyncio.get_running_loop()
         self.pacer = Pacer(loop, config.pacer_resolution)
         table = upstreams()
-        self.responder = Responder(config, self.pacer, Ledger(bool(config.access_log)), tuple(table))
+        ledger = Ledger(config.journal_size, bool(config.access_log))
+        self.responder = Responder(config, self.pacer, ledger, tuple(table))
+        terms = Terms(config)
+        self.control = Control(self.responder, terms)
         self.gateway = Gateway(
             tornado.web.Application(),
             GatewayRouter(self._dialects(table)),
             self.responder,
             config.max_body_size,
-            self._admit,
+            terms.settle,
         )
         self._server = self._new_server()
         await self._server.listen(sockets, BACKLOG)
@@ -82,16 +87,15 @@ class Simulator:
         await asyncio.sleep(0)
 
     def _dialects(self, table: Mapping[str, object]) -> dict[str, Dialect]:
-        return {
-            "/api/oagw/v1": PrototypeDialect(table, frozenset(self.config.tokens), Status),  # type: ignore[arg-type]
+        config = self.config
+        dialects: dict[str, Dialect] = {
+            "/api/oagw/v1": PrototypeDialect(table, frozenset(config.tokens), Status),  # type: ignore[arg-type]
             "/health": SinglePage("/health", Health),
         }
-
-    def _admit(self, request: Request, route: Route) -> Route:
-        """Settle the knobs that hold for this request."""
-        if route.alias:
-            request.exchange.knobs = self.responder.config.knobs
-        return route
+        if not config.no_control:
+            for prefix in ("/_sim", "/metrics"):
+                dialects[prefix] = ControlDialect(prefix, self.control, config.admin_token)
+        return dialects
 
     def _new_server(self) -> Http1Server | StockServer:
         config = self.config

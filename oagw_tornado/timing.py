@@ -7,6 +7,8 @@ than the counting.
 
 from __future__ import annotations
 
+from typing import Any
+
 SPAN = 2.0
 BINS_PER_SECOND = 20_000
 
@@ -39,24 +41,47 @@ class Timing:
         self.earliest = min(self.earliest, late)
 
     def outlier(self, late: float, events: int) -> None:
-        """Count what fits in no bin: later than `SPAN`, or early (which must not be, and shows as a negative earliest)."""
+        """Count what fits in no bin: later than `SPAN`, or early, which must not be: it shows in `earliest`."""
         if late < 0:
             self.late[0] += events
         else:
             self.later += events
 
-    def quantile(self, q: float) -> float | None:
-        """The lateness below which the share `q` of all events left, in seconds; None if there were none.
+    def quantiles(self, *shares: float) -> list[float | None]:
+        """For each of `shares`, in rising order: the lateness below which that share of all events left, in seconds.
 
-        The upper edge of the bin: at most 50 microseconds too much, never too little.
+        The upper edge of a bin: at most 50 microseconds too much, never too little. None if there were no events.
         """
         counted = sum(self.late) + self.later
         if counted == 0:
-            return None
-        rank = q * counted
+            return [None for _ in shares]
+        found: list[float | None] = []
+        ranks = [share * counted for share in shares]
         seen = 0
         for index, count in enumerate(self.late):
-            seen += count
-            if count and seen >= rank:
-                return min((index + 1) / BINS_PER_SECOND, max(self.max, 0.0))
-        return self.max
+            if count:
+                seen += count
+                while len(found) < len(ranks) and seen >= ranks[len(found)]:
+                    found.append(min((index + 1) / BINS_PER_SECOND, max(self.max, 0.0)))
+                if seen == counted - self.later:
+                    break
+        return found + [self.max] * (len(ranks) - len(found))
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``/_sim/timing`` gives it, in milliseconds; null where there is nothing to say."""
+        p50, p90, p99 = self.quantiles(0.50, 0.90, 0.99)
+        return {
+            "events": self.events,
+            "late_ms": {
+                "p50": _milliseconds(p50),
+                "p90": _milliseconds(p90),
+                "p99": _milliseconds(p99),
+                "max": _milliseconds(self.max if self.events else None),
+            },
+            "earliest_ms": _milliseconds(self.earliest if self.events else None),
+            "blocked_by_client": self.blocked_by_client,
+        }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 6)

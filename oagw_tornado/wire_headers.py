@@ -50,6 +50,14 @@ class WireHeaders(HTTPHeaders):
         """The names of all fields, lower-cased."""
         return list(self._fields)
 
+    def starting_with(self, prefix: bytes) -> dict[str, str]:
+        """The fields whose lower-cased names start with `prefix`, by the rest of their names."""
+        found: dict[str, str] = {}
+        for name, value in self._fields.items():
+            if name.startswith(prefix):
+                found[name[len(prefix) :].decode("latin-1")] = value.decode("latin-1")
+        return found
+
     def __getattr__(self, attribute: str) -> Any:
         if attribute not in ("_as_list", "_combined_cache"):
             raise AttributeError(attribute)

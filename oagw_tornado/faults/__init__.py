@@ -12,11 +12,11 @@ from typing import Any
 from oagw_tornado.durations import format_duration
 from oagw_tornado.faults.cuts import Close, Empty, Garbage, MalformedChunk, Reset, Stall, Truncate
 from oagw_tornado.faults.events import DuplicateEvent, ErrorEvent, MalformedEvent
-from oagw_tornado.faults.fault import Fault, Stage, Unfit
+from oagw_tornado.faults.fault import Fault, Stage
 from oagw_tornado.faults.status import Status
 from oagw_tornado.faults.writes import SlowBody, Split
 
-__all__ = ["FAULTS", "MOST_FAULTS", "Fault", "Faults", "Stage", "Unfit", "parse_faults"]
+__all__ = ["FAULTS", "MOST_FAULTS", "Fault", "Faults", "Stage", "parse_faults"]
 
 FAULTS: dict[str, type[Fault]] = {
     kind.type: kind

@@ -18,6 +18,10 @@ class Cut(Fault):
     """Everything from the point on is replaced by other steps."""
 
     @property
+    def ends(self) -> bool:
+        return True
+
+    @property
     def turn(self) -> Stage:
         return Stage.EVENTS if self.after is None else Stage.CLOCK
 
@@ -58,6 +62,10 @@ class Empty(Fault):
     type: ClassVar[str] = "empty"
     parameters: ClassVar[Mapping[str, Parameter]] = {"after": POSITION["after"]}
 
+    @property
+    def ends(self) -> bool:
+        return True
+
     def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
         at = next(schedule).at if self.after is None else self.after
         yield Step(at, b"", Action.CLOSE, note=self.note)
@@ -71,6 +79,10 @@ class Stall(Cut):
     parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "for": ("seconds", parse_duration)}
 
     seconds: float | None = None
+
+    @property
+    def ends(self) -> bool:
+        return self.seconds is None
 
     def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
         point = yield from self.approach(schedule)
@@ -92,8 +104,8 @@ class Truncate(Cut):
 
     size: int | None = None
 
-    def amend(self, reply: Reply) -> Reply:
-        reply = Cut.amend(self, reply)
+    def amend(self, reply: Reply, blame: str) -> Reply:
+        reply = Cut.amend(self, reply, blame)
         # The head of a whole body states its length: to end in order, it must state the shorter one.
         return reply if reply.frames is not None else replace(reply, body=reply.body[: self.size or 0])
 

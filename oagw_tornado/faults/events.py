@@ -13,7 +13,7 @@ from oagw_tornado.faults.fault import Fault, Stage
 from oagw_tornado.reply import Reply
 from oagw_tornado.schedule import Action, Schedule, Step
 
-_DATA = re.compile(rb"(?m)^data: ?")
+_DATA = re.compile(rb"(?:\A|[\r\n])data: ?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, ClassVar, NamedTuple
 
 from oagw_tornado.durations import parse_duration
+from oagw_tornado.knobs import Unfit
 from oagw_tornado.reply import Reply
 from oagw_tornado.schedule import Action, Schedule, Step
 
@@ -41,10 +42,6 @@ def one_of(*names: str) -> Callable[[str], str]:
         return text
 
     return read
-
-
-class Unfit(ValueError):
-    """A fault that has no meaning for the reply at hand; the text says so."""
 
 
 class Stage(IntEnum):
@@ -92,16 +89,26 @@ class Fault(ABC):
         return f"fault:{self.type}"
 
     @property
+    def ends(self) -> bool:
+        """Whether the reply ends with this fault; otherwise it goes on, and the journal calls it complete."""
+        return False
+
+    @property
     def turn(self) -> Stage:
         return self.stage
 
-    def amend(self, reply: Reply) -> Reply:
-        """The reply this fault makes of `reply`, before there is a schedule. Raises Unfit if it can make none."""
+    def amend(self, reply: Reply, blame: str) -> Reply:
+        """The reply this fault makes of `reply`, before there is a schedule. Raises Unfit if it can make none.
+
+        `blame` is who says an error that this fault brings up: ``upstream`` or ``gateway``.
+        """
         if reply.frames is None:
             if self.streams_only:
-                raise Unfit(f"fault {self.type!r} has a meaning for a streamed reply only; this one is sent whole")
+                raise Unfit("fault", f"{self.type!r} has a meaning for streamed replies only")
             if self.at_event > 0:
-                raise Unfit(f"fault '{self.type};at-event={self.at_event}': a reply that is sent whole has no events")
+                raise Unfit(
+                    "fault", f"'{self.type};at-event={self.at_event}': this reply is sent whole, without events"
+                )
         return reply
 
     def approach(self, schedule: Schedule) -> Generator[Step, None, Point | None]:

@@ -13,6 +13,7 @@ from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large
 from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.journal import BODY_HEAD
 from oagw_tornado.request import Request
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Admission(httputil.HTTPMessageDelegate):
         exchange.body_size = self._size
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        exchange.body_head = body[:BODY_HEAD]
         request = Request(self._connection, exchange, self._start_line, self._headers, self._query, body)
         self._answer(self._gateway.admit(request, self._route), request)
 

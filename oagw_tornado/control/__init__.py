@@ -1,0 +1,1 @@
+"""``/_sim/*`` and ``/metrics``: evidence of what happened, and control of what is to happen."""

@@ -1,0 +1,59 @@
+"""What the control endpoints act on: the live parts of one simulator, and the state they started in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from oagw_tornado.config import change_config, config_as_json
+from oagw_tornado.metrics import Collector, Gauges
+
+if TYPE_CHECKING:
+    from oagw_tornado.responder import Responder
+    from oagw_tornado.terms import Terms
+
+
+class Control:
+    """The controls of one simulator."""
+
+    def __init__(self, responder: Responder, terms: Terms) -> None:
+        self.responder = responder
+        self.rules = terms.rules
+        self.journal = responder.ledger.journal
+        self.timing = responder.timing
+        self.gates = responder.gates
+        self.collector = Collector(responder.ledger.counters, responder.timing, self._gauges)
+        self._terms = terms
+        self._started_as = responder.config
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return config_as_json(self.responder.config)
+
+    def change_config(self, changes: Mapping[str, Any]) -> None:
+        """All or nothing: raises `oagw_tornado.config.ConfigError`. Replies under way go on as they began."""
+        config = change_config(self.responder.config, changes)
+        self.responder.configure(config)
+        self._terms.knobs = config.knobs
+
+    def reset(self) -> None:
+        """Back to the state at start. Replies under way go on, those at a gate at once."""
+        config = self._started_as
+        self.responder.configure(config)
+        self._terms.knobs = config.knobs
+        self.rules.replace(config.rules)
+        self._terms.limiter.clear()
+        self.gates.reset()
+        self.journal.clear()
+        self.responder.ledger.counters.reset()
+        self.timing.reset()
+
+    def _gauges(self) -> Gauges:
+        responder = self.responder
+        streams = [playback.exchange for playback in responder.playing if playback.exchange.planned is not None]
+        return Gauges(
+            # The request that asks is none of those it asks for.
+            in_flight=max(0, responder.ledger.running - 1),
+            streams_open=len(streams),
+            events_under_way=sum(exchange.events for exchange in streams),
+        )

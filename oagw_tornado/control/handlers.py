@@ -1,0 +1,242 @@
+"""The control endpoints as tornado handlers. Each gets the controls as its first argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from oagw_tornado.config import ConfigError
+from oagw_tornado.control.control import Control
+from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.handler import ExchangeHandler
+from oagw_tornado.journal import exchange_as_json
+from oagw_tornado.metrics import CONTENT_TYPE, render
+from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.rules import RuleError
+
+_NOTHING = Reply(204, (), b"", source=None)
+
+_MOST_EVENTS = 1_000_000_000
+
+
+class BadRequest(ValueError):
+    """What was asked for can not be understood; the text says what was expected."""
+
+
+class ControlHandler(ExchangeHandler):
+    """Answers in JSON; what it cannot understand is a 400 with an ``error``."""
+
+    source = None
+
+    def say(self, payload: Any, status: int = 200) -> None:
+        reply = json_reply(payload, status)
+        reply.source = None
+        self.respond(reply)
+
+    def say_nothing(self) -> None:
+        self.respond(_NOTHING)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Turn what is wrong with the request into a 400."""
+        try:
+            yield
+        except (BadRequest, ConfigError, RuleError) as error:
+            self.respond(refusal(400, str(error)))
+
+    def document(self) -> Any:
+        """The JSON document in the request's body."""
+        try:
+            return orjson.loads(self.request.body)
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(f"the body is not JSON: {error}") from None
+
+    def parameters(self, *known: str) -> dict[str, str]:
+        """The query's parameters, each given at most once."""
+        given: dict[str, str] = {}
+        for name, values in self.request.query_arguments.items():
+            if name not in known:
+                raise BadRequest(f"{name[:80]}: no such parameter; expected {', '.join(known) or 'none'}")
+            if len(values) > 1:
+                raise BadRequest(f"{name}: given more than once")
+            given[name] = values[0].decode("utf-8", "replace")
+        return given
+
+
+class Requests(ControlHandler):
+    """``/_sim/requests``: the journal, newest first."""
+
+    def get(self, control: Control) -> None:
+        with self.refusing():
+            given = self.parameters("alias", "status", "since", "limit")
+            selected = control.journal.select(
+                alias=given.get("alias"),
+                status=_whole("status", given.get("status"), 0, 999),
+                since=_instant(given.get("since")),
+                limit=_whole("limit", given.get("limit"), 0, _MOST_EVENTS),
+            )
+            self.say({"requests": [exchange_as_json(exchange) for exchange in selected]})
+
+    def delete(self, control: Control) -> None:
+        control.journal.clear()
+        self.say_nothing()
+
+    head = get
+
+
+class Request(ControlHandler):
+    """``/_sim/requests/{id}``: one exchange with the planned and actual offsets of its events."""
+
+    def get(self, control: Control, id: str) -> None:
+        exchange = control.journal.find(id)
+        if exchange is None:
+            self.respond(refusal(404, f"No request {id[:80]!r} in the journal"))
+        else:
+            self.say(exchange_as_json(exchange, with_events=True))
+
+    head = get
+
+
+class Timing(ControlHandler):
+    """``/_sim/timing``: how late events left since the last reset."""
+
+    def get(self, control: Control) -> None:
+        self.say(control.timing.as_json())
+
+    head = get
+
+
+class Configuration(ControlHandler):
+    """``/_sim/config``: the options as they are; PATCH changes those that can change while the server runs."""
+
+    def get(self, control: Control) -> None:
+        self.say(control.config)
+
+    def patch(self, control: Control) -> None:
+        with self.refusing():
+            changes = self.document()
+            if not isinstance(changes, dict):
+                raise BadRequest("expected an object of options and their values")
+            control.change_config(changes)
+            self.say(control.config)
+
+    head = get
+
+
+class RuleList(ControlHandler):
+    """``/_sim/rules``: all rules in order; POST adds one behind them, PUT replaces them all, DELETE removes them."""
+
+    def get(self, control: Control) -> None:
+        self.say({"rules": [rule.as_json() for rule in control.rules.list]})
+
+    def post(self, control: Control) -> None:
+        with self.refusing():
+            self.say(control.rules.add(self.document()).as_json(), 201)
+
+    def put(self, control: Control) -> None:
+        with self.refusing():
+            document = self.document()
+            rules = document.get("rules") if isinstance(document, dict) and set(document) == {"rules"} else document
+            if not isinstance(rules, list):
+                raise BadRequest("expected {'rules': [rule, …]} or [rule, …]")
+            control.rules.replace(rules)
+            self.get(control)
+
+    def delete(self, control: Control) -> None:
+        control.rules.replace(())
+        self.say_nothing()
+
+    head = get
+
+
+class OneRule(ControlHandler):
+    """``/_sim/rules/{name}``."""
+
+    def get(self, control: Control, name: str) -> None:
+        rule = control.rules.find(name)
+        if rule is None:
+            self.respond(refusal(404, f"No rule {name[:80]!r}"))
+        else:
+            self.say(rule.as_json())
+
+    def delete(self, control: Control, name: str) -> None:
+        if control.rules.remove(name):
+            self.say_nothing()
+        else:
+            self.respond(refusal(404, f"No rule {name[:80]!r}"))
+
+    head = get
+
+
+class GateList(ControlHandler):
+    """``/_sim/gates``: the gates that hold permits or that somebody waits at."""
+
+    def get(self, control: Control) -> None:
+        self.say({"gates": control.gates.as_json()})
+
+    head = get
+
+
+class Release(ControlHandler):
+    """``/_sim/gates/{name}/release?events=n``: let so many events pass, or ``all``; one if nothing is said."""
+
+    def post(self, control: Control, name: str) -> None:
+        with self.refusing():
+            given = self.parameters("events").get("events", "1")
+            events = None if given == "all" else _whole("events", given, 1, _MOST_EVENTS)
+            self.say({"gate": name, **control.gates.release(name, events)})
+
+
+class Reset(ControlHandler):
+    """``/_sim/reset``: back to the state at start."""
+
+    def post(self, control: Control) -> None:
+        control.reset()
+        self.say_nothing()
+
+
+class OpenApi(ControlHandler):
+    """``/_sim/openapi.json``: what there is, for machines."""
+
+    def get(self, control: Control) -> None:
+        from oagw_tornado.control.openapi import document
+
+        self.say(document(control.responder.aliases))
+
+    head = get
+
+
+class Metrics(ControlHandler):
+    """``/metrics``, for Prometheus."""
+
+    def get(self, control: Control) -> None:
+        self.respond(Reply(200, (("Content-Type", CONTENT_TYPE),), render(control.collector), source=None))
+
+    head = get
+
+
+def _whole(name: str, text: str | None, low: int, high: int) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and low <= int(text) <= high):
+        raise BadRequest(f"{name}: expected a whole number from {low} to {high}, not {text[:80]!r}")
+    return int(text)
+
+
+def _instant(text: str | None) -> float | None:
+    """A Unix time in seconds, or ISO 8601; without an offset it is UTC."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        instant = datetime.fromisoformat(text)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise BadRequest(f"since: expected a Unix time or ISO 8601, not {text[:80]!r}") from None
