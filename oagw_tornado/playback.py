@@ -22,6 +22,9 @@ WRITE = Action.WRITE
 #: Offsets kept for one exchange; a longer stream is counted in full and noted up to here.
 NOTED_EVENTS = 1000
 
+#: Steps played in one go when all of them are due: the other streams have their turn after them.
+BURST = 256
+
 # What a playback holds when nothing is left to play: it does nothing when its time comes.
 _OVER = Step(0.0, b"", Action.STALL)
 
@@ -97,6 +100,7 @@ class Playback:
         admitted = self._admitted
         connection = self._connection
         exchange = self.exchange
+        behind = 0  # steps that were due already when the one before them was played
         while True:
             at, data, action, events, _, _ = step
             if action is WRITE:
@@ -146,6 +150,11 @@ class Playback:
                 if self._head and not self._send_head():
                     return
                 self._stage.pacer.at(due, self)
+                return
+            behind += 1
+            if behind == BURST:
+                self._step = step
+                self._stage.pacer.at(now, self)
                 return
 
     def client_left(self) -> None:
