@@ -24,7 +24,7 @@ class Room(NamedTuple):
 
 ROOMS = {
     "values": Room(
-        "durations sizes errors schedule reply exchange latency rate_limit query sse knobs faults plan rules", ""
+        "durations sizes errors schedule reply exchange latency rate_limit query sse keep_alive knobs faults plan rules", ""
     ),
     "config": Room("options config config_file usage", "values"),
     "evidence": Room("access_log ledger journal metrics timing", "values"),
@@ -33,7 +33,7 @@ ROOMS = {
     "gateway": Room("gateway", "values config evidence wire reply"),
     "terms": Room("terms", "values config evidence wire reply gateway"),
     "services": Room("services", "values config reply"),
-    "control": Room("control", "values config evidence wire reply"),
+    "control": Room("control", "values config evidence wire reply gateway"),
     "simulator": Room("simulator", "values config evidence wire reply gateway terms services control"),
     "program": Room("cli __main__ stderr_log", "values config simulator"),
     "client": Room("client", "values"),
