@@ -29,6 +29,9 @@ MOST_RULES = 1000
 _NAME = re.compile(r"[A-Za-z0-9._~:-]{1,64}", re.ASCII)
 _OWN_KEYS = ("name", "match", "when", "source")
 
+#: What a rule can look at.
+MATCH_KEYS = ("alias", "path", "method", "header", "body", "model")
+
 
 class RuleError(ValueError):
     """A rule that can not be understood. The text names the key and says what was expected."""

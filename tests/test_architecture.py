@@ -24,7 +24,9 @@ class Room(NamedTuple):
 
 ROOMS = {
     "values": Room(
-        "durations sizes errors schedule reply exchange latency rate_limit query sse keep_alive knobs faults plan rules", ""
+        "durations sizes errors schedule reply exchange latency rate_limit query sse keep_alive knobs faults plan "
+        "rules",
+        "",
     ),
     "config": Room("options config config_file usage", "values"),
     "evidence": Room("access_log ledger journal metrics timing", "values"),

@@ -1,0 +1,234 @@
+"""The OpenAPI 3.1 document of the whole surface. A test holds it to the route table and to real replies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oagw_tornado import __version__
+from oagw_tornado.control import schemas
+from oagw_tornado.knobs import VOCABULARY
+
+Operation = dict[str, Any]
+
+
+def document(aliases: Sequence[str]) -> dict[str, Any]:
+    """The document of a simulator with these upstreams."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "oagw-tornado",
+            "version": __version__,
+            "description": "A simulated outbound API gateway with its upstreams, its evidence and its controls.",
+        },
+        "paths": {**_gateway_paths(list(aliases)), **_control_paths()},
+        "components": {
+            "schemas": schemas.SCHEMAS,
+            "parameters": _knob_parameters(),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A --token of the gateway."},
+                "admin": {"type": "http", "scheme": "bearer", "description": "The --admin-token, if there is one."},
+            },
+        },
+    }
+
+
+def _gateway_paths(aliases: list[str]) -> dict[str, Any]:
+    proxied = {
+        "parameters": [
+            {"name": "alias", "in": "path", "required": True, "schema": {"type": "string", "enum": aliases}},
+            {"name": "path", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},
+            *({"$ref": f"#/components/parameters/{name}"} for name in _knob_parameters()),
+        ],
+    }
+    for method in ("get", "post", "put", "delete"):
+        proxied[method] = {  # type: ignore[assignment]
+            "operationId": f"proxy_{method}",
+            "summary": "A request to a simulated upstream. `path` may hold slashes.",
+            "security": [{"bearer": []}],
+            **({"requestBody": {"content": {"*/*": {}}}} if method in ("post", "put") else {}),
+            "responses": {
+                "400": _said("A knob that is not one, or a body that the service refuses.", schema={}),
+                "401": _error("No bearer."),
+                "403": _error("A wrong bearer."),
+                "429": _said("A rate limit, asked for with the knob rate-limit or made up by the service.", schema={}),
+                "default": _said("What the service, or the fault that was asked for, says.", schema=None),
+            },
+        }
+    return {
+        "/health": {"get": _read("health", "Whether the server is up.", schemas.ref("Health"))},
+        "/api/oagw/v1/status": {"get": _read("status", "What the gateway is.", schemas.ref("Status"))},
+        "/api/oagw/v1/proxy/{alias}/{path}": proxied,
+    }
+
+
+def _control_paths() -> dict[str, Any]:
+    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    return {
+        "/_sim/requests": {
+            "get": _control(
+                "requests",
+                "The journal, newest first.",
+                schemas.ref("Requests"),
+                parameters=[
+                    _query("alias", {"type": "string"}, "Only requests to this upstream."),
+                    _query("status", {"type": "integer", "minimum": 0, "maximum": 999}, "Only replies of this status."),
+                    _query(
+                        "since",
+                        {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]},
+                        "Only from this time on: Unix time in seconds, or ISO 8601.",
+                    ),
+                    _query("limit", {"type": "integer", "minimum": 0, "maximum": 1_000_000_000}, "At most so many."),
+                ],
+                errors=(400,),
+            ),
+            "delete": _control("forget_requests", "Empty the journal.", None, status=204),
+        },
+        "/_sim/requests/{id}": {
+            "parameters": [id],
+            "get": _control(
+                "request",
+                "One request, with the instants of its events.",
+                schemas.ref("RequestWithEvents"),
+                errors=(404,),
+            ),
+        },
+        "/_sim/timing": {
+            "get": _control("timing", "How late events left since the last reset.", schemas.ref("Timing"))
+        },
+        "/_sim/config": {
+            "get": _control("config", "The options as they are.", schemas.ref("Config")),
+            "patch": _control(
+                "change_config",
+                "Change options, all or nothing; null stands for the default.",
+                schemas.ref("Config"),
+                body=schemas.ref("Changes"),
+                errors=(400,),
+            ),
+        },
+        "/_sim/rules": {
+            "get": _control("rules", "All rules, in order.", schemas.ref("Rules")),
+            "post": _control(
+                "add_rule",
+                "Add a rule behind the others.",
+                schemas.ref("CountedRule"),
+                status=201,
+                body=schemas.ref("Rule"),
+                errors=(400,),
+            ),
+            "put": _control(
+                "replace_rules",
+                "Other rules in the place of all, all or nothing.",
+                schemas.ref("Rules"),
+                body=schemas.ref("NewRules"),
+                errors=(400,),
+            ),
+            "delete": _control("remove_rules", "Remove all rules.", None, status=204),
+        },
+        "/_sim/rules/{name}": {
+            "parameters": [name],
+            "get": _control("rule", "One rule with its counts.", schemas.ref("CountedRule"), errors=(404,)),
+            "delete": _control("remove_rule", "Remove one rule.", None, status=204, errors=(404,)),
+        },
+        "/_sim/gates": {"get": _control("gates", "The gates in use.", schemas.ref("Gates"))},
+        "/_sim/gates/{name}/release": {
+            "parameters": [name],
+            "post": _control(
+                "release",
+                "Let events pass a gate.",
+                schemas.ref("Released"),
+                parameters=[
+                    _query(
+                        "events",
+                        {
+                            "anyOf": [
+                                {"type": "integer", "minimum": 1, "maximum": 1_000_000_000},
+                                {"const": "all"},
+                            ],
+                            "default": 1,
+                        },
+                        "So many more events, or all from now on.",
+                    )
+                ],
+                errors=(400,),
+            ),
+        },
+        "/_sim/reset": {"post": _control("reset", "Back to the state at start.", None, status=204)},
+        "/_sim/openapi.json": {"get": _control("openapi", "This document.", {"type": "object"})},
+        "/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "summary": "Counters and histograms for Prometheus.",
+                "security": [{"admin": []}, {}],
+                "responses": {
+                    "200": {
+                        "description": "Prometheus text format.",
+                        "content": {"text/plain": {"schema": {"type": "string"}}},
+                    },
+                    **_refusals(()),
+                },
+            }
+        },
+    }
+
+
+def _read(id: str, summary: str, schema: Operation) -> Operation:
+    return {"operationId": id, "summary": summary, "responses": {"200": _said("So it is.", schema)}}
+
+
+def _control(
+    id: str,
+    summary: str,
+    schema: Operation | None,
+    *,
+    status: int = 200,
+    parameters: Sequence[Operation] = (),
+    body: Operation | None = None,
+    errors: tuple[int, ...] = (),
+) -> Operation:
+    operation: Operation = {
+        "operationId": id,
+        "summary": summary,
+        "security": [{"admin": []}, {}],
+        "responses": {str(status): _said("Done.", schema), **_refusals(errors)},
+    }
+    if parameters:
+        operation["parameters"] = list(parameters)
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return operation
+
+
+def _said(description: str, schema: Operation | None) -> Operation:
+    if schema is None:
+        return {"description": description}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _error(description: str) -> Operation:
+    return _said(description, schemas.ref("Error"))
+
+
+def _refusals(errors: tuple[int, ...]) -> dict[str, Operation]:
+    texts = {
+        400: "What was asked for cannot be understood; `error` names it.",
+        401: "There is an --admin-token, and it was not sent.",
+        403: "A wrong --admin-token, or a client that is not on this machine.",
+        404: "There is none of that name.",
+    }
+    return {str(code): _error(texts[code]) for code in sorted({*errors, 401, 403})}
+
+
+def _query(name: str, schema: Operation, description: str) -> Operation:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def _knob_parameters() -> dict[str, Operation]:
+    parameters: dict[str, Operation] = {}
+    for knob in VOCABULARY.values():
+        text = {"schema": {"type": "string", "maxLength": 2000}, "description": knob.help}
+        header = "X-Sim-" + "-".join(word.capitalize() for word in knob.name.split("-"))
+        parameters[header] = {"name": header, "in": "header", **text}
+        parameters[f"sim-{knob.name}"] = {"name": f"sim-{knob.name}", "in": "query", **text}
+    return parameters

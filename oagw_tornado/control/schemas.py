@@ -1,0 +1,153 @@
+"""The JSON schemas of what the gateway and the control endpoints say and take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oagw_tornado.knobs import VOCABULARY
+from oagw_tornado.options import OPTIONS
+from oagw_tornado.rules import MATCH_KEYS
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
+    """An object of these properties and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+WORD: Schema = {"type": ["string", "number", "boolean", "null"]}
+SETTING: Schema = {
+    "anyOf": [TEXT, NUMBER, {"type": "array", "items": {"type": ["string", "number"]}}],
+    "description": "As the option of the same name is written.",
+}
+TEXTS: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+
+_MATCH: Schema = {
+    "type": "object",
+    "description": "All of these must fit. Globs are as a shell's; `*` crosses slashes.",
+    "properties": {
+        "alias": TEXTS,
+        "path": {"type": "string", "description": "Glob on the service's path, query not counted."},
+        "method": TEXTS,
+        "header": {"type": "object", "additionalProperties": TEXT, "description": "Header names to globs."},
+        "body": {"type": "string", "description": "A text that the body holds."},
+        "model": {"type": "string", "description": "Glob on the `model` of a JSON body."},
+    },
+    "additionalProperties": False,
+}
+assert set(_MATCH["properties"]) == set(MATCH_KEYS)
+
+_WHEN: Schema = {
+    "type": "object",
+    "description": "Counted per rule, over the requests that fit.",
+    "properties": {
+        "probability": {"type": "number", "minimum": 0, "maximum": 1},
+        "first": COUNT,
+        "every": {"type": "integer", "minimum": 1},
+        "after": COUNT,
+    },
+    "additionalProperties": False,
+}
+
+_RULE: dict[str, Schema] = {
+    "name": {"type": "string", "pattern": "^[A-Za-z0-9._~:-]{1,64}$"},
+    "match": _MATCH,
+    "when": _WHEN,
+    "source": {"enum": ["upstream", "gateway", None], "description": "Who is to blame for an injected error."},
+    **{name: {**SETTING, "description": knob.help} for name, knob in VOCABULARY.items()},
+}
+
+_REQUEST: dict[str, Schema] = {
+    "id": {"type": "string", "description": "As X-Request-Id of the reply has it."},
+    "time": {"type": "number", "description": "Unix time of its head, in seconds."},
+    "client": TEXT,
+    "method": TEXT,
+    "target": {"type": "string", "description": "Path and query as received, credentials masked."},
+    "path": TEXT,
+    "alias": {"type": ["string", "null"]},
+    "headers": {"type": "object", "additionalProperties": TEXT},
+    "body": _object({"size": COUNT, "head": {"type": "string", "description": "Its first bytes, as UTF-8."}}),
+    "knobs": {"type": ["object", "null"], "additionalProperties": WORD},
+    "rule": {"type": ["string", "null"], "description": "The rule that applied."},
+    "status": {"type": ["integer", "null"]},
+    "source": {"enum": ["upstream", "gateway", None]},
+    "events_sent": COUNT,
+    "bytes_sent": COUNT,
+    "events_blocked": {**COUNT, "description": "Events that waited for the client to read."},
+    "first_event": {"type": ["number", "null"], "description": "Seconds from admission."},
+    "outcome": {
+        "type": ["string", "null"],
+        "pattern": "^(complete|client-left|drained|gate-timeout|closed|fault:[a-z-]+)$",
+        "description": "How it ended; null while it runs.",
+    },
+    "ended": {"type": ["number", "null"], "description": "Seconds from admission."},
+}
+
+_OFFSETS: Schema = {"type": "array", "items": NUMBER, "description": "Seconds from admission."}
+_GATE: dict[str, Schema] = {"open": {"type": "boolean"}, "permits": COUNT, "waiting": COUNT}
+_QUANTILES: Schema = {"type": ["number", "null"]}
+
+SCHEMAS: dict[str, Schema] = {
+    "Error": _object({"error": TEXT}),
+    "Health": _object({"service": {"const": "oagw-mock-server"}, "status": {"const": "healthy"}}),
+    "Status": _object(
+        {
+            "status": {"const": "operational"},
+            "version": TEXT,
+            "uptime": {"type": "number", "minimum": 0, "description": "Seconds since start."},
+            "registered_aliases": {"type": "array", "items": TEXT},
+        }
+    ),
+    "Request": _object(_REQUEST),
+    "RequestWithEvents": _object({**_REQUEST, "events": _object({"planned": _OFFSETS, "actual": _OFFSETS})}),
+    "Requests": _object({"requests": {"type": "array", "items": ref("Request")}}),
+    "Timing": _object(
+        {
+            "events": COUNT,
+            "late_ms": _object({"p50": _QUANTILES, "p90": _QUANTILES, "p99": _QUANTILES, "max": _QUANTILES}),
+            "earliest_ms": _QUANTILES,
+            "blocked_by_client": COUNT,
+        }
+    ),
+    "Config": {
+        "type": "object",
+        "additionalProperties": {"anyOf": [WORD, {"type": "array", "items": TEXT}]},
+    },
+    "Changes": {
+        "type": "object",
+        "properties": {
+            option.name: {"anyOf": [TEXT, NUMBER, {"type": "null"}], "description": option.help}
+            for option in OPTIONS.values()
+            if option.is_live
+        },
+        "additionalProperties": False,
+    },
+    "Rule": _object(_RULE, optional=tuple(_RULE)),
+    "CountedRule": _object({**_RULE, "fitted": COUNT, "applied": COUNT}, optional=tuple(_RULE)),
+    "Rules": _object({"rules": {"type": "array", "items": ref("CountedRule")}}),
+    "NewRules": {
+        "anyOf": [
+            _object({"rules": {"type": "array", "items": ref("Rule")}}),
+            {"type": "array", "items": ref("Rule")},
+        ]
+    },
+    "Gates": _object({"gates": {"type": "object", "additionalProperties": _object(_GATE)}}),
+    "Released": _object({"gate": TEXT, **_GATE}),
+}
