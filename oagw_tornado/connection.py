@@ -81,6 +81,11 @@ class ReplyConnection(httputil.HTTPConnection):
         """Send `data` as it is. False if it did not leave at once: then wait for `drained`, or the client is gone."""
         raise NotImplementedError
 
+    @property
+    def descriptor(self) -> int:
+        """The socket's, which takes writes as long as nothing that was sent waits; -1: only `send` may write."""
+        return -1
+
     def send_body(self, data: bytes) -> bool:
         """Send `data`, which is not empty, as one piece of the body, framed, in one write. Result as of `send`."""
         return self.send(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)

@@ -346,6 +346,10 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
         self._transport.write(data[sent:] if sent else data)
         return self._transport.get_write_buffer_size() == 0
 
+    @property
+    def descriptor(self) -> int:
+        return self._fd
+
     def end_sent(self) -> None:
         message, self._message = self._message, None
         self.close_callback = None

@@ -58,6 +58,8 @@ class Pacer:
         # The slot that the timer is armed for. 0 while slots are being played: then nobody arms.
         self._armed = _FAR
         self._timer = new_timer(loop, self._fire)
+        # Called after each turn in which something was played.
+        self.after_turn: Callable[[], None] = _nothing
 
     def at(self, when: float, paced: Paced) -> None:
         """Have `paced` played at `when`."""
@@ -101,6 +103,7 @@ class Pacer:
                     paced.play()
                 except Exception:
                     log.exception("a schedule could not be played")
+        self.after_turn()
         # Empty buckets (all cancelled) are dropped here, lest they wake us for nothing.
         while slots and not buckets[slots[0]]:
             del buckets[heappop(slots)]
@@ -110,6 +113,10 @@ class Pacer:
         else:
             self._armed = _FAR
             self._timer.disarm()
+
+
+def _nothing() -> None:
+    pass
 
 
 class LoopTimer:

@@ -22,6 +22,9 @@ from oagw_tornado.reply import Reply
 from oagw_tornado.schedule import Action, Frame, Schedule, Step, buffered, streamed
 from oagw_tornado.sse import keep_alive, with_line_ending
 
+# Fixed times draw nothing.
+_NOTHING_DRAWN = Random(0)
+
 _LINE_ENDINGS = {"lf": "\n", "cr": "\r", "crlf": "\r\n"}
 
 
@@ -67,6 +70,15 @@ def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Schedu
     for strike in (*in_writes, *by_clock):
         schedule = strike(schedule)
     return schedule
+
+
+def steady_times(knobs: Knobs, pace: str, running: int) -> tuple[float, float, float]:
+    """Of a stream under knobs that are steady: when the head leaves, when the first content event, and the gap."""
+    factor = load_factor(knobs, running)
+    gap = knobs.event_interval if pace == "event-interval" else knobs.inter_token_latency
+    times = (knobs.header_delay, knobs.time_to_first_token, gap)
+    head_at, first_at, between = (time.draw(_NOTHING_DRAWN) * factor for time in times)
+    return head_at, first_at, between
 
 
 def load_factor(knobs: Knobs, running: int) -> float:

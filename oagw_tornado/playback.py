@@ -141,7 +141,7 @@ class Playback:
                 return
             following = next(self._steps, None)
             if following is None:
-                self._act(Step(0.0, b"", Action.END))
+                self._run_out(now)
                 return
             step = following
             due = admitted + step.at
@@ -156,6 +156,9 @@ class Playback:
                 self._step = step
                 self._stage.pacer.at(now, self)
                 return
+
+    def settle(self) -> None:
+        """Bring the exchange up to date with what has left."""
 
     def client_left(self) -> None:
         """The connection is gone; so is the rest of the schedule."""
@@ -218,6 +221,10 @@ class Playback:
             self._over(self._note or "closed")
         return False
 
+    def _run_out(self, now: float) -> None:
+        """The schedule has no more steps."""
+        self._act(Step(0.0, b"", Action.END))
+
     def _end(self, step: Step) -> None:
         connection, exchange = self._connection, self.exchange
         last = self._take_head() + connection.render_end(step.data)
@@ -271,8 +278,12 @@ class Playback:
 
     def _continue(self, now: float) -> None:
         """Go on with the next step of a schedule that waited for something other than the clock."""
-        self._step = next(self._steps, None) or Step(0.0, b"", Action.END)
-        self._play_when_due(now)
+        following = next(self._steps, None)
+        if following is None:
+            self._run_out(now)
+        else:
+            self._step = following
+            self._play_when_due(now)
 
     def _play_when_due(self, now: float) -> None:
         due = self._admitted + self._step.at

@@ -13,14 +13,18 @@ from oagw_tornado.journal import begin_events
 from oagw_tornado.knobs import Unfit
 from oagw_tornado.ledger import Ledger
 from oagw_tornado.pacer import Pacer
-from oagw_tornado.plan import amend, plan
+from oagw_tornado.plan import amend, plan, steady_times
 from oagw_tornado.playback import Playback
 from oagw_tornado.reply import Reply, json_reply
-from oagw_tornado.schedule import Action, Schedule
+from oagw_tornado.schedule import Action, Schedule, Stream
+from oagw_tornado.steady import SteadyPlayback
 from oagw_tornado.timing import Timing
 
 # The plan of a reply that no knob has a say in.
 _AT_ONCE = b"Server-Timing: ttft;dur=0, itl;dur=0\r\n"
+
+# So many events are counted in one go.
+_RECENT = 2000
 
 # Stands in where no knob draws: making a generator costs as much as a small reply.
 _NOTHING_DRAWN = Random(0)
@@ -36,6 +40,7 @@ class Responder:
         self.aliases = aliases
         self.started = monotonic()
         self.timing = Timing()
+        pacer.after_turn = self._settle_timing
         self.gates = Gates()
         # Replies under way that are more than one write.
         self.playing: set[Playback] = set()
@@ -71,15 +76,33 @@ class Responder:
             connection.send_whole(status, fields, body)
             return
         assert knobs is not None, "a stream needs knobs"
-        random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
-        steps = plan(reply, knobs, random, self.ledger.running)
         if reply.frames is not None:
             begin_events(exchange)
+        if type(reply.frames) is Stream and knobs.is_steady and connection.method != "HEAD":
+            descriptor = connection.descriptor
+            if descriptor >= 0:
+                times = steady_times(knobs, reply.pace, self.ledger.running)
+                steady = SteadyPlayback(self, exchange, connection, descriptor, reply.frames, times, fields)
+                self.playing.add(steady)
+                steady.start()
+                return
+        random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
+        steps = plan(reply, knobs, random, self.ledger.running)
         if connection.method == "HEAD":
             steps = _without_body(steps)
         playback = Playback(self, exchange, connection, steps, fields, None if reply.frames is not None else len(reply.body))
         self.playing.add(playback)
         playback.start()
+
+    def settle(self) -> None:
+        """Bring timing and exchanges up to date with what has left. Whoever reads them calls this first."""
+        self.timing.settle()
+        for playback in self.playing:
+            playback.settle()
+
+    def _settle_timing(self) -> None:
+        if len(self.timing.recent) > _RECENT:
+            self.timing.settle()
 
     def ended(self, playback: Playback, outcome: str) -> None:
         """A playback is over."""

@@ -45,6 +45,29 @@ class Frame(NamedTuple):
     before the first content event leaves with it, so does what follows the frame that ends the plan."""
 
 
+class Stream:
+    """The frames of a stream in three parts: what opens it, its content, what closes it (at least one frame).
+
+    Iterating gives the frames. Kept apart, the parts let `oagw_tornado.steady` play the content without making a
+    frame, a step and a plan of each.
+    """
+
+    __slots__ = ("opening", "contents", "closing")
+
+    def __init__(self, opening: tuple[bytes, ...], contents: Iterator[bytes], closing: tuple[bytes, ...]) -> None:
+        self.opening = opening
+        self.contents = contents
+        self.closing = closing
+
+    def __iter__(self) -> Iterator[Frame]:
+        for data in self.opening:
+            yield Frame(data, False)
+        for data in self.contents:
+            yield Frame(data, True)
+        for data in self.closing:
+            yield Frame(data, False)
+
+
 class Step(NamedTuple):
     """One step of a schedule. `events` is how many whole events end with this write, `content` how many of them
     are content events."""

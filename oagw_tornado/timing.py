@@ -16,9 +16,11 @@ BINS_PER_SECOND = 20_000
 class Timing:
     """Lateness of all events since the last `reset`, and of how many that cannot be said."""
 
-    __slots__ = ("late", "later", "events", "earliest", "max", "blocked_by_client")
+    __slots__ = ("late", "later", "events", "earliest", "max", "blocked_by_client", "recent")
 
     def __init__(self) -> None:
+        # Lateness of single events that `settle` has yet to count: to append is all that the path of an event does.
+        self.recent: list[float] = []
         self.reset()
 
     def reset(self) -> None:
@@ -29,6 +31,29 @@ class Timing:
         self.earliest = float("inf")
         self.max = float("-inf")
         self.blocked_by_client = 0  # events that waited for their client to read; in no bin
+        # In place, here as below: whoever appends has hold of this list.
+        self.recent.clear()
+
+    def settle(self) -> None:
+        """Count what is `recent`. Whoever reads the other attributes calls this first."""
+        recent = self.recent
+        if not recent:
+            return
+        self.events += len(recent)
+        self.earliest = min(self.earliest, min(recent))
+        latest = max(recent)
+        self.max = max(self.max, latest)
+        bins = self.late
+        if latest < SPAN and self.earliest >= 0.0:
+            for late in recent:
+                bins[int(late * BINS_PER_SECOND)] += 1
+        else:
+            for late in recent:
+                if 0.0 <= late < SPAN:
+                    bins[int(late * BINS_PER_SECOND)] += 1
+                else:
+                    self.outlier(late, 1)
+        recent.clear()
 
     def count(self, late: float, events: int) -> None:
         """Count `events` that left `late` seconds after their planned instant."""
@@ -52,6 +77,7 @@ class Timing:
 
         The upper edge of a bin: at most 50 microseconds too much, never too little. None if there were no events.
         """
+        self.settle()
         counted = sum(self.late) + self.later
         if counted == 0:
             return [None for _ in shares]

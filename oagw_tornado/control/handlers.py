@@ -32,6 +32,11 @@ class ControlHandler(ExchangeHandler):
 
     source = None
 
+    def run(self, *path_args: Any) -> None:
+        # What runs keeps its own counts; whoever is asked here tells them as they are now.
+        self.responder.settle()
+        super().run(*path_args)
+
     def say(self, payload: Any, status: int = 200) -> None:
         reply = json_reply(payload, status)
         reply.source = None

@@ -7,19 +7,18 @@ one. ``openai`` has the real service's fields in its order, a first chunk with t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 import orjson
 
 from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Frame
+from oagw_tornado.schedule import Stream
 from oagw_tornado.services.language_model import Answer, count_tokens
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT, Context
 from oagw_tornado.services.openai.requests import ChatRequest
 from oagw_tornado.services.openai.usage import FIXED, usage
 
-DONE = Frame(b"data: [DONE]\n\n", content=False)
+DONE = b"data: [DONE]\n\n"
 
 _FINISH_REASONS = {"stop": "stop", "length": "length", "tool": "tool_calls"}
 
@@ -116,15 +115,15 @@ def streamed(request: ChatRequest, answer: Answer, context: Context) -> Reply:
     ends = b'}%b,"finish_reason":"%b"%b' % (no_logprobs, _FINISH_REASONS[answer.ends].encode(), tail)
 
     choices = [b'%b"choices":[{"index":%d,"delta":{' % (head, index) for index in range(request.n or 1)]
-    opening = [
-        Frame(choice + delta + b"}" + goes_on, content=False)
+    opening = tuple(
+        choice + delta + b"}" + goes_on
         for index, choice in enumerate(choices)
         if (delta := _first_delta(answer, context, index))
-    ]
-    closing = [Frame(choice + ends, content=False) for choice in choices]
+    )
+    closing = [choice + ends for choice in choices]
     if include_usage:
         counted = orjson.dumps(_usage(request, answer, context))
-        closing.append(Frame(b'%b"choices":[],"usage":%b}\n\n' % (head, counted), content=False))
+        closing.append(b'%b"choices":[],"usage":%b}\n\n' % (head, counted))
     closing.append(DONE)
 
     before, after = _around_token(answer)
@@ -134,7 +133,7 @@ def streamed(request: ChatRequest, answer: Answer, context: Context) -> Reply:
         contents = _with_logprobs(tokens, befores, request.top_logprobs or 0, b',"finish_reason":null' + tail)
     else:
         contents = _contents(tokens, befores, after + goes_on)
-    return Reply(headers=EVENT_STREAM, frames=chain(opening, contents, closing))
+    return Reply(headers=EVENT_STREAM, frames=Stream(opening, contents, tuple(closing)))
 
 
 def _first_delta(answer: Answer, context: Context, index: int) -> bytes:
@@ -157,22 +156,22 @@ def _around_token(answer: Answer) -> tuple[bytes, bytes]:
     return b'"tool_calls":[{"index":0,"function":{"arguments":', b"}}]}"
 
 
-def _contents(tokens: Iterable[str], befores: list[bytes], after: bytes) -> Iterator[Frame]:
-    """One frame for each token of each choice; the path of every event."""
-    dumps, make = orjson.dumps, tuple.__new__
+def _contents(tokens: Iterable[str], befores: list[bytes], after: bytes) -> Iterator[bytes]:
+    """One event for each token of each choice; the path of every event."""
+    dumps = orjson.dumps
     if len(befores) == 1:
         before = befores[0]
         for token in tokens:
-            yield make(Frame, (before + dumps(token) + after, True))
+            yield before + dumps(token) + after
     else:
         for token in tokens:
             said = dumps(token) + after
             for before in befores:
-                yield make(Frame, (before + said, True))
+                yield before + said
 
 
-def _with_logprobs(tokens: Iterable[str], befores: list[bytes], alternatives: int, after: bytes) -> Iterator[Frame]:
+def _with_logprobs(tokens: Iterable[str], befores: list[bytes], alternatives: int, after: bytes) -> Iterator[bytes]:
     for token in tokens:
         logprobs = orjson.dumps({"content": [_logprob(token, alternatives)], "refusal": None})
         for before in befores:
-            yield Frame(b'%b%b},"logprobs":%b%b' % (before, orjson.dumps(token), logprobs, after))
+            yield b'%b%b},"logprobs":%b%b' % (before, orjson.dumps(token), logprobs, after)

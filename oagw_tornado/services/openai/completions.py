@@ -106,7 +106,7 @@ def _streamed(request: CompletionRequest, answers: list[Answer], counted: dict[s
                 yield make(Frame, (head + dumps(token) + goes_on, True))
             yield Frame(b'%b""%b"%b"%b' % (head, after, answer.ends.encode(), tail), content=False)
 
-    closing = [DONE]
+    closing = [Frame(DONE, content=False)]
     if include_usage:
         last = {**_head(request, context), "choices": [], "usage": counted}
         closing.insert(0, Frame(b"data: %b\n\n" % orjson.dumps(last), content=False))
