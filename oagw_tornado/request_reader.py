@@ -58,6 +58,8 @@ class RequestReader:
         self._in_body = False
         # True once llhttp takes nothing more, because the last request asked for the connection to be closed.
         self._spent = False
+        # The request whose body is arriving; it may have been taken from `messages` already.
+        self._message: Message | None = None
         # Bytes fed since the head began: at least the head's size.
         self._fed = 0
         # Set by a callback, which must not raise: llhttp would call it the callback's fault.
@@ -144,23 +146,22 @@ class RequestReader:
         self._fed = 0
         if self._refused is None:
             method = parser.get_method()
-            self.messages.append(
-                Message(
-                    _METHODS.get(method) or method.decode("latin-1"),
-                    self._url.decode("latin-1"),
-                    "HTTP/1.1" if parser.get_http_version() == "1.1" else "HTTP/1.0",
-                    self._headers,
-                    parser.should_keep_alive(),
-                )
+            self._message = message = Message(
+                _METHODS.get(method) or method.decode("latin-1"),
+                self._url.decode("latin-1"),
+                "HTTP/1.1" if parser.get_http_version() == "1.1" else "HTTP/1.0",
+                self._headers,
+                parser.should_keep_alive(),
             )
+            self.messages.append(message)
 
     def on_body(self, body: bytes) -> None:
-        if self._refused is None:
-            self.messages[-1].chunks.append(body)
+        if self._message is not None:
+            self._message.chunks.append(body)
 
     def on_message_complete(self) -> None:
         self._in_body = False
-        if self._refused is None:
-            message = self.messages[-1]
+        message, self._message = self._message, None
+        if message is not None:
             message.complete = True
             self._spent = not message.keep_alive
