@@ -7,13 +7,12 @@ of the one content block; ``ping``; deltas; the block's stop; ``message_delta`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
 from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Frame
+from oagw_tornado.schedule import Stream
 from oagw_tornado.services import language_model as model
 from oagw_tornado.services.anthropic.errors import InvalidRequest, read
 from oagw_tornado.services.anthropic.requests import CountRequest, MessagesRequest, text_of
@@ -22,7 +21,7 @@ from oagw_tornado.services.language_model import Answer
 
 ERROR_EVENT = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 
-PING = Frame(b'event: ping\ndata: {"type":"ping"}\n\n', content=False)
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool": "tool_use"}
 
@@ -36,7 +35,7 @@ def message_reply(body: bytes, id: str, output_tokens: int | None = None, tokens
     answer = _answer(request, output_tokens)
     if request.stream:
         return Reply(
-            headers=EVENT_STREAM, frames=_events(request, answer, id, tokens_per_event), error_event=ERROR_EVENT
+            headers=EVENT_STREAM, frames=_stream(request, answer, id, tokens_per_event), error_event=ERROR_EVENT
         )
     if answer.count > model.MOST_BUFFERED:
         raise InvalidRequest("stream: so long a message can only be streamed")
@@ -115,25 +114,29 @@ def _block(answer: Answer, id: str, *, whole: bool) -> dict[str, Any]:
     return {"type": "tool_use", "id": f"toolu_{id}", "name": answer.tool.name, "input": arguments}
 
 
-def _event(name: str, fields: dict[str, Any]) -> Frame:
+def _event(name: str, fields: dict[str, Any]) -> bytes:
     data = orjson.dumps({"type": name, **fields})
-    return Frame(b"event: %b\ndata: %b\n\n" % (name.encode(), data), content=False)
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
 
 
-def _events(request: MessagesRequest, answer: Answer, id: str, tokens_per_event: int) -> Iterator[Frame]:
-    yield _event("message_start", {"message": _message(request, answer, id, whole=False)})
-    yield _event("content_block_start", {"index": 0, "content_block": _block(answer, id, whole=False)})
-    yield PING
+def _stream(request: MessagesRequest, answer: Answer, id: str, tokens_per_event: int) -> Stream:
+    opening = (
+        _event("message_start", {"message": _message(request, answer, id, whole=False)}),
+        _event("content_block_start", {"index": 0, "content_block": _block(answer, id, whole=False)}),
+        PING,
+    )
     # All of a delta but the token is rendered once.
     kind, field = (b"text_delta", b"text") if answer.tool is None else (b"input_json_delta", b"partial_json")
     before = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"%b","%b":' % (
         kind,
         field,
     )
-    dumps, make = orjson.dumps, tuple.__new__
-    for token in answer.tokens(tokens_per_event):
-        yield make(Frame, (before + dumps(token) + b"}}\n\n", True))
-    yield _event("content_block_stop", {"index": 0})
+    dumps = orjson.dumps
+    contents = (before + dumps(token) + b"}}\n\n" for token in answer.tokens(tokens_per_event))
     delta = {"stop_reason": _stop_reason(answer), "stop_sequence": answer.stop}
-    yield _event("message_delta", {"delta": delta, "usage": {"output_tokens": answer.count}})
-    yield _event("message_stop", {})
+    closing = (
+        _event("content_block_stop", {"index": 0}),
+        _event("message_delta", {"delta": delta, "usage": {"output_tokens": answer.count}}),
+        _event("message_stop", {}),
+    )
+    return Stream(opening, contents, closing)
