@@ -47,10 +47,21 @@ def parse_config_file(text: str, path: str, read_file: Callable[[str], str]) -> 
         raise ConfigError(path, f"not valid YAML: {error}") from None
     except RecursionError:
         raise ConfigError(path, "not valid YAML: nested too deeply") from None
+    settings = [setting for key, node in entries.items() for setting in _settings(key, node, path, read_trace)]
+    return settings, _checked(rules, path, read_trace)
+
+
+def _checked(rules: Any, path: str, read_trace: Callable[[str], str]) -> tuple[Any, ...]:
+    from oagw_tornado.rules import RuleError, Rules
+
     if not isinstance(rules, list):
         raise ConfigError(f"{path}: rules", f"expected a list of rules, not {str(rules)[:80]!r}")
-    settings = [setting for key, node in entries.items() for setting in _settings(key, node, path, read_trace)]
-    return settings, tuple(_with_traces(rule, read_trace) for rule in rules)
+    expanded = tuple(_with_traces(rule, read_trace) for rule in rules)
+    try:
+        Rules(expanded)
+    except RuleError as error:
+        raise ConfigError(f"{path}: rules", str(error)) from None
+    return expanded
 
 
 def _entries(document: yaml.Node, path: str) -> dict[str, yaml.Node]:
