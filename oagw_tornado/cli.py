@@ -92,7 +92,7 @@ async def serve(config: Config) -> int:
     say(f"oagw-tornado {__version__}: listening on http://{_bracketed(config.host)}:{simulator.port}")
 
     await signalled.wait()
-    await simulator.drain(simulator.config.drain_timeout)
+    await simulator.drain(simulator.responder.config.drain_timeout)
     await simulator.stop()
     return OK
 

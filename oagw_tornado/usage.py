@@ -34,15 +34,20 @@ def help_text(width: int = 100) -> str:
     """The whole help, no line of it longer than `width`."""
     width = max(width, 60)
     paragraphs = [_filled(_USAGE, width)]
-    options = [CONFIG, *OPTIONS.values()]
-    groups = sorted({option.group for option in options}, key=[option.group for option in options].index)
-    for group, members in groupby(sorted(options, key=lambda option: groups.index(option.group)), lambda o: o.group):
+    for group, members in groupby(options_by_group(), lambda option: option.group):
         paragraphs.append("\n".join([f"{group}:", *(_entry(option, width) for option in members)]))
     paragraphs.append(
         "\n".join(["Help:", "  --help, -h                    this text", "  --version                     the version"])
     )
     paragraphs.append(_filled(_NOTES, width))
     return "\n\n".join(paragraphs) + "\n"
+
+
+def options_by_group() -> list[Option]:
+    """All options, those of a group side by side."""
+    options = [CONFIG, *OPTIONS.values()]
+    groups = [option.group for option in options]
+    return sorted(options, key=lambda option: groups.index(option.group))
 
 
 def default_text(option: Option) -> str:
