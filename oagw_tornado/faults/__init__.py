@@ -6,10 +6,8 @@ One fault is one small class, a function from schedule to schedule. To add one: 
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import Any
 
-from oagw_tornado.durations import format_duration
 from oagw_tornado.faults.cuts import Close, Empty, Garbage, MalformedChunk, Reset, Stall, Truncate
 from oagw_tornado.faults.events import DuplicateEvent, ErrorEvent, MalformedEvent
 from oagw_tornado.faults.fault import Fault, Stage
@@ -47,8 +45,8 @@ class Faults(tuple[Fault, ...]):
     __slots__ = ()
 
     def __str__(self) -> str:
-        """As `parse_faults` reads them; parameters at their default are left out."""
-        return ",".join(map(_format, self)) or "none"
+        """As `parse_faults` reads them."""
+        return ",".join(map(str, self)) or "none"
 
 
 def parse_faults(text: str) -> Faults:
@@ -85,27 +83,10 @@ def _parse(text: str) -> Fault:
     if "at_event" in values and "after" in values:
         raise ValueError(f"fault {name!r}: expected at-event or after, not both")
     for key, (field, _) in kind.parameters.items():
-        if field not in values and _required(kind, field):
+        if field not in values and not hasattr(kind, field):
             raise ValueError(f"fault {name!r} needs the parameter {key!r}")
     return kind(**values)
 
 
-def _format(fault: Fault) -> str:
-    text = fault.type
-    for key, (field, _) in fault.parameters.items():
-        value = getattr(fault, field)
-        if value is not None and value != _default(type(fault), field):
-            text += f";{key}={format_duration(value) if isinstance(value, float) else value}"
-    return text
-
-
 def _names(kind: type[Fault]) -> str:
     return ", ".join(kind.parameters) or "none"
-
-
-def _default(kind: type[Fault], name: str) -> object:
-    return next(field.default for field in fields(kind) if field.name == name)
-
-
-def _required(kind: type[Fault], name: str) -> bool:
-    return _default(kind, name) is MISSING

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
 from oagw_tornado.durations import parse_duration
-from oagw_tornado.faults.fault import POSITION, Fault, Parameter, Stage, whole
+from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
 from oagw_tornado.reply import Reply
 from oagw_tornado.schedule import Action, Schedule, Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut(Fault):
     """Everything from the point on is replaced by other steps."""
 
@@ -35,32 +33,29 @@ class Cut(Fault):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reset(Cut):
     """The connection is reset: TCP RST."""
 
-    type: ClassVar[str] = "reset"
+    type = "reset"
 
     def ending(self, at: float, random: Random) -> Schedule:
         yield Step(at, b"", Action.RESET, note=self.note)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Close(Cut):
     """The connection is closed, the body incomplete."""
 
-    type: ClassVar[str] = "close"
+    type = "close"
 
     def ending(self, at: float, random: Random) -> Schedule:
         yield Step(at, b"", Action.CLOSE, note=self.note)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Empty(Fault):
     """The connection is closed without one byte, when the head was due or `after` a time."""
 
-    type: ClassVar[str] = "empty"
-    parameters: ClassVar[Mapping[str, Parameter]] = {"after": POSITION["after"]}
+    type = "empty"
+    parameters: ClassVar = {"after": POSITION["after"]}
 
     @property
     def ends(self) -> bool:
@@ -71,12 +66,11 @@ class Empty(Fault):
         yield Step(at, b"", Action.CLOSE, note=self.note)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Stall(Cut):
     """Open and silent: for a time, then on as planned but later; without a time, until the client leaves."""
 
-    type: ClassVar[str] = "stall"
-    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "for": ("seconds", parse_duration)}
+    type = "stall"
+    parameters: ClassVar = {**POSITION, "for": ("seconds", parse_duration)}
 
     seconds: float | None = None
 
@@ -95,17 +89,17 @@ class Stall(Cut):
             yield step._replace(at=step.at + self.seconds)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Truncate(Cut):
     """The body ends in order, but early. Of a body that is sent whole, `size` bytes remain."""
 
-    type: ClassVar[str] = "truncate"
-    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "bytes": ("size", whole(0))}
+    type = "truncate"
+    needs_head = True
+    parameters: ClassVar = {**POSITION, "bytes": ("size", whole(0))}
 
     size: int | None = None
 
     def amend(self, reply: Reply, blame: str) -> Reply:
-        reply = Cut.amend(self, reply, blame)
+        reply = super().amend(reply, blame)
         # The head of a whole body states its length: to end in order, it must state the shorter one.
         return reply if reply.frames is not None else replace(reply, body=reply.body[: self.size or 0])
 
@@ -114,7 +108,7 @@ class Truncate(Cut):
             return _noted(schedule, self.note)
         if self.size is not None:
             return self._after_bytes(schedule, self.size)
-        return Cut.strike(self, schedule, reply, random)
+        return super().strike(schedule, reply, random)
 
     def ending(self, at: float, random: Random) -> Schedule:
         yield Step(at, b"", Action.END, note=self.note)
@@ -128,24 +122,23 @@ class Truncate(Cut):
             yield step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MalformedChunk(Cut):
     """A chunk whose size is no number (RFC 9112, 7.1), then the connection is closed."""
 
-    type: ClassVar[str] = "malformed-chunk"
-    streams_only: ClassVar[bool] = True
+    type = "malformed-chunk"
+    needs_head = True
+    streams_only = True
 
     def ending(self, at: float, random: Random) -> Schedule:
         yield Step(at, b"malformed chunk\r\n\r\n", Action.RAW)
         yield Step(at, b"", Action.CLOSE, note=self.note)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Garbage(Cut):
     """Random bytes without any framing, then the connection is closed."""
 
-    type: ClassVar[str] = "garbage"
-    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "bytes": ("size", whole(1, 1_000_000))}
+    type = "garbage"
+    parameters: ClassVar = {**POSITION, "bytes": ("size", whole(1, 1_000_000))}
 
     size: int = 64
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
-from typing import ClassVar
 
 from oagw_tornado.faults.cuts import Cut
 from oagw_tornado.faults.fault import Fault, Stage
@@ -16,12 +14,12 @@ from oagw_tornado.schedule import Action, Schedule, Step
 _DATA = re.compile(rb"(?:\A|[\r\n])data: ?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorEvent(Cut):
     """An error object inside a stream, in the stream's own form; then the body ends in order."""
 
-    type: ClassVar[str] = "error-event"
-    streams_only: ClassVar[bool] = True
+    type = "error-event"
+    needs_head = True
+    streams_only = True
 
     @property
     def turn(self) -> Stage:
@@ -33,23 +31,21 @@ class ErrorEvent(Cut):
             yield Step(point.at, reply.error_event, Action.END, 1, 0, self.note)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MalformedEvent(Fault):
     """The next event's data is no JSON: it stops in the middle."""
 
-    type: ClassVar[str] = "malformed-event"
-    streams_only: ClassVar[bool] = True
+    type = "malformed-event"
+    streams_only = True
 
     def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
         return _next_event(self, schedule, lambda step: [step._replace(data=spoiled(step.data))])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateEvent(Fault):
     """The next event is sent twice."""
 
-    type: ClassVar[str] = "duplicate-event"
-    streams_only: ClassVar[bool] = True
+    type = "duplicate-event"
+    streams_only = True
 
     def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
         return _next_event(self, schedule, lambda step: [step._replace(action=Action.WRITE), step])

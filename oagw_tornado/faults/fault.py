@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
 from random import Random
 from typing import Any, ClassVar, NamedTuple
 
-from oagw_tornado.durations import parse_duration
+from oagw_tornado.durations import format_duration, parse_duration
 from oagw_tornado.knobs import Unfit
 from oagw_tornado.reply import Reply
 from oagw_tornado.schedule import Action, Schedule, Step
@@ -62,12 +61,14 @@ class Point(NamedTuple):
 POSITION: Mapping[str, Parameter] = {"at-event": ("at_event", whole(0)), "after": ("after", parse_duration)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(ABC):
     """One thing that goes wrong: a function from schedule to schedule, with its parameters.
 
     It strikes after `at_event` content events (0: after the head, before the first byte of the body), or, if
     `after` is there, that many seconds after the request was admitted (0: before the head).
+
+    A parameter is a line in `parameters` and an attribute, whose value in the class is its default; one without a
+    default must be given. A fault is not changed once it is made.
     """
 
     type: ClassVar[str]
@@ -76,8 +77,34 @@ class Fault(ABC):
     streams_only: ClassVar[bool] = False
     """Has no meaning for a reply that is sent whole."""
 
+    needs_head: ClassVar[bool] = False
+    """Does not strike before the head, as it has no meaning there."""
+
     at_event: int = 0
     after: float | None = None
+
+    def __init__(self, **values: Any) -> None:
+        # Plain classes: making a data class of each would take a multiple of the time to import them all, in the
+        # middle of serving, when the first fault is asked for.
+        self.__dict__.update(values)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__dict__ == self.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.type, *sorted(self.__dict__.items())))
+
+    def __repr__(self) -> str:
+        return f"<fault {self}>"
+
+    def __str__(self) -> str:
+        """As it is given, with the parameters that were."""
+        text = self.type
+        for name, (field, _) in self.parameters.items():
+            if field in self.__dict__:
+                value = self.__dict__[field]
+                text += f";{name}={format_duration(value) if isinstance(value, float) else value}"
+        return text
 
     @abstractmethod
     def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
@@ -116,9 +143,13 @@ class Fault(ABC):
         content = 0
         for step in schedule:
             if self.after is not None:
-                if step.at >= self.after:
+                if step.at < self.after:
+                    yield step
+                elif self.needs_head and step.action is Action.HEAD:
+                    yield step
+                    return Point(step.at, schedule)
+                else:
                     return Point(self.after, chain((step,), schedule))
-                yield step
                 continue
             content += step.content
             if step.action is Action.HEAD:

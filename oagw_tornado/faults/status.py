@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
 from oagw_tornado.durations import parse_duration
 from oagw_tornado.errors import error_body, no_retry, retry_headers
-from oagw_tornado.faults.fault import Fault, Parameter, one_of, whole
+from oagw_tornado.faults.fault import Fault, one_of, whole
 from oagw_tornado.reply import JSON, Headers, Reply
 from oagw_tornado.schedule import Action, Schedule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Status(Fault):
     """Another status than the service's, with an error as the OpenAI API words it; `source` says whose it is."""
 
-    type: ClassVar[str] = "status"
-    parameters: ClassVar[Mapping[str, Parameter]] = {
+    type = "status"
+    parameters: ClassVar = {
         "code": ("code", whole(200, 599)),
         "retry-after": ("retry_after", parse_duration),
         "source": ("source", one_of("upstream", "gateway")),

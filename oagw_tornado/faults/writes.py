@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 from typing import ClassVar
 
-from oagw_tornado.faults.fault import POSITION, Fault, Parameter, Stage, whole
+from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
 from oagw_tornado.reply import Reply
 from oagw_tornado.schedule import Action, Schedule, Step
 
@@ -17,13 +16,12 @@ _MOST_PIECES = 65_536
 _BODY = (Action.WRITE, Action.END)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Split(Fault):
     """Each write is cut into writes of a few bytes, inside UTF-8 sequences too."""
 
-    type: ClassVar[str] = "split"
-    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "bytes": ("size", whole(1))}
-    stage: ClassVar[Stage] = Stage.WRITES
+    type = "split"
+    parameters: ClassVar = {**POSITION, "bytes": ("size", whole(1))}
+    stage = Stage.WRITES
 
     size: int = 1
 
@@ -38,13 +36,12 @@ class Split(Fault):
                 yield step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SlowBody(Fault):
     """No more than so many body bytes a second."""
 
-    type: ClassVar[str] = "slow-body"
-    parameters: ClassVar[Mapping[str, Parameter]] = {**POSITION, "bytes-per-second": ("rate", whole(1))}
-    stage: ClassVar[Stage] = Stage.WRITES
+    type = "slow-body"
+    parameters: ClassVar = {**POSITION, "bytes-per-second": ("rate", whole(1))}
+    stage = Stage.WRITES
 
     rate: int
 

@@ -1,0 +1,352 @@
+"""Faults as functions from schedule to schedule: what each does, what it must leave alone, and how they compose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+from random import Random
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oagw_tornado.faults import FAULTS, MOST_FAULTS, parse_faults
+from oagw_tornado.faults.events import spoiled
+from oagw_tornado.knobs import Knobs, Unfit, resolve
+from oagw_tornado.plan import amend, plan
+from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
+from oagw_tornado.schedule import Action, Frame, Step
+
+DONE = b"data: [DONE]\n\n"
+ERROR = b'data: {"error":{}}\n\n'
+ENDINGS = (Action.END, Action.CLOSE, Action.RESET, Action.STALL)
+
+
+def event(number: int) -> bytes:
+    return b'data: {"n":"%d\xc3\xa9"}\n\n' % number
+
+
+def stream(events: int = 4) -> Reply:
+    frames = [*(Frame(event(number)) for number in range(events)), Frame(DONE, False)]
+    return Reply(headers=EVENT_STREAM, frames=frames, error_event=ERROR)
+
+
+def planned(fault: str, reply: Reply | None = None, **knobs: str) -> list[Step]:
+    """The schedule of four events, 50 ms apart, with this fault."""
+    settled = resolve(Knobs(), {"fault": fault, **knobs})
+    return list(plan(amend(reply or stream(), settled), settled, Random(1)))
+
+
+def said(steps: list[Step]) -> bytes:
+    return b"".join(step.data for step in steps)
+
+
+def ending(fault: str, **knobs: str) -> tuple[float, str, str]:
+    last = planned(fault, **knobs)[-1]
+    return round(last.at, 6), last.action.name, last.note
+
+
+UNTOUCHED = planned("none")
+
+
+# What ends a reply.
+
+
+@pytest.mark.parametrize(
+    ("fault", "at", "action", "said_before"),
+    [
+        ("reset", 0.0, "RESET", b""),
+        ("reset;at-event=2", 0.05, "RESET", event(0) + event(1)),
+        ("reset;after=120ms", 0.12, "RESET", event(0) + event(1) + event(2)),
+        ("close;at-event=1", 0.0, "CLOSE", event(0)),
+        ("truncate;at-event=3", 0.1, "END", event(0) + event(1) + event(2)),
+        ("truncate;bytes=7", 0.0, "END", event(0)[:7]),
+        ("stall;at-event=2", 0.05, "STALL", event(0) + event(1)),
+        ("empty", 0.0, "CLOSE", b""),
+        ("error-event;at-event=2", 0.05, "END", event(0) + event(1) + ERROR),
+    ],
+)
+def test_a_fault_ends_a_stream_where_it_strikes(fault: str, at: float, action: str, said_before: bytes) -> None:
+    steps = planned(fault)
+    assert said(steps) == said_before
+    assert ending(fault) == (at, action, f"fault:{fault.partition(';')[0]}")
+
+
+def test_the_head_leaves_before_an_event_is_counted_and_not_before_a_clock_that_runs_out_first() -> None:
+    assert [step.action.name for step in planned("reset")] == ["HEAD", "RESET"]
+    assert [step.action.name for step in planned("reset;after=0")] == ["RESET"]
+    assert [step.action.name for step in planned("reset;after=10ms", **{"header-delay": "1s"})] == ["RESET"]
+    assert [step.action.name for step in planned("empty")] == ["CLOSE"]
+
+
+def test_after_the_last_event_is_before_the_end_of_the_body() -> None:
+    reply = Reply(headers=EVENT_STREAM, frames=[Frame(event(0)), Frame(event(1))])
+    steps = planned("close;at-event=2", reply)
+    assert [(step.action.name, step.data) for step in steps[1:]] == [
+        ("WRITE", event(0)),
+        ("WRITE", event(1)),
+        ("CLOSE", b""),
+    ]
+
+
+@pytest.mark.parametrize("fault", ["reset;at-event=5", "stall;after=1s", "malformed-event;at-event=4"])
+def test_a_fault_that_is_never_reached_changes_nothing(fault: str) -> None:
+    assert planned(fault) == UNTOUCHED
+
+
+def test_a_malformed_chunk_is_no_chunk() -> None:
+    *_, raw, close = planned("malformed-chunk;at-event=1")
+    assert (raw.action, close.action) == (Action.RAW, Action.CLOSE)
+    assert not re.match(rb"[0-9a-fA-F]+[\r;]", raw.data)
+
+
+def test_garbage_is_drawn_from_the_requests_own_generator() -> None:
+    first, second = planned("garbage;bytes=100"), planned("garbage;bytes=100")
+    assert first == second
+    raw = first[-2]
+    assert raw.action is Action.RAW
+    assert len(raw.data) == 100
+    assert raw.data[0] >= 0x80
+
+
+def test_a_stall_with_a_time_delays_what_follows_and_nothing_else() -> None:
+    steps = planned("stall;at-event=2;for=10s")
+    assert [step._replace(at=0.0) for step in steps] == [step._replace(at=0.0) for step in UNTOUCHED]
+    late = [step.at - before.at for step, before in zip(steps, UNTOUCHED, strict=True)]
+    assert late == pytest.approx([0, 0, 0, 10, 10, 10])
+
+
+# What goes wrong inside.
+
+
+def test_a_malformed_event_is_no_json_and_the_others_are() -> None:
+    events = said(planned("malformed-event;at-event=1")).split(b"\n\n")
+    assert orjson.loads(events[0][6:]) == {"n": "0é"}
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(events[1][6:])
+    assert orjson.loads(events[2][6:]) == {"n": "2é"}
+    assert events[4] == b"data: [DONE]"
+
+
+def test_the_next_event_is_sent_twice() -> None:
+    steps = planned("duplicate-event;at-event=1")
+    assert said(steps) == event(0) + event(1) + event(1) + event(2) + event(3) + DONE
+    assert sum(step.events for step in steps) == 6
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text(max_size=9) | st.integers(-9, 9), st.lists, max_leaves=9))
+def test_no_spoiled_document_is_json(document: object) -> None:
+    text = orjson.dumps(document)
+    for before, after in (
+        (b"data: ", b"\n\n"),
+        (b"event: x\r\ndata:", b"\r\n\r\n"),
+        (b"id: 1\rdata: ", b"\r\r"),
+        (b"", b"\n"),
+    ):
+        spoilt = spoiled(before + text + after)
+        assert spoilt.startswith(before)
+        assert spoilt.endswith(after)
+        with pytest.raises(orjson.JSONDecodeError):
+            orjson.loads(spoilt[len(before) : len(spoilt) - len(after)])
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_split_cuts_every_write_and_loses_nothing(size: int) -> None:
+    steps = planned(f"split;bytes={size}")
+    assert said(steps) == said(UNTOUCHED)
+    assert all(len(step.data) <= size for step in steps)
+    assert [step.at for step in steps if step.events] == [step.at for step in UNTOUCHED if step.events]
+    assert sum(step.content for step in steps) == 4
+    if size == 1:  # inside UTF-8 sequences too
+        assert any(step.data == b"\xc3" for step in steps)
+
+
+def test_split_bounds_its_pieces() -> None:
+    steps = planned("split", Reply(body=b"x" * 1_000_000))
+    assert len(steps) <= 65_537 + 1
+    assert said(steps) == b"x" * 1_000_000
+
+
+def test_a_slow_body_is_never_faster_than_its_rate() -> None:
+    steps = planned("slow-body;bytes-per-second=1000")
+    assert said(steps) == said(UNTOUCHED)
+    sent = 0
+    for step in steps:
+        sent += len(step.data)
+        assert sent <= step.at * 1000 + 1e-6
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+
+
+# Whole replies.
+
+
+@pytest.mark.parametrize(
+    "kind", ["malformed-chunk", "malformed-event", "error-event", "duplicate-event", "reset;at-event=1"]
+)
+def test_a_fault_without_a_meaning_for_a_whole_reply_is_refused(kind: str) -> None:
+    with pytest.raises(Unfit, match=kind.partition(";")[0]):
+        planned(kind, json_reply({"a": 1}))
+
+
+def test_faults_of_whole_replies() -> None:
+    body = json_reply({"a": 1}).body
+
+    def whole(fault: str) -> list[tuple[str, bytes]]:
+        return [(step.action.name, step.data) for step in planned(fault, json_reply({"a": 1}))]
+
+    assert whole("none") == [("HEAD", b""), ("END", body)]
+    assert whole("close") == [("HEAD", b""), ("CLOSE", b"")]
+    assert whole("truncate;bytes=3") == [("HEAD", b""), ("END", body[:3])]
+    assert whole("split;bytes=4") == [("HEAD", b""), ("WRITE", body[:4]), ("END", body[4:])]
+    assert whole("stall;for=1s") == [("HEAD", b""), ("END", body)]
+    assert planned("stall;for=1s", json_reply({}))[-1].at == 1.0
+
+
+@pytest.mark.parametrize("reply", [json_reply({"a": 1}), stream()])
+def test_a_status_takes_the_place_of_any_reply(reply: Reply) -> None:
+    knobs = resolve(Knobs(), {"fault": "status;code=429;retry-after=1500ms"})
+    amended = amend(reply, knobs)
+    assert amended.status == 429
+    assert amended.frames is None
+    assert amended.source == "upstream"
+    assert dict(amended.headers) == {"Content-Type": "application/json", "Retry-After": "2", "Retry-After-Ms": "1500"}
+    assert orjson.loads(amended.body)["error"]["type"] == "rate_limit_error"
+    assert list(plan(amended, knobs, Random(1)))[-1].note == "fault:status"
+
+
+@pytest.mark.parametrize(
+    ("code", "helps"), [(400, False), (403, False), (404, False), (408, True), (429, True), (503, True)]
+)
+def test_the_gateway_says_where_a_retry_cannot_help(code: int, helps: bool) -> None:
+    amended = amend(stream(), resolve(Knobs(), {"fault": f"status;code={code};source=gateway"}))
+    assert amended.source == "gateway"
+    assert ("X-Should-Retry", "false") in amended.headers or helps
+
+
+# Several.
+
+
+def test_faults_compose_in_the_order_given() -> None:
+    steps = planned("duplicate-event, reset;at-event=2")
+    assert said(steps) == event(0) + event(0)
+    steps = planned("reset;at-event=2, split;bytes=5")
+    assert said(steps) == event(0) + event(1)
+    assert max(len(step.data) for step in steps) == 5
+    assert steps[-1].action is Action.RESET
+
+
+def test_the_clock_cuts_what_the_others_made_slow() -> None:
+    steps = planned("reset;after=60ms, slow-body;bytes-per-second=200")
+    assert steps[-1] == Step(0.06, b"", Action.RESET, note="fault:reset")
+    assert said(steps) == event(0)[:10]
+
+
+def test_none_undoes() -> None:
+    assert parse_faults("none") == ()
+    assert str(parse_faults("none")) == "none"
+
+
+# Their grammar.
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("rest", "'rest' is not one of the faults none, status, reset"),
+        ("", "is not one of the faults"),
+        ("reset;at=1", "fault 'reset' has no parameter 'at'; expected at-event, after"),
+        ("empty;at-event=2", "no parameter 'at-event'; expected after"),
+        ("reset;at-event=-1", "parameter 'at-event'"),
+        ("reset;at-event=1;at-event=2", "given twice"),
+        ("reset;at-event=1;after=1s", "not both"),
+        ("reset;after=5", "duration"),
+        ("slow-body", "needs the parameter 'bytes-per-second'"),
+        ("slow-body;bytes-per-second=0", "whole number from 1"),
+        ("status;code=99", "whole number from 200"),
+        ("status;source=me", "one of upstream, gateway"),
+        (",".join(["split"] * (MOST_FAULTS + 1)), "at most"),
+    ],
+)
+def test_what_is_no_fault_is_refused_by_name(text: str, hint: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_faults(text)
+    assert hint in str(caught.value)
+
+
+points = st.one_of(
+    st.just(""), st.integers(0, 6).map(";at-event={}".format), st.integers(0, 300).map(";after={}ms".format)
+).map(lambda point: point.replace("after=0ms", "after=0"))
+single_faults = st.one_of(
+    st.builds("{}{}".format, st.sampled_from(["reset", "close", "malformed-chunk", "error-event"]), points),
+    st.builds("{}{}".format, st.sampled_from(["malformed-event", "duplicate-event"]), points),
+    st.builds("stall{};for={}ms".format, points, st.integers(1, 500)),
+    st.builds("stall{}".format, points),
+    st.builds("split{};bytes={}".format, points, st.integers(1, 40)),
+    st.builds("slow-body{};bytes-per-second={}".format, points, st.integers(10, 10_000)),
+    st.builds("garbage{};bytes={}".format, points, st.integers(1, 40)),
+    st.builds("truncate{};bytes={}".format, points, st.integers(0, 200)),
+    st.sampled_from(["none", "empty", "empty;after=30ms"]),
+)
+faults = st.lists(single_faults, min_size=1, max_size=4).map(",".join)
+
+
+@given(faults)
+def test_what_is_written_is_read_back(text: str) -> None:
+    parsed = parse_faults(text)
+    assert parse_faults(str(parsed)) == parsed
+
+
+@given(faults, st.integers(1, 3), st.sampled_from(["", "40ms"]))
+def test_whatever_strikes_the_rules_of_a_schedule_hold(text: str, joined: int, keep_alive: str) -> None:
+    steps = planned(text, **{"events-per-write": str(joined), "keep-alive": keep_alive})
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    assert [step.action for step in steps].count(Action.HEAD) <= 1
+    assert all(step.action not in ENDINGS for step in steps[:-1])
+    first = steps[0]
+    assert first.action in (Action.HEAD, Action.CLOSE, Action.RESET, Action.STALL, Action.RAW)
+    assert not any(step.note for step in steps[:-1])
+    struck = steps[-1].note.removeprefix("fault:")
+    assert struck in ("", *FAULTS)
+    assert not struck or struck in text
+
+
+@given(
+    st.sampled_from(["split", "duplicate-event", "malformed-event", "stall;for=1s", "slow-body;bytes-per-second=9999"])
+)
+def test_no_fault_reads_further_ahead_than_it_plays(fault: str) -> None:
+    taken: list[int] = []
+
+    def frames() -> Iterator[Frame]:
+        for number in count():
+            taken.append(number)
+            yield Frame(event(number))
+
+    knobs = resolve(Knobs(), {"fault": fault})
+    reply = amend(Reply(headers=EVENT_STREAM, frames=frames()), knobs)
+    assert len(list(islice(plan(reply, knobs, Random(1)), 50))) == 50
+    assert len(taken) <= 52
+
+
+# The documentation.
+
+
+def test_the_documentation_names_every_fault_and_parameter() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
+    for kind in FAULTS.values():
+        assert f"`{kind.type}" in text
+        for parameter in kind.parameters:
+            assert parameter in text
+
+
+def test_the_fault_that_the_documentation_adds_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
+    (code,) = re.findall(r"```python\n(# oagw_tornado/faults/shout\.py\n.*?)```", text, re.DOTALL)
+    namespace: dict[str, object] = {"__name__": "shout"}
+    exec(compile(code, "docs/faults.md", "exec", dont_inherit=True), namespace)
+    monkeypatch.setitem(FAULTS, "shout", namespace["Shout"])
+    steps = planned("shout;at-event=2")
+    assert said(steps) == event(0) + event(1) + event(2).upper() + event(3).upper() + DONE.upper()
+    assert str(parse_faults("shout;at-event=2")) == "shout;at-event=2"
