@@ -61,7 +61,8 @@ def test_a_completion_has_the_prototypes_words(client):
     assert completion.choices[0].message.content == "Hello! How can I assist you today?"
     assert completion.choices[0].finish_reason == "stop"
     assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
-    assert completion._request_id and completion.id == f"chatcmpl-{completion._request_id}"
+    assert completion._request_id
+    assert completion.id == f"chatcmpl-{completion._request_id}"
 
 
 def test_a_stream_is_read_chunk_by_chunk(client, is_exact):

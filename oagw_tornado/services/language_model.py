@@ -33,7 +33,7 @@ class Tool(NamedTuple):
 class Answer:
     """What the model says to one request: the first `count` of its words, which start again when they are over."""
 
-    words: Sequence[str]
+    words: list[str]
     count: int
     separator: str = " "
     ends: Literal["stop", "length", "tool"] = "stop"
@@ -54,19 +54,36 @@ class Answer:
         """What each content event of a stream says. White space leads a word, or trails each (`space_after`)."""
         if not self.count:
             return ()
-        words: Iterator[str] = islice(cycle(self.words), self.count)
+        # A list, or iterators in C: what a stream holds, and touches for each event, is to be little.
+        words = self.words
         if self.separator:
-            words = (word + " " for word in words) if space_after else _with_leading_space(words)
-        return words if per_event <= 1 else _joined(words, per_event)
-
-
-def _with_leading_space(words: Iterator[str]) -> Iterator[str]:
-    return chain((next(words),), (" " + word for word in words))
+            words = [word + " " for word in words] if space_after else [" " + word for word in words]
+        tokens: Iterable[str]
+        if self.count <= len(words):
+            tokens = words[: self.count]
+            if self.separator and not space_after:
+                tokens[0] = self.words[0]
+        else:
+            tokens = islice(cycle(words), self.count)
+            if self.separator and not space_after:
+                tokens = chain((self.words[0],), islice(tokens, 1, None))
+        return tokens if per_event <= 1 else _joined(iter(tokens), per_event)
 
 
 def _joined(words: Iterator[str], per_event: int) -> Iterator[str]:
     while piece := "".join(islice(words, per_event)):
         yield piece
+
+
+def as_json(texts: Iterable[str]) -> Iterator[bytes]:
+    """Each of `texts` as a JSON string, a few of them made at a time: this is on the path of every event."""
+    return chain.from_iterable(_json_strings(iter(texts)))
+
+
+def _json_strings(texts: Iterator[str]) -> Iterator[list[bytes]]:
+    while some := list(islice(texts, 32)):
+        # Indented, each string has a line of its own, and within a JSON string there is no line break.
+        yield orjson.dumps(some, option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")
 
 
 def count_tokens(texts: Iterable[str]) -> int:

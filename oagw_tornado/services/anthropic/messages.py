@@ -17,7 +17,7 @@ from oagw_tornado.services import language_model as model
 from oagw_tornado.services.anthropic.errors import InvalidRequest, read
 from oagw_tornado.services.anthropic.requests import CountRequest, MessagesRequest, text_of
 from oagw_tornado.services.json_instance import UnsupportedSchema, instance_of
-from oagw_tornado.services.language_model import Answer
+from oagw_tornado.services.language_model import Answer, as_json
 
 ERROR_EVENT = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 
@@ -131,12 +131,11 @@ def _stream(request: MessagesRequest, answer: Answer, id: str, tokens_per_event:
         kind,
         field,
     )
-    dumps = orjson.dumps
-    contents = (before + dumps(token) + b"}}\n\n" for token in answer.tokens(tokens_per_event))
+    contents = as_json(answer.tokens(tokens_per_event))
     delta = {"stop_reason": _stop_reason(answer), "stop_sequence": answer.stop}
     closing = (
         _event("content_block_stop", {"index": 0}),
         _event("message_delta", {"delta": delta, "usage": {"output_tokens": answer.count}}),
         _event("message_stop", {}),
     )
-    return Stream(opening, contents, closing)
+    return Stream(opening, contents, closing, before, b"}}\n\n")

@@ -13,7 +13,7 @@ import orjson
 
 from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.schedule import Stream
-from oagw_tornado.services.language_model import Answer, count_tokens
+from oagw_tornado.services.language_model import Answer, as_json, count_tokens
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT, Context
 from oagw_tornado.services.openai.requests import ChatRequest
 from oagw_tornado.services.openai.usage import FIXED, usage
@@ -128,11 +128,15 @@ def streamed(request: ChatRequest, answer: Answer, context: Context) -> Reply:
 
     before, after = _around_token(answer)
     tokens = answer.tokens(context.tokens_per_event, space_after=not context.is_exact)
+    after += goes_on
     befores = [choice + before for choice in choices]
     if request.logprobs and answer.tool is None:
         contents = _with_logprobs(tokens, befores, request.top_logprobs or 0, b',"finish_reason":null' + tail)
+    elif len(befores) > 1:
+        contents = _for_each_choice(tokens, befores, after)
     else:
-        contents = _contents(tokens, befores, after + goes_on)
+        contents = as_json(tokens)
+        return Reply(headers=EVENT_STREAM, frames=Stream(opening, contents, tuple(closing), befores[0], after))
     return Reply(headers=EVENT_STREAM, frames=Stream(opening, contents, tuple(closing)))
 
 
@@ -156,18 +160,11 @@ def _around_token(answer: Answer) -> tuple[bytes, bytes]:
     return b'"tool_calls":[{"index":0,"function":{"arguments":', b"}}]}"
 
 
-def _contents(tokens: Iterable[str], befores: list[bytes], after: bytes) -> Iterator[bytes]:
-    """One event for each token of each choice; the path of every event."""
-    dumps = orjson.dumps
-    if len(befores) == 1:
-        before = befores[0]
-        for token in tokens:
-            yield before + dumps(token) + after
-    else:
-        for token in tokens:
-            said = dumps(token) + after
-            for before in befores:
-                yield before + said
+def _for_each_choice(tokens: Iterable[str], befores: list[bytes], after: bytes) -> Iterator[bytes]:
+    """One event for each token of each choice."""
+    for token in as_json(tokens):
+        for before in befores:
+            yield before + token + after
 
 
 def _with_logprobs(tokens: Iterable[str], befores: list[bytes], alternatives: int, after: bytes) -> Iterator[bytes]:
