@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import subprocess
 import sys
@@ -12,12 +13,20 @@ from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 from shutil import copytree, ignore_patterns
+from urllib.request import Request, urlopen
 
 import pytest
+import yaml
 
 from oagw_tornado import __version__
+from oagw_tornado.config import read_config
+from oagw_tornado.testing import SimulatorProcess
 
 ROOT = Path(__file__).parent.parent
+
+
+def image_instructions() -> list[str]:
+    return (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
 
 
 def run(*command: str | Path, **environment: str) -> str:
@@ -110,3 +119,52 @@ def test_the_installed_wheel_runs_both_ways(wheel: zipfile.ZipFile, tmp_path: Pa
     # -P and the path: the installed files count, not those of the tree.
     assert run(sys.executable, "-P", "-m", "oagw_tornado", "--version", PYTHONPATH=str(tmp_path)) == expected
     assert run(tmp_path / "bin" / "oagw-tornado", "--version", PYTHONPATH=str(tmp_path)) == expected
+
+
+def test_the_image_holds_what_the_package_is_built_from() -> None:
+    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    assert set(kept) == {"oagw_tornado", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"}
+    assert all((ROOT / name).exists() for name in kept)
+
+
+def test_the_image_and_the_compose_file_configure_what_exists() -> None:
+    """Every variable there is an option, and every value one that it takes."""
+    (instruction,) = [line for line in image_instructions() if line.startswith("ENV ")]
+    image = dict(part.split("=", 1) for part in instruction.split()[1:])
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    config = read_config([], image | services["oagw"]["environment"], lambda path: "")
+    assert (config.host, config.port) == ("0.0.0.0", 8765)
+    assert f"EXPOSE {config.port}" in image_instructions()
+
+
+def test_prometheus_sends_the_token_that_the_server_wants() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    prometheus = yaml.safe_load(compose["configs"]["prometheus"]["content"])
+    (job,) = prometheus["scrape_configs"]
+    assert job["authorization"]["credentials"] == compose["services"]["oagw"]["environment"]["OAGW_SIM_ADMIN_TOKEN"]
+    options = {
+        name.lower().removeprefix("oagw_sim_"): value
+        for name, value in compose["services"]["oagw"]["environment"].items()
+    }
+    with SimulatorProcess(**options) as server:
+        request = Request(f"{server.base_url}/metrics", headers={"Authorization": "Bearer change-me"})
+        with urlopen(request, timeout=20) as reply:
+            assert reply.headers["Content-Type"].startswith("text/plain")
+
+
+def test_the_health_check_sees_health_and_its_absence() -> None:
+    (instruction,) = [line for line in image_instructions() if "HEALTHCHECK" in line]
+    command = json.loads(instruction[instruction.index("[") :])
+    assert command[0] == "python"
+    with SimulatorProcess() as server:
+        run(sys.executable, *command[1:], OAGW_SIM_PORT=str(server.port))
+    with pytest.raises(AssertionError):
+        run(sys.executable, *command[1:], OAGW_SIM_PORT=str(server.port))
+
+
+def test_the_workflows_run_the_scripts_on_every_python_that_is_promised(metadata: Message) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
+    job = workflow["jobs"]["test"]
+    assert {"run": "scripts/test"} in job["steps"]
+    promised = {line.rpartition(" ")[2] for line in metadata.get_all("Classifier", []) if ":: 3." in line}
+    assert set(job["strategy"]["matrix"]["python"]) == promised
