@@ -1,0 +1,84 @@
+"""Stream through a reverse proxy
+
+nginx collects a reply before it passes it on, unless it is told not to; then a chat arrives in one lump at its end.
+The simulator's event streams carry `X-Accel-Buffering: no`, which tells it. A gate proves that it works: the first
+event is there while the second one has not been sent.
+"""
+
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from oagw_tornado.client import OagwClient
+
+CONFIGURATION = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}; proxy_temp_path {folder};
+    fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass {upstream};
+            proxy_http_version 1.1;      # chunked replies need it
+            proxy_set_header Connection "";
+            proxy_read_timeout 1h;       # between two events, not for the whole
+        }}
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def proxy_url(oagw_url, tmp_path):
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(CONFIGURATION.format(folder=tmp_path, port=port, upstream=oagw_url))
+    command = [nginx, "-p", str(tmp_path), "-e", "stderr", "-c", str(configuration)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as server:
+        try:
+            wait_for(port, server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+
+
+def wait_for(port, server):
+    deadline = time.monotonic() + 10
+    while server.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    server.kill()
+    pytest.fail(f"nginx did not start: {server.stderr.read().decode()}")
+
+
+def test_events_are_passed_on_one_by_one(oagw, proxy_url):
+    oagw.add_rule(match={"alias": "stream-test"}, gate="steps")
+
+    with OagwClient(proxy_url, oagw.token) as client, client.execute("stream-test", "GET", "/events") as response:
+        events = response.iter_events()
+        for number in (1, 2):
+            oagw.release("steps", events=1)
+            assert next(events).id == str(number)
+            (request,) = oagw.requests(alias="stream-test")
+            assert request["events_sent"] == number
+        oagw.release("steps", events="all")
+        assert [event.id for event in events] == ["3", "4"]
+
+
+def test_leaving_is_passed_on_too(oagw, proxy_url):
+    oagw.configure(event_interval="5ms")
+    with OagwClient(proxy_url, oagw.token) as client:
+        next(client.execute("stream-test", "GET", "/events?count=inf").iter_events())  # and drop the response
+    oagw.assert_requested(alias="stream-test", outcome="client-left", within=5)

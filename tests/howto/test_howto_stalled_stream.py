@@ -1,0 +1,32 @@
+"""Time out on a stalled stream
+
+A stream that stays open and says nothing more is the failure that clients forget. The fault `stall` does it after as
+many events as you like, or after a time (`stall;after=1s`), or for a while (`stall;for=10s`). What the client has to
+have is a limit on the silence between two events, not only on the whole.
+"""
+
+import httpx
+import pytest
+
+
+def words_of(url, token, question, patience):
+    """The client under test: it gives up if nothing comes for `patience` seconds."""
+    headers = {"Authorization": f"Bearer {token}"}
+    timeout = httpx.Timeout(10, read=patience)
+    with httpx.stream("POST", url, json=question, headers=headers, timeout=timeout) as reply:
+        for line in reply.iter_lines():
+            if line.startswith("data: {"):
+                yield line
+
+
+@pytest.mark.oagw(inter_token_latency="1ms", fault="stall;at-event=3")
+def test_client_gives_up(oagw, oagw_openai_url):
+    question = {"stream": True, "messages": [{"role": "user", "content": "one two three four"}]}
+    words = words_of(f"{oagw_openai_url}/chat/completions", oagw.token, question, patience=0.3)
+
+    assert len([next(words) for _ in range(3)]) == 3  # what came before the stall is not lost
+    with pytest.raises(httpx.ReadTimeout):
+        next(words)
+
+    (request,) = oagw.assert_requested(alias="openai", outcome="fault:stall", within=5)
+    assert request["events_sent"] == 3
