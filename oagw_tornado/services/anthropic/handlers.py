@@ -9,7 +9,7 @@ from oagw_tornado.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.errors import InvalidRequest
 from oagw_tornado.services.handler import ServiceHandler
 
-MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5")
+MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5")
 
 
 class ApiHandler(ServiceHandler):
