@@ -44,7 +44,7 @@ class Latency(Protocol):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether every draw is the same, so that no generator is needed."""
+        """Whether every draw is the same and every gap too, so that no generator is needed."""
 
     @property
     def typical(self) -> float:
@@ -211,7 +211,7 @@ class Trace(NamedTuple):
 
     @property
     def is_fixed(self) -> bool:
-        return self.offsets[0] == self.offsets[-1]
+        return len(self.offsets) == 1 or self.offsets[-1] == 0
 
     @property
     def typical(self) -> float:

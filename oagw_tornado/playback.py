@@ -36,6 +36,9 @@ class Stage(Protocol):
     timing: Timing
     gates: Gates
 
+    def outwaited(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
+        """Status, header lines and body of the refusal in place of a reply that waited at its gate in vain."""
+
     def ended(self, playback: Playback, outcome: str) -> None:
         """The reply is over, one way or another."""
 
@@ -180,9 +183,14 @@ class Playback:
         self._continue(now)
 
     def gate_timed_out(self) -> None:
-        """Nobody released the gate in time: say so in the stream's own form, and end in order."""
+        """Nobody released the gate in time: say so, and end in order; in the stream's own form if the head has left."""
         self._waits_at = None
         self._note = "gate-timeout"
+        if not self.exchange.head_sent:
+            status, fields, body = self._stage.outwaited(self.exchange)
+            self._over(self._note)
+            self._connection.send_whole(status, fields, body)
+            return
         self._act(Step(0.0, self._step.data, Action.END))
 
     # The steps that are not a plain write.

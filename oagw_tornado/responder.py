@@ -59,15 +59,8 @@ class Responder:
                 reply = amend(reply, knobs)
             except Unfit as error:
                 reply, knobs = _unfit(error), None
-        exchange.status = status = reply.status
-        exchange.source = reply.source
-        fields = b"%b%bX-Request-Id: %b\r\n" % (
-            status_and_fields(status, reply.headers, reply.source),
-            knobs.server_timing if knobs is not None else _AT_ONCE,
-            exchange.id.encode("latin-1"),
-        )
-        for name, value in exchange.limit_headers:
-            fields += f"{name}: {value}\r\n".encode("latin-1")
+        status = reply.status
+        fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
         if reply.frames is None and (knobs is None or knobs.immediate):
             body = reply.body
             exchange.bytes_sent = len(body)
@@ -94,6 +87,12 @@ class Responder:
         self.playing.add(playback)
         playback.start()
 
+    def outwaited(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
+        """Status, header lines and body of the refusal in place of a reply that waited at its gate in vain."""
+        reply = json_reply({"error": f"Nobody released the gate {exchange.gate}"}, 504)
+        reply.source = "gateway"
+        return reply.status, _fields(exchange, reply, _AT_ONCE), reply.body
+
     def settle(self) -> None:
         """Bring timing and exchanges up to date with what has left. Whoever reads them calls this first."""
         self.timing.settle()
@@ -119,6 +118,20 @@ class Responder:
         """End every reply under way where it is."""
         for playback in list(self.playing):
             playback.cut_off()
+
+
+def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
+    """Status line and header lines of `reply`, which is the one that `exchange` gets."""
+    exchange.status = reply.status
+    exchange.source = reply.source
+    fields = b"%b%bX-Request-Id: %b\r\n" % (
+        status_and_fields(reply.status, reply.headers, reply.source),
+        server_timing,
+        exchange.id.encode("latin-1"),
+    )
+    for name, value in exchange.limit_headers:
+        fields += f"{name}: {value}\r\n".encode("latin-1")
+    return fields
 
 
 def _unfit(error: Unfit) -> Reply:
