@@ -48,22 +48,33 @@ class Frame(NamedTuple):
 class Stream:
     """The frames of a stream in three parts: what opens it, its content, what closes it (at least one frame).
 
+    A content frame is `before`, one of `contents`, and `after`: most of an event is the same in all of a stream.
     Iterating gives the frames. Kept apart, the parts let `oagw_tornado.steady` play the content without making a
     frame, a step and a plan of each.
     """
 
-    __slots__ = ("opening", "contents", "closing")
+    __slots__ = ("opening", "contents", "closing", "before", "after")
 
-    def __init__(self, opening: tuple[bytes, ...], contents: Iterator[bytes], closing: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        opening: tuple[bytes, ...],
+        contents: Iterator[bytes],
+        closing: tuple[bytes, ...],
+        before: bytes = b"",
+        after: bytes = b"",
+    ) -> None:
         self.opening = opening
         self.contents = contents
         self.closing = closing
+        self.before = before
+        self.after = after
 
     def __iter__(self) -> Iterator[Frame]:
         for data in self.opening:
             yield Frame(data, False)
+        before, after = self.before, self.after
         for data in self.contents:
-            yield Frame(data, True)
+            yield Frame(before + data + after, True)
         for data in self.closing:
             yield Frame(data, False)
 

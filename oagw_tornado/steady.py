@@ -29,6 +29,9 @@ class SteadyPlayback(Playback):
     __slots__ = (
         "_data",
         "_contents",
+        "_before",
+        "_after",
+        "_around",
         "_due",
         "_gap",
         "_first_at",
@@ -57,6 +60,9 @@ class SteadyPlayback(Playback):
         head_at, first_at, self._gap = times
         self._first_at = first_at = max(head_at, first_at)
         self._contents = stream.contents
+        self._before = stream.before
+        self._after = stream.after
+        self._around = len(stream.before) + len(stream.after)
         self._closing = stream.closing
         # The content event that waits for its time; None while the base class plays the opening or the closing.
         self._data: bytes | None = None
@@ -81,20 +87,24 @@ class SteadyPlayback(Playback):
             return
         due = self._due
         while True:
-            piece = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+            size = self._around + len(data)
+            if self._chunked:
+                piece = b"%x\r\n%b%b%b\r\n" % (size, self._before, data, self._after)
+            else:
+                piece = b"%b%b%b" % (self._before, data, self._after)
             try:
                 left = write(self._descriptor, piece)
             except OSError:  # the kernel's buffer is full, or the client has gone: `send` finds out which
                 left = 0
             if left != len(piece) and not self._connection.send(piece[left:]):
                 self._due = due
-                self._kept_back(data)
+                self._kept_back(size)
                 self._wait_for_client(0)
                 return
             now = monotonic()
             self._count_late(now - due)
             self._sent = sent = self._sent + 1
-            self._size += len(data)
+            self._size += size
             if sent <= self._room:
                 self._actual.append(now - self._admitted)
             due += self._gap
@@ -131,7 +141,7 @@ class SteadyPlayback(Playback):
         if first is None:
             yield from self._closing_at(self._first_at)
         else:
-            yield Step(self._first_at, first, Action.WRITE, 1, 1)
+            yield Step(self._first_at, self._before + first + self._after, Action.WRITE, 1, 1)
 
     def _run_out(self, now: float) -> None:
         """The lead is played: go on with the content."""
@@ -164,9 +174,9 @@ class SteadyPlayback(Playback):
     def _continue(self, now: float) -> None:
         """The client reads again: what fell due meanwhile leaves at once."""
         while self._data is not None and self._due <= now:
-            data = self._data
+            data = self._before + self._data + self._after
             left = self._connection.send_body(data)
-            self._kept_back(data)
+            self._kept_back(len(data))
             if not left:
                 self._wait_for_client(0)
                 return
@@ -175,12 +185,12 @@ class SteadyPlayback(Playback):
         else:
             self._pace(self._due, self)
 
-    def _kept_back(self, data: bytes) -> None:
-        """Count an event that the client made wait, and take the next one in hand."""
+    def _kept_back(self, size: int) -> None:
+        """Count an event of `size` bytes that the client made wait, and take the next one in hand."""
         self._stage.timing.blocked_by_client += 1
         self.exchange.blocked += 1
         self._sent += 1
-        self._size += len(data)
+        self._size += size
         if self._sent <= self._room:
             self._actual.append(monotonic() - self._admitted)
         self._due += self._gap
