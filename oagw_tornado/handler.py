@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
+from http.client import responses
 from typing import TYPE_CHECKING, Any
 
 import tornado.web
@@ -98,7 +99,7 @@ class ExchangeHandler(tornado.web.RequestHandler):
         except Exception as error:
             self._fail(error)
             return
-        asyncio.ensure_future(self._run_on(result))
+        self._running = asyncio.ensure_future(self._run_on(result))  # the loop alone would not keep it
 
     async def _run_on(self, awaitable: Awaitable[None]) -> None:
         try:
@@ -135,7 +136,7 @@ class ExchangeHandler(tornado.web.RequestHandler):
     def _fail(self, error: Exception) -> None:
         if isinstance(error, tornado.web.HTTPError):
             status = error.status_code
-            text = error.log_message or httputil.responses.get(status, "Unknown")
+            text = error.log_message or responses.get(status, "Unknown")
         else:
             status, text = 500, "Internal server error"
             log.error("%s %s", self.request.method, (self.request.uri or "")[:200], exc_info=error)
@@ -150,8 +151,8 @@ class ExchangeHandler(tornado.web.RequestHandler):
 
     @classmethod
     def _served_methods(cls) -> list[str]:
-        plain = tornado.web.RequestHandler
-        return [name for name in cls.SUPPORTED_METHODS if getattr(cls, name.lower()) is not getattr(plain, name.lower())]
+        methods = [(name, name.lower()) for name in cls.SUPPORTED_METHODS]
+        return [name for name, own in methods if getattr(cls, own) is not getattr(tornado.web.RequestHandler, own)]
 
 
 def _default_headers(handler: ExchangeHandler) -> httputil.HTTPHeaders:

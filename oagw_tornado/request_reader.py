@@ -140,9 +140,8 @@ class RequestReader:
         self._in_head = False
         self._in_body = True
         parser = self._parser
-        if self._fed > self._max_header_size:
-            if len(self._url) + self._headers.size > self._max_header_size:
-                self._refuse_size()
+        if self._fed > self._max_header_size and len(self._url) + self._headers.size > self._max_header_size:
+            self._refuse_size()
         self._fed = 0
         if self._refused is None:
             method = parser.get_method()

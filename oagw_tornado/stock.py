@@ -6,8 +6,10 @@ the requests; heads, framing and order of bytes are `ReplyConnection`'s here as 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from tornado import httputil
@@ -69,7 +71,7 @@ class StockConnection(ReplyConnection):
             self._finish()
         else:
             # Finished at once, tornado would close a connection that does not stay with these bytes still in it.
-            self._stream.write(b"").add_done_callback(lambda future: future.exception() or self._finish())
+            self._when_written(self._finish)
 
     def _finish(self) -> None:
         if self._stream.closed():
@@ -81,9 +83,16 @@ class StockConnection(ReplyConnection):
 
     def close(self) -> None:
         if self._stream.writing():
-            self._stream.write(b"").add_done_callback(lambda future: future.exception() or self._stream.close())
+            self._when_written(self._stream.close)
         else:
             self._stream.close()
+
+    def _when_written(self, act: Callable[[], None]) -> None:
+        def written(future: asyncio.Future[None]) -> None:
+            if future.exception() is None:
+                act()
+
+        self._stream.write(b"").add_done_callback(written)
 
     def reset(self) -> None:
         if not self._stream.closed():
@@ -111,7 +120,7 @@ class StockServer(httputil.HTTPServerConnectionDelegate):
         self.draining = False
         # Tornado has one time for a connection that waits and one that sends its head.
         self._server = HTTPServer(
-            self,  # type: ignore[arg-type]  # tornado takes any HTTPServerConnectionDelegate here
+            self,
             max_header_size=max_header_size,
             # The gateway refuses a body that is too large, with 413; tornado would say 400.
             max_body_size=1 << 62,
@@ -126,9 +135,7 @@ class StockServer(httputil.HTTPServerConnectionDelegate):
             sock.setblocking(False)
         self._server.add_sockets(sockets)
 
-    def start_request(
-        self, server_conn: object, request_conn: httputil.HTTPConnection
-    ) -> httputil.HTTPMessageDelegate:
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         assert isinstance(request_conn, HTTP1Connection)
         connection = StockConnection(request_conn, self)
         return _Reading(self, self._delegate.start_request(server_conn, connection), connection)

@@ -127,7 +127,7 @@ class AsyncOagwClient:
         content: str | bytes | AsyncIterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         params: Params | None = None,
-        timeout: float | Unset | None = UNSET,  # noqa: ASYNC109
+        timeout: float | Unset | None = UNSET,
     ) -> AsyncResponse:
         """Send a request to the upstream `alias` and return its reply once the headers are there.
 

@@ -64,7 +64,7 @@ class PrototypeDialect:
             if rest == "/status":
                 return Route(self._status) if method in READ else refused(method_not_allowed(method, READ))
             return refused(unknown_url("/api/oagw/v1" + rest))
-        alias, slash, path = rest[7:].partition("/")
+        alias, _, path = rest[7:].partition("/")
         if not path or not alias:
             return refused(unknown_url("/api/oagw/v1" + rest))
         if method not in PROXIED:
