@@ -1,0 +1,300 @@
+"""Each fault as a client meets it: the bytes on a raw socket, and the exception that httpx and openai-python raise."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from raw_http import CHAT, TOKEN, RawReply, chat, request, talk
+
+from oagw_tornado.testing import SimulatorThread
+
+WORDS = ["Streaming ", "response ", "to: ", "one ", "two ", "three "]
+
+
+@pytest.fixture(scope="module", params=["httptools", "tornado"])
+def oagw(request: pytest.FixtureRequest) -> Iterator[SimulatorThread]:
+    with SimulatorThread(http_server=request.param, inter_token_latency="1ms") as server:
+        yield server
+
+
+def raw(oagw: SimulatorThread, fault: str, patience: float = 5.0, target: str = CHAT, body: Any = None) -> RawReply:
+    body = chat("one two three") if body is None and target == CHAT else body
+    return talk(oagw.port, request(target, body, {"X-Sim-Fault": fault}), patience)
+
+
+def outcome(oagw: SimulatorThread) -> tuple[str, int]:
+    latest = oagw.control.requests(limit=1)[0]
+    return latest["outcome"], latest["events_sent"]
+
+
+def words(events: list[bytes]) -> list[str]:
+    documents = [json.loads(event[6:]) for event in events if event.startswith(b"data: {")]
+    return [document["choices"][0]["delta"].get("content", "") for document in documents]
+
+
+# On a raw socket.
+
+
+def test_none(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "none")
+    assert words(reply.chunks) == [*WORDS, ""]
+    assert reply.body.endswith(b"\r\n0\r\n\r\n")
+    assert outcome(oagw) == ("complete", 8)
+
+
+def test_status(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "status;code=503;retry-after=2500ms")
+    assert (reply.status, reply.end) == (503, "closed")
+    assert (reply.header("Retry-After"), reply.header("Retry-After-Ms")) == ("3", "2500")
+    assert reply.header("X-OAGW-Error-Source") == "upstream"
+    assert json.loads(reply.body)["error"]["type"] == "server_error"
+    assert outcome(oagw) == ("fault:status", 0)
+
+
+def test_reset(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "reset;at-event=2")
+    assert reply.end == "reset"
+    assert words(reply.chunks) == WORDS[:2]
+    assert outcome(oagw) == ("fault:reset", 2)
+
+
+def test_reset_before_the_head(oagw: SimulatorThread) -> None:
+    assert raw(oagw, "reset;after=0") == RawReply(b"", b"", "reset")
+
+
+def test_close(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "close;at-event=2")
+    assert reply.end == "closed"
+    assert words(reply.chunks) == WORDS[:2]
+    assert not reply.body.endswith(b"0\r\n\r\n")
+    assert outcome(oagw) == ("fault:close", 2)
+
+
+def test_empty(oagw: SimulatorThread) -> None:
+    assert raw(oagw, "empty") == RawReply(b"", b"", "closed")
+    assert outcome(oagw) == ("fault:empty", 0)
+
+
+def test_stall(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "stall;at-event=2", patience=0.15)
+    assert reply.end == "silent"
+    assert words(reply.chunks) == WORDS[:2]
+
+
+def test_stall_for_a_time(oagw: SimulatorThread) -> None:
+    began = time.monotonic()
+    reply = raw(oagw, "stall;at-event=2;for=150ms")
+    assert time.monotonic() - began >= 0.15
+    assert words(reply.chunks) == [*WORDS, ""]
+    assert outcome(oagw) == ("complete", 8)
+
+
+def test_truncate(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "truncate;at-event=2")
+    assert words(reply.chunks) == WORDS[:2]
+    assert reply.body.endswith(b"\r\n0\r\n\r\n")
+    assert outcome(oagw) == ("fault:truncate", 2)
+
+
+def test_malformed_chunk(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "malformed-chunk;at-event=1")
+    assert words(reply.chunks) == WORDS[:1]
+    assert reply.body.endswith(b"\r\nmalformed chunk\r\n\r\n")
+    assert outcome(oagw) == ("fault:malformed-chunk", 1)
+
+
+def test_garbage(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "garbage;at-event=1;bytes=100")
+    garbage = reply.body[-100:]
+    assert words(reply.chunks) == WORDS[:1]
+    assert garbage[0] >= 0x80
+    assert len(set(garbage)) > 20
+    assert outcome(oagw) == ("fault:garbage", 1)
+
+
+def test_malformed_event(oagw: SimulatorThread) -> None:
+    chunks = raw(oagw, "malformed-event;at-event=1").chunks
+    assert len(chunks) == 9
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(chunks[1].removeprefix(b"data: "))
+    assert words(chunks[:1] + chunks[2:]) == [WORDS[0], *WORDS[2:], ""]
+
+
+def test_error_event(oagw: SimulatorThread) -> None:
+    reply = raw(oagw, "error-event;at-event=1")
+    first, error, end = reply.chunks
+    assert words([first]) == WORDS[:1]
+    assert set(json.loads(error.removeprefix(b"data: "))["error"]) == {"message", "type", "param", "code"}
+    assert end == b""
+    assert outcome(oagw) == ("fault:error-event", 2)
+
+
+def test_split(oagw: SimulatorThread) -> None:
+    reply = talk(oagw.port, request(CHAT, chat("é"), {"X-Sim-Fault": "split;bytes=1"}))
+    assert {len(chunk) for chunk in reply.chunks[:-1]} == {1}
+    assert words([event for event in b"".join(reply.chunks).split(b"\n\n") if event])[3] == "é "
+    assert "é".encode()[:1] in reply.chunks
+    assert outcome(oagw) == ("complete", 6)
+
+
+def test_duplicate_event(oagw: SimulatorThread) -> None:
+    assert words(raw(oagw, "duplicate-event;at-event=1").chunks) == [WORDS[0], WORDS[1], *WORDS[1:], ""]
+
+
+def test_slow_body(oagw: SimulatorThread) -> None:
+    began = time.monotonic()
+    reply = raw(oagw, "slow-body;bytes-per-second=10000")
+    assert time.monotonic() - began >= len(b"".join(reply.chunks)) / 10_000
+    assert words(b"".join(reply.chunks).split(b"\n\n")) == [*WORDS, ""]
+
+
+WEATHER = "/api/oagw/v1/proxy/weather/current"
+
+
+@pytest.mark.parametrize(
+    ("fault", "end", "left"),
+    [
+        ("reset", "reset", 0),
+        ("close", "closed", 0),
+        ("split;bytes=10", "closed", None),
+        ("stall;for=50ms", "closed", None),
+        ("slow-body;bytes-per-second=2000", "closed", None),
+        ("truncate;bytes=10", "closed", 10),
+        ("garbage;bytes=30", "closed", 30),
+    ],
+)
+def test_a_whole_reply(oagw: SimulatorThread, fault: str, end: str, left: int | None) -> None:
+    whole = talk(oagw.port, request(WEATHER)).body
+    reply = raw(oagw, fault, target=WEATHER)
+    assert (reply.status, reply.end) == (200, end)
+    assert len(reply.body) == (len(whole) if left is None else left)
+    announced = 10 if fault == "truncate;bytes=10" else len(whole)
+    assert reply.header("Content-Length") == str(announced)
+
+
+@pytest.mark.parametrize(
+    "fault", ["malformed-chunk", "error-event", "duplicate-event", "malformed-event", "close;at-event=1"]
+)
+def test_what_has_no_meaning_for_a_whole_reply_is_refused(oagw: SimulatorThread, fault: str) -> None:
+    reply = raw(oagw, fault, target=WEATHER)
+    assert (reply.status, reply.header("X-OAGW-Error-Source")) == (400, "gateway")
+    assert reply.header("X-Should-Retry") == "false"
+    assert fault.partition(";")[0] in json.loads(reply.body)["error"]
+
+
+def test_a_connection_that_a_fault_spares_serves_on(oagw: SimulatorThread) -> None:
+    with httpx.Client(base_url=oagw.base_url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        for fault in ("split", "truncate;at-event=1", "error-event", "status"):
+            client.post(CHAT, json=chat(), headers={"X-Sim-Fault": fault})
+        assert client.get(WEATHER).json()["temperature"] == 72
+
+
+# As httpx sees it.
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "received"),
+    [
+        ("reset;at-event=1", httpx.ReadError, 1),
+        ("reset;after=0", httpx.ReadError, 0),
+        ("close;at-event=1", httpx.RemoteProtocolError, 1),
+        ("empty", httpx.RemoteProtocolError, 0),
+        ("stall;at-event=1", httpx.ReadTimeout, 1),
+        ("malformed-chunk;at-event=1", httpx.RemoteProtocolError, 1),
+        ("garbage;at-event=1", httpx.RemoteProtocolError, 1),
+    ],
+)
+def test_httpx_raises(oagw: SimulatorThread, fault: str, error: type[Exception], received: int) -> None:
+    data = b""
+    with httpx.Client(timeout=httpx.Timeout(5.0, read=0.3)) as client, pytest.raises(error):  # noqa: PT012
+        headers = {"Authorization": f"Bearer {TOKEN}", "X-Sim-Fault": fault}
+        with client.stream("POST", oagw.base_url + CHAT, json=chat(), headers=headers) as reply:
+            for piece in reply.iter_raw():
+                data += piece
+    assert len(words(data.split(b"\n\n"))) == received
+
+
+@pytest.mark.parametrize("fault", ["truncate;at-event=1", "malformed-event", "error-event", "duplicate-event", "split"])
+def test_httpx_sees_a_body_that_ends_in_order(oagw: SimulatorThread, fault: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Sim-Fault": fault}
+    reply = httpx.post(oagw.base_url + CHAT, json=chat(), headers=headers)
+    assert reply.status_code == 200
+    assert reply.text.endswith("data: [DONE]\n\n") == (fault not in ("truncate;at-event=1", "error-event"))
+
+
+def test_httpx_waits_for_a_slow_body(oagw: SimulatorThread) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Sim-Fault": "slow-body;bytes-per-second=20000"}
+    reply = httpx.post(oagw.base_url + CHAT, json=chat(), headers=headers)
+    assert reply.elapsed.total_seconds() >= len(reply.content) / 20_000
+
+
+# As users of openai-python see it.
+
+
+def complete(oagw: SimulatorThread, fault: str, **options: Any) -> list[str | None]:
+    client = openai.OpenAI(
+        base_url=oagw.openai_base_url,
+        api_key=oagw.token,
+        max_retries=0,
+        timeout=httpx.Timeout(5.0, read=0.3),
+        default_headers={"X-Sim-Fault": fault},
+        **options,
+    )
+    with client:
+        stream = client.chat.completions.create(**chat())
+        return [chunk.choices[0].delta.content or chunk.choices[0].finish_reason for chunk in stream]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("status;code=400", openai.BadRequestError),
+        ("status;code=401", openai.AuthenticationError),
+        ("status;code=429;retry-after=1s", openai.RateLimitError),
+        ("status;code=503", openai.InternalServerError),
+        ("reset;at-event=1", openai.APIConnectionError),
+        ("reset;after=0", openai.APIConnectionError),
+        ("close;at-event=1", openai.APIConnectionError),
+        ("empty", openai.APIConnectionError),
+        ("stall;at-event=1", openai.APITimeoutError),
+        ("malformed-chunk;at-event=1", openai.APIConnectionError),
+        ("garbage;at-event=1", openai.APIConnectionError),
+        ("error-event;at-event=1", openai.APIError),
+        ("malformed-event;at-event=1", json.JSONDecodeError),
+    ],
+)
+def test_openai_raises(oagw: SimulatorThread, fault: str, error: type[Exception]) -> None:
+    # Which releases wrap what httpx raises in mid-stream differs; both are what a user meets.
+    wrapped = {openai.APIConnectionError: httpx.TransportError, openai.APITimeoutError: httpx.TimeoutException}
+    with pytest.raises((error, wrapped.get(error, error))):
+        complete(oagw, fault)
+
+
+@pytest.mark.parametrize(
+    ("fault", "received"),
+    [
+        ("none", [*WORDS, "stop"]),
+        ("truncate;at-event=2", WORDS[:2]),
+        ("duplicate-event", [WORDS[0], *WORDS, "stop"]),
+        ("split;bytes=2", [*WORDS, "stop"]),
+        ("slow-body;bytes-per-second=20000", [*WORDS, "stop"]),
+        ("stall;at-event=3;for=100ms", [*WORDS, "stop"]),
+    ],
+)
+def test_openai_reads(oagw: SimulatorThread, fault: str, received: list[str]) -> None:
+    assert complete(oagw, fault) == received
+
+
+def test_openai_retries_until_a_rule_lets_it_pass(oagw: SimulatorThread) -> None:
+    oagw.control.add_rule(when={"first": 2}, fault="status;code=429;retry-after=10ms")
+    with openai.OpenAI(base_url=oagw.openai_base_url, api_key=oagw.token, max_retries=2) as client:
+        completion = client.chat.completions.create(model="gpt-4", messages=[{"role": "user", "content": "hello"}])
+    assert completion.choices[0].message.content == "Hello! How can I assist you today?"
+    assert [exchange["status"] for exchange in oagw.control.requests(limit=3)] == [200, 429, 429]
+    oagw.control.reset()
