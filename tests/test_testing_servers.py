@@ -159,7 +159,7 @@ def test_nothing_is_left_of_many(kind):
     with kind() as first:  # what a first one loads stays loaded
         get(f"{first.base_url}/health")
     gc.collect()
-    threads, descriptors = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
+    threads, descriptors = set(threading.enumerate()), len(os.listdir("/dev/fd"))
     handlers = list(logging.getLogger().handlers)
     ports = []
     for _ in range(rounds):
@@ -167,7 +167,7 @@ def test_nothing_is_left_of_many(kind):
             ports.append(oagw.port)
             assert get(f"{oagw.base_url}/health")[0] == 200
     assert set(threading.enumerate()) == threads
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/dev/fd")) == descriptors
     assert logging.getLogger().handlers == handlers
     assert not any(is_listening(port) for port in ports)
 
@@ -208,6 +208,11 @@ def test_process_ends_with_its_parent_even_by_sigkill():
         assert is_listening(port)
         parent.send_signal(signal.SIGKILL)
     assert wait_until(lambda: not is_listening(port))
+
+
+def test_process_does_not_get_the_ctrl_c_of_the_terminal():
+    with SimulatorProcess() as oagw:
+        assert os.getpgid(oagw.pid) != os.getpgrp()
 
 
 def test_process_outlives_the_thread_that_started_it():

@@ -101,6 +101,7 @@ class SimulatorProcess(SimulatorServer):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if not name.startswith("OAGW_SIM_")},
+            process_group=0,  # a Ctrl-C at the terminal, in a debugger say, is for the tests alone
         )
 
     def _wait_for_port(self, deadline: float) -> int:
