@@ -73,6 +73,18 @@ def test_wrk(simulator):
     assert aliases == {"weather", "github", "openai"}
 
 
+@pytest.mark.skipif(shutil.which("k6") is None, reason="k6 is not installed")
+def test_k6(simulator):
+    output = run(
+        *("k6", "run", "--no-usage-report", "--env", f"BASE_URL={simulator.base_url}"),
+        *("--vus", "4", "--duration", "2s", LOAD / "k6.js"),
+    )
+
+    assert "✓ the stream is complete" in output
+    assert "✗" not in output
+    assert len(simulator.control.requests(alias="openai", status=200)) >= 8
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 @pytest.mark.parametrize("name", ["k6.js", "k6-sse.js"])
 def test_k6_files_are_well_formed(name, tmp_path):

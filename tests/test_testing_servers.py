@@ -185,6 +185,7 @@ def test_a_stream_under_way_does_not_hold_up_the_end(kind):
         assert time.monotonic() - started < 3
 
 
+@pytest.mark.alone
 def test_thread_is_ready_within_50_ms():
     times = []
     for _ in range(5):
