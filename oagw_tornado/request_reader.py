@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from typing import cast
 
 import httptools
 from tornado.httputil import HTTPHeaders, HTTPInputError
@@ -17,6 +18,16 @@ from oagw_tornado.wire_headers import WireHeaders
 
 _REQUEST_LINE = re.compile(rb"\r?\n?([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\S+) HTTP/1\.[01]\r?\n")
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")}
+
+
+class _Trailers:
+    """Where the fields behind a chunked body go: they may not join those of the head (RFC 9110, section 6.5.1)."""
+
+    def add_field(self, name: bytes, value: bytes) -> None:
+        """Nobody asks for them."""
+
+
+_TRAILERS = cast(WireHeaders, _Trailers())
 
 
 class Message:
@@ -60,7 +71,7 @@ class RequestReader:
         self._spent = False
         # The request whose body is arriving; it may have been taken from `messages` already.
         self._message: Message | None = None
-        # Bytes fed since the head began: at least the head's size.
+        # Bytes fed since the head began, or since the last byte of the body: what limits heads and trailers.
         self._fed = 0
         # Set by a callback, which must not raise: llhttp would call it the callback's fault.
         self._refused: tuple[int, str] | None = None
@@ -80,8 +91,10 @@ class RequestReader:
         if self.fault is not None or self._spent:
             return
         known = len(self.messages)
-        if not self._in_body:
+        if self._in_head or self._in_body:
             self._fed += len(data)
+        else:
+            self._fed = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -116,7 +129,7 @@ class RequestReader:
             return
         if self._refused is not None:
             self.fault = self._refused
-        elif self._in_head and self._fed > self._max_header_size:
+        elif self._fed > self._max_header_size and (self._in_head or self._in_body):
             self._refuse_size()
             self.fault = self._refused
 
@@ -153,8 +166,10 @@ class RequestReader:
                 parser.should_keep_alive(),
             )
             self.messages.append(message)
+        self._headers = _TRAILERS
 
     def on_body(self, body: bytes) -> None:
+        self._fed = 0
         if self._message is not None:
             self._message.chunks.append(body)
 

@@ -30,6 +30,12 @@ def _is_host(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
 
 
+def _exceeds(length: str, limit: int) -> bool:
+    """Whether a Content-Length is over the limit; what is no number is the parser's business."""
+    digits = length.lstrip("0") if length.isascii() and length.isdigit() else ""
+    return len(digits) > 18 or int(digits or "0") > limit
+
+
 class Admission(httputil.HTTPMessageDelegate):
     """The delegate of one request."""
 
@@ -68,7 +74,7 @@ class Admission(httputil.HTTPMessageDelegate):
         exchange.alias = self._route.alias
         gateway.opened(exchange)
         length = headers.get("Content-Length")
-        if length is not None and length.isdigit() and int(length) > gateway.max_body_size:
+        if length is not None and _exceeds(length, gateway.max_body_size):
             self._refuse_body()
 
     def data_received(self, chunk: bytes) -> None:
