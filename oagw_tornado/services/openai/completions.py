@@ -46,8 +46,6 @@ def completion_reply(body: bytes, context: Context) -> Reply:
 def _prompts(request: CompletionRequest) -> list[str]:
     """The prompts as texts. Tokens cannot be read back, so each is a word of its own."""
     prompt = request.prompt
-    if prompt is None:
-        return [""]
     if isinstance(prompt, str):
         return [prompt]
     if not prompt:

@@ -104,8 +104,8 @@ def sequences(stop: str | list[str] | None) -> list[str]:
 class CompletionRequest(Struct):
     """https://platform.openai.com/docs/api-reference/completions/create"""
 
+    prompt: str | list[str | int | list[int]]
     model: str | None = None
-    prompt: str | list[str | int | list[int]] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
