@@ -100,13 +100,7 @@ def knobs_as_json(knobs: Knobs) -> dict[str, Any]:
 
 
 def _word(value: Any) -> Any:
-    return (
-        value
-        if value is None or isinstance(value, int)
-        else f"{value:.15g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    return value if value is None or isinstance(value, (int, float)) else str(value)
 
 
 def _masked(exchange: Exchange) -> dict[str, str]:
