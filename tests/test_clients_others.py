@@ -127,21 +127,20 @@ def test_httpx_sse_reads_every_legal_form(simulator, query):
 # Retries
 
 
-@pytest.mark.parametrize(("status", "times"), [(429, 2), (503, 1)])
-def test_openai_python_honours_retry_after(simulator, status, times):
+@pytest.mark.parametrize("status", [429, 503])
+def test_openai_python_honours_retry_after(simulator, status):
     simulator.control.reset()
     simulator.control.add_rule(
-        match={"alias": "openai"}, when={"first": times}, fault=f"status;code={status};retry-after=150ms"
+        match={"alias": "openai"}, when={"first": 1}, fault=f"status;code={status};retry-after=600ms"
     )
     with openai.OpenAI(base_url=simulator.openai_base_url, api_key=simulator.token, max_retries=2) as client:
         started = time.monotonic()
         completion = client.chat.completions.create(model="gpt-4", messages=[{"role": "user", "content": "hello"}])
         took = time.monotonic() - started
     assert completion.choices[0].message.content == "Hello! How can I assist you today?"
-    # The client would wait at least half a second of its own accord.
-    assert 0.15 * times <= took < 0.5 * times
+    assert took >= 0.6  # of its own accord it would wait half a second at most
     statuses = [request["status"] for request in simulator.control.requests(alias="openai")]
-    assert statuses == [200] + [status] * times
+    assert statuses == [200, status]
     simulator.control.reset()
 
 
