@@ -16,6 +16,7 @@ from http.client import responses
 from typing import TYPE_CHECKING
 
 from tornado import httputil
+from tornado.iostream import StreamClosedError
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -89,6 +90,11 @@ class ReplyConnection(httputil.HTTPConnection):
     def send_body(self, data: bytes) -> bool:
         """Send `data`, which is not empty, as one piece of the body, framed, in one write. Result as of `send`."""
         return self.send(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)
+
+    @property
+    def is_open(self) -> bool:
+        """False once nothing that is sent can arrive."""
+        raise NotImplementedError
 
     def end_sent(self) -> None:
         """End a reply whose last byte was sent. The connection goes on to the next request, or closes."""
@@ -182,6 +188,9 @@ class ReplyConnection(httputil.HTTPConnection):
         future: Future[None] = get_running_loop().create_future()
         if at_once:
             future.set_result(None)
+        elif not self.is_open:
+            future.set_exception(StreamClosedError())
+            future.exception()  # who does not wait for it need not hear of it
         else:
             self.drained = lambda: None if future.done() else future.set_result(None)
         return future

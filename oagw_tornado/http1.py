@@ -35,6 +35,8 @@ LINGER_TIME = 2.0
 LINGER_BYTES = 64 << 20
 # Pipelined requests answered in one turn of the loop, and requests that may wait before reading stops.
 TURN = 32
+# Bytes of the bodies of waiting requests before reading stops.
+HELD = 1 << 20
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -257,7 +259,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
             self._wait_in(server.reading, server.header_timeout, again=False)
         else:
             self._wait_in(server.idle, server.idle_timeout)
-        if len(reader.messages) >= TURN:
+        if len(reader.messages) >= TURN or reader.held > HELD:
             self._transport.pause_reading()
         elif not self._transport.is_reading():
             self._transport.resume_reading()
@@ -280,7 +282,9 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
                 return
             turn -= 1
             self._deliver(messages.popleft())
-        if reader.fault is not None and not messages and self._message is None and self._fd >= 0 > self._lingered:
+        if reader.fault is None or messages or self._fd < 0 or self._lingered >= 0:
+            return
+        if self._message is None or not self._message.complete:
             status, text = reader.fault
             if status:
                 self.refuse(status, text)
@@ -303,6 +307,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
                 if (
                     not message.complete
                     and not message.chunks
+                    and message.version == "HTTP/1.1"
                     and message.headers.get("Expect", "").lower() == "100-continue"
                 ):
                     self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -350,6 +355,10 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
     def descriptor(self) -> int:
         return self._fd
 
+    @property
+    def is_open(self) -> bool:
+        return self._fd >= 0
+
     def end_sent(self) -> None:
         message, self._message = self._message, None
         self.close_callback = None
@@ -368,7 +377,10 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
                 self._server.idle[self] = monotonic() + self._server.idle_timeout
 
     def refuse(self, status: int, text: str) -> None:
-        """Answer what is no request, and close."""
+        """Answer what is no request, or never became one, and close."""
+        delegate, self._delegate = self._delegate, None
+        if delegate is not None:
+            delegate.on_connection_close()
         self.keep_alive = False
         self.method, self.version = "GET", "HTTP/1.1"
         # No whole request is behind this reply, so the rest of what the client sends is read and dropped.

@@ -86,6 +86,11 @@ class RequestReader:
         """True if a request has begun and its head is not complete."""
         return self._in_head
 
+    @property
+    def held(self) -> int:
+        """Bytes of body in the requests that nobody has taken yet."""
+        return sum(len(chunk) for message in self.messages for chunk in message.chunks)
+
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
         if self.fault is not None or self._spent:
