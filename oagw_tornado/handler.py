@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from tornado import httputil
+from tornado.iostream import StreamClosedError
 
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.reply import Reply, json_reply
@@ -99,6 +100,8 @@ class ExchangeHandler(tornado.web.RequestHandler):
         except Exception as error:
             self._fail(error)
             return
+        if not self._finished:
+            self.request.connection.set_close_callback(self._client_left)  # type: ignore[union-attr]
         self._running = asyncio.ensure_future(self._run_on(result))  # the loop alone would not keep it
 
     async def _run_on(self, awaitable: Awaitable[None]) -> None:
@@ -106,11 +109,14 @@ class ExchangeHandler(tornado.web.RequestHandler):
             await awaitable
             if not self._finished:
                 self.finish()
+        except StreamClosedError:
+            self._client_left()
         except Exception as error:
             self._fail(error)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         if self._headers_written:  # a handler that flushed by itself ends by itself
+            self._over("complete")
             return super().finish(chunk)
         if chunk is not None:
             self.write(chunk)
@@ -121,11 +127,28 @@ class ExchangeHandler(tornado.web.RequestHandler):
         return future
 
     def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
+        exchange = self.exchange
         if not self._headers_written:
-            self.request.connection.set_close_callback(self.on_connection_close)  # type: ignore[union-attr]
-        self._replied = True
-        self.exchange.status = self.get_status()
+            self.request.connection.set_close_callback(self._client_left)  # type: ignore[union-attr]
+            self._replied = exchange.head_sent = True
+            exchange.status = self.get_status()
+            exchange.source = self.source
+            self.set_header("X-Request-Id", exchange.id)
+            if self.source is not None:
+                self.set_header("X-OAGW-Error-Source", self.source)
+        exchange.bytes_sent += sum(map(len, self._write_buffer))
         return super().flush(include_footers)
+
+    def _client_left(self) -> None:
+        if self.exchange.ended is None:
+            self._replied = self._finished = True
+            self._over("client-left")
+            self.on_connection_close()
+
+    def _over(self, outcome: str) -> None:
+        """The exchange of a handler that sends by itself, or never came to reply, is over."""
+        if self.exchange.ended is None:
+            self.responder.over(self.exchange, outcome)
 
     def log_exception(self, *args: Any) -> None:
         """Tornado's own log of an error; `_fail` has logged it."""
@@ -142,6 +165,8 @@ class ExchangeHandler(tornado.web.RequestHandler):
             log.error("%s %s", self.request.method, (self.request.uri or "")[:200], exc_info=error)
         if self._replied:
             # Part of the reply may have left: only a cut tells the client that it is not whole.
+            if self._headers_written:
+                self._over("closed")
             self.request.connection.close()  # type: ignore[union-attr]
             return
         headers = (("Allow", ", ".join(self._served_methods())),) if status == 405 else ()
