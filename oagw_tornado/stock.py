@@ -10,7 +10,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
@@ -19,6 +19,17 @@ from tornado.iostream import IOStream
 
 from oagw_tornado.connection import ReplyConnection
 
+if TYPE_CHECKING:
+    from oagw_tornado.http1 import Delegate
+
+# How long a connection is read on after its last reply, and how much, so that a client which is still sending gets
+# to see the reply rather than a reset (RFC 9112, section 9.6).
+LINGER_TIME = 2.0
+LINGER_BYTES = 64 << 20
+# Tornado closes without a word on a head over its limit; up to so many times ours it is read, and refused.
+HEAD_ROOM = 16
+# How long the body of a request may take to arrive.
+BODY_TIMEOUT = 600.0
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -30,6 +41,8 @@ class StockConnection(ReplyConnection):
         self._stream: IOStream = connection.stream
         self._server = server
         self._over = False
+        # True once the whole request has arrived.
+        self.is_read = False
         # Tornado turns Nagle's algorithm on again after each request, which holds events back for 40 ms.
         self._stream.set_nodelay(True)
         self._client: str = getattr(connection.context, "remote_ip", "")
@@ -76,10 +89,17 @@ class StockConnection(ReplyConnection):
     def _finish(self) -> None:
         if self._stream.closed():
             return
-        if self.keep_alive:
+        if not self.is_read:
+            self._linger()
+        elif self.keep_alive:
             self._connection.finish()
         else:
             self._stream.close()
+
+    def _linger(self) -> None:
+        # Tornado reads on, and `_Reading` drops what comes.
+        self._stream.socket.shutdown(socket.SHUT_WR)
+        self._stream.io_loop.call_later(LINGER_TIME, self._stream.close)
 
     def close(self) -> None:
         if self._stream.writing():
@@ -100,6 +120,10 @@ class StockConnection(ReplyConnection):
             self._stream.close()
 
     @property
+    def is_open(self) -> bool:
+        return not self._stream.closed()
+
+    @property
     def client(self) -> str:
         return self._client
 
@@ -109,19 +133,21 @@ class StockServer(httputil.HTTPServerConnectionDelegate):
 
     def __init__(
         self,
-        delegate: httputil.HTTPServerConnectionDelegate,
+        delegate: Delegate,
         *,
         max_header_size: int,
         max_body_size: int,
         header_timeout: float,
         idle_timeout: float,
     ) -> None:
-        self._delegate = delegate
+        self.delegate = delegate
         self.draining = False
+        self.max_header_size = max_header_size
         # Tornado has one time for a connection that waits and one that sends its head.
         self._server = HTTPServer(
             self,
-            max_header_size=max_header_size,
+            max_header_size=max_header_size * HEAD_ROOM,
+            body_timeout=BODY_TIMEOUT,
             # The gateway refuses a body that is too large, with 413; tornado would say 400.
             max_body_size=1 << 62,
             idle_connection_timeout=idle_timeout or None,
@@ -138,10 +164,10 @@ class StockServer(httputil.HTTPServerConnectionDelegate):
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         assert isinstance(request_conn, HTTP1Connection)
         connection = StockConnection(request_conn, self)
-        return _Reading(self, self._delegate.start_request(server_conn, connection), connection)
+        return _Reading(self, self.delegate.start_request(server_conn, connection), connection)
 
     def on_close(self, server_conn: object) -> None:
-        self._delegate.on_close(server_conn)
+        self.delegate.on_close(server_conn)
 
     def stop_accepting(self) -> None:
         """Close the listening sockets; connections end with their reply."""
@@ -163,6 +189,8 @@ class _Reading(httputil.HTTPMessageDelegate):
         self._server = server
         self._delegate = delegate
         self._connection = connection
+        # Bytes of body that came after the reply.
+        self._dropped = 0
 
     def headers_received(
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
@@ -171,19 +199,40 @@ class _Reading(httputil.HTTPMessageDelegate):
         connection = self._connection
         connection.method = start_line.method
         connection.version = start_line.version
-        wanted = headers.get("Connection", "").lower()
-        persistent = "close" not in wanted if start_line.version == "HTTP/1.1" else "keep-alive" in wanted
-        connection.keep_alive = persistent and not self._server.draining
+        connection.keep_alive = _persists(start_line, headers) and not self._server.draining
+        size = len(start_line.path) + sum(len(name) + len(value) + 4 for name, value in headers.get_all())
+        limit = self._server.max_header_size
+        if size > limit:
+            connection.keep_alive = False
+            refusal = f"Request header fields too large: more than {limit} bytes"
+            self._server.delegate.refuse(connection, 431, refusal)
+            return
         self._delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> None:
         if not self._connection._over:
             self._delegate.data_received(chunk)
+            return
+        self._dropped += len(chunk)
+        if self._dropped > LINGER_BYTES:
+            self._connection.close()
 
     def finish(self) -> None:
+        self._connection.is_read = True
         if not self._connection._over:
             self._delegate.finish()
+        else:
+            self._connection.close()
 
     def on_connection_close(self) -> None:
         if not self._connection._over:
             self._delegate.on_connection_close()
+
+
+def _persists(start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders) -> bool:
+    """Whether the connection may go on after this request, as tornado decides it too (RFC 9112, section 9.3)."""
+    wanted = headers.get("Connection", "").lower()
+    if start_line.version == "HTTP/1.1":
+        return "close" not in wanted
+    framed = start_line.method in ("GET", "HEAD") or "Content-Length" in headers or "Transfer-Encoding" in headers
+    return wanted == "keep-alive" and framed
