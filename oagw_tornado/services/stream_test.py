@@ -7,7 +7,7 @@ the reconnecting of an EventSource (WHATWG HTML, section 9.2.3).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, count, islice, repeat
 from typing import Any, NamedTuple
 
@@ -53,11 +53,10 @@ EVENTS = (
 FRAMES = tuple(Frame(encode(data, id=id, event=event)) for id, event, data in EVENTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What the query of a request for events asks for."""
 
-    count: float | None = None  # inf: without end
+    count: float | None = None  # type: ignore[assignment]  # inf: without end. Hides a method that nobody misses.
     interval: Latency | None = None
     size: int | None = None  # of an event's data, in bytes
     event: str | None = None  # the name of all events
@@ -123,7 +122,7 @@ def event_reply(wanted: Wanted, last_event_id: str | None, *, ndjson: bool = Fal
     if ndjson:
         frames = (Frame(orjson.dumps(_as_object(event)) + b"\n") for event in remaining)
         return Reply(headers=NDJSON, frames=frames, pace="event-interval", error_event=b'{"error":"Server error"}\n')
-    if wanted == Wanted(interval=wanted.interval):
+    if wanted._replace(interval=None) == Wanted():
         frames = FRAMES[seen:]
     else:
         frames = _encoded(remaining, wanted)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from oagw_tornado.services import calculator, github, stream_test, weather
 from oagw_tornado.services.anthropic import handlers as anthropic
 from oagw_tornado.services.openai import handlers as openai
@@ -22,22 +20,22 @@ def upstreams() -> dict[str, Upstream]:
                 "v1/moderations": openai.Moderations,
                 "v1/models": openai.Models,
             },
-            patterns=((re.compile(r"\Av1/models/(.+)\Z", re.DOTALL), openai.Model),),
+            patterns=((r"\Av1/models/(.+)\Z", openai.Model),),
             otherwise=openai.UnknownUrl,
         ),
         "github": Upstream(
             exact={"users/octocat": github.Octocat},
-            patterns=((re.compile(r"\Arepos/([^/]+)/([^/]+)\Z"), github.Repository),),
+            patterns=((r"\Arepos/([^/]+)/([^/]+)\Z", github.Repository),),
             otherwise=github.NotFound,
         ),
         "weather": Upstream(
-            patterns=((re.compile("current"), weather.Current),),
+            patterns=(("current", weather.Current),),
             otherwise=weather.NotFound,
         ),
         "calculator": Upstream(otherwise=calculator.Calculate),
         "stream-test": Upstream(
             exact={"bytes": stream_test.Bytes},
-            patterns=((re.compile("events"), stream_test.Events),),
+            patterns=(("events", stream_test.Events),),
             otherwise=stream_test.NotFound,
         ),
         "anthropic": Upstream(
@@ -46,7 +44,7 @@ def upstreams() -> dict[str, Upstream]:
                 "v1/messages/count_tokens": anthropic.CountTokens,
                 "v1/models": anthropic.Models,
             },
-            patterns=((re.compile(r"\Av1/models/(.+)\Z", re.DOTALL), anthropic.Model),),
+            patterns=((r"\Av1/models/(.+)\Z", anthropic.Model),),
             otherwise=anthropic.UnknownUrl,
         ),
     }

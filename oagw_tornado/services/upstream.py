@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 
 from oagw_tornado.services.handler import ServiceHandler
 
 Handler = type[ServiceHandler]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """The routes of one service.
 
@@ -20,17 +18,26 @@ class Upstream:
     `otherwise`, which replies with the service's own 404 and is handed the path.
     """
 
-    exact: Mapping[str, Handler] = field(default_factory=dict)
-    patterns: tuple[tuple[re.Pattern[str], Handler], ...] = ()
-    otherwise: Handler
+    __slots__ = ("_exact", "_patterns", "_otherwise")
+
+    def __init__(
+        self,
+        *,
+        exact: Mapping[str, Handler] | None = None,
+        patterns: Iterable[tuple[str, Handler]] = (),
+        otherwise: Handler,
+    ) -> None:
+        self._exact = exact or {}
+        self._patterns = [(re.compile(pattern, re.DOTALL), handler) for pattern, handler in patterns]
+        self._otherwise = otherwise
 
     def route(self, path: str) -> tuple[Handler, tuple[str, ...]]:
         """Who replies to `path` (percent-decoded, without the slash it began with), and with which arguments."""
-        handler = self.exact.get(path)
+        handler = self._exact.get(path)
         if handler is not None:
             return handler, ()
-        for pattern, handler in self.patterns:
+        for pattern, handler in self._patterns:
             match = pattern.search(path)
             if match is not None:
                 return handler, match.groups()
-        return self.otherwise, (path,)
+        return self._otherwise, (path,)
