@@ -81,6 +81,7 @@ class Collector:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         counters, timing, now = self._counters, self._timing, self._gauges()
+        timing.settle()
         requests = CounterMetricFamily("oagw_requests", "Requests answered.", labels=("alias", "status", "source"))
         for (alias, status, source), count in counters.requests.items():
             requests.add_metric((alias, str(status), source or ""), count)
