@@ -108,6 +108,9 @@ class AsyncOagwClient:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         )
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.base_url}>"
+
     @classmethod
     def from_env(cls, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """From ``OAGW_BASE_URL`` and ``OAGW_AUTH_TOKEN``; ValueError names the one that is missing."""

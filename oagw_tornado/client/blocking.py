@@ -91,6 +91,9 @@ class OagwClient:
         self._timeout = timeout
         self._http = httpx.Client(transport=DeadlineTransport(), trust_env=False)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.base_url}>"
+
     @classmethod
     def from_env(cls, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """From ``OAGW_BASE_URL`` and ``OAGW_AUTH_TOKEN``; ValueError names the one that is missing."""

@@ -30,6 +30,9 @@ class Oagw:
         self.timing = self.control.timing
         self.reset = self.control.reset
 
+    def __repr__(self) -> str:
+        return f"<Oagw at {self.base_url}>"
+
     @property
     def base_url(self) -> str:
         """The gateway's own address, without a path."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from oagw_tornado.testing.control import Control
 
@@ -25,6 +24,9 @@ class SimulatorServer(ABC):
     ``config="sim.yaml"``. `rules` are as the file has them. Nothing comes from the environment. Without a `port` it
     is any free one.
     """
+
+    #: Options of every server made from now on that is not given its own: a suite's choice of engine, say.
+    default_options: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class SimulatorServer(ABC):
         if rules and "config" in options:
             raise ValueError("rules and config: the file has the rules then")
         self._rules = list(rules)
-        self._options = {"host": host, "token": tokens, "admin_token": admin_token, **options}
+        self._options = {"host": host, "token": tokens, "admin_token": admin_token, **self.default_options, **options}
         self._asked_port = port
 
     @property
@@ -61,7 +63,7 @@ class SimulatorServer(ABC):
         """What an OpenAI SDK takes as its base URL; its API key is `token`."""
         return f"{self.base_url}/api/oagw/v1/proxy/openai/v1"
 
-    @cached_property
+    @property
     def control(self) -> Control:
         """Rules, gates, journal and timing of this server."""
         return Control(self.host, self.port, self._admin_token)
