@@ -71,6 +71,8 @@ class RequestReader:
         self._spent = False
         # The request whose body is arriving; it may have been taken from `messages` already.
         self._message: Message | None = None
+        # The request that wanted an upgrade, until the parser is at its body.
+        self._upgraded: Message | None = None
         # Bytes fed since the head began, or since the last byte of the body: what limits heads and trailers.
         self._fed = 0
         # Set by a callback, which must not raise: llhttp would call it the callback's fault.
@@ -103,14 +105,7 @@ class RequestReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # No protocol is offered to upgrade to, so the request is answered as it is (RFC 9110, section 7.8), and
-            # what follows is the next one. A CONNECT would have made a tunnel of it: there nothing may follow.
-            rest = data[upgrade.args[0] :]
-            self._start()
-            if self.messages and self.messages[-1].method == "CONNECT":
-                self.messages[-1].keep_alive = False
-            elif rest:
-                self.feed(rest)
+            self._decline_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserInvalidMethodError:
             line = _REQUEST_LINE.match(data)
@@ -138,6 +133,31 @@ class RequestReader:
             self._refuse_size()
             self.fault = self._refused
 
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 behind the head of the last message: no other protocol is offered (RFC 9110, section 7.8).
+
+        httptools takes what follows such a head, the body too, for the other protocol's. A second parser gets it,
+        behind a head of our own that says how the body is framed.
+        """
+        message = self.messages[-1]
+        self._start()
+        if message.method == "CONNECT":
+            # It would have made a tunnel of the connection: nothing may follow.
+            message.keep_alive = False
+        framing = b""
+        for name in ("Content-Length", "Transfer-Encoding"):
+            value = message.headers.get(name)
+            if value is not None:
+                framing += f"{name}: {value}\r\n".encode("latin-1")
+        if framing:
+            message.complete = False
+            self._upgraded = message
+            self.feed(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+        else:
+            self._spent = not message.keep_alive
+        if rest:
+            self.feed(rest)
+
     def _refuse_size(self) -> None:
         self._refused = (431, f"Request header fields too large: more than {self._max_header_size} bytes")
 
@@ -157,6 +177,11 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._in_body = True
+        if self._upgraded is not None:
+            self._message, self._upgraded = self._upgraded, None
+            self._headers = _TRAILERS
+            self._fed = 0
+            return
         parser = self._parser
         if self._fed > self._max_header_size and len(self._url) + self._headers.size > self._max_header_size:
             self._refuse_size()
