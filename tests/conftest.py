@@ -1,5 +1,8 @@
 """What all tests share. A stray warning is a failure already: see filterwarnings in setup.cfg.
 
+Every server that a test starts runs on the engine and the loop that ``--http-server`` and ``--loop`` name. Tests that
+take the fixture ``wire`` run once for each pair of both that there is, or that is left by these options.
+
 Tests run on two workers. A test of time that must have the machine to itself is marked ``alone``: it waits until no
 other test runs, and holds the others up while it does.
 """
@@ -11,8 +14,28 @@ from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 
 import pytest
 
+from oagw_tornado.testing.server import SimulatorServer
+
+WIRES = ("httptools-uvloop", "httptools-asyncio", "tornado-asyncio")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    for option in ("--http-server", "--loop"):
+        parser.addoption(option, help=f"{option} of every server that a test starts")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "wire" in metafunc.fixturenames:
+        engine, loop = (metafunc.config.getoption(option) for option in ("http_server", "loop"))
+        wires = [wire for wire in WIRES if wire.startswith(engine or "") and wire.endswith(loop or "")]
+        metafunc.parametrize("wire", wires or [f"{engine}-{loop}"], scope="session")
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    for option in ("http_server", "loop"):
+        value = config.getoption(option, None)
+        if value is not None:
+            SimulatorServer.default_options[option] = value
     config.addinivalue_line("markers", "alone: no other test runs at the same time")
 
 

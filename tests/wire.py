@@ -1,0 +1,203 @@
+"""A server whose insides a test can see, and a client that writes and reads HTTP/1.1 by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, NamedTuple, Self, TypeVar
+
+import pytest
+from raw_http import TOKEN
+
+from oagw_tornado.simulator import Simulator
+from oagw_tornado.testing import SimulatorThread
+
+T = TypeVar("T")
+
+PROXY = "/api/oagw/v1/proxy"
+CHAT = f"{PROXY}/openai/v1/chat/completions"
+WEATHER = f"{PROXY}/weather/current"
+EVENTS = f"{PROXY}/stream-test/events"
+AUTHORIZED = f"Authorization: Bearer {TOKEN}"
+
+
+class VisibleServer(SimulatorThread):
+    """A simulator in a thread, with the simulator itself at hand."""
+
+    simulator: Simulator
+
+    async def _serve(self, simulator: Simulator, started: Future[int]) -> None:
+        self.simulator = simulator
+        await super()._serve(simulator, started)
+
+    def inside(self, look: Callable[[Simulator], T]) -> T:
+        """What `look` says of the simulator, asked in its own thread."""
+
+        async def ask() -> T:
+            return look(self.simulator)
+
+        return asyncio.run_coroutine_threadsafe(ask(), self._loop).result(10)
+
+    def wait_until(self, look: Callable[[Simulator], bool], seconds: float = 5.0) -> None:
+        """Wait for `look` to come true of the simulator."""
+        deadline = time.monotonic() + seconds
+        while not self.inside(look):
+            assert time.monotonic() < deadline, "it did not come true in time"
+            time.sleep(0.005)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections the server holds, whichever engine has them."""
+        return self.inside(lambda simulator: len(_connections(simulator)))
+
+
+def _connections(simulator: Any) -> set[Any]:
+    server = simulator._server
+    return server.connections if hasattr(server, "connections") else server._server._connections
+
+
+@contextmanager
+def serving(wire: str, **options: Any) -> Iterator[VisibleServer]:
+    """A server on this engine and loop. What it logs of uncaught exceptions fails the test."""
+    engine, loop = wire.split("-")
+    for module in (engine, loop):
+        if find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    with VisibleServer(http_server=engine, loop=loop, **options) as server:
+        yield server
+        assert server.take_errors() == ""
+
+
+class WireReply(NamedTuple):
+    """One reply, its body without framing."""
+
+    version: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    chunks: list[bytes]
+    """The body as it was cut on the wire, if it came in chunks."""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        """What a chat stream says."""
+        events = [event[6:] for event in self.body.decode().split("\n\n") if event.startswith("data: {")]
+        return "".join(json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events)
+
+
+class Client:
+    """One connection. Its reads fail after `patience` seconds of silence."""
+
+    def __init__(self, port: int, patience: float = 5.0) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=patience)
+        self._file = self.socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Leave with a TCP RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def send(self, data: bytes) -> Self:
+        self.socket.sendall(data)
+        return self
+
+    def head(self) -> tuple[str, int, dict[str, str]]:
+        """Version, status and headers of the reply that comes; names in lower case."""
+        line = self._file.readline()
+        assert line, "the connection ended where a reply should have begun"
+        version, status, _ = line.decode("latin-1").split(" ", 2)
+        headers: dict[str, str] = {}
+        while (line := self._file.readline()).strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            assert name.lower() not in headers, f"{name} is there twice"
+            headers[name.lower()] = value.strip()
+        return version, int(status), headers
+
+    def reply(self, method: str = "GET") -> WireReply:
+        """The next reply, which is one to `method`."""
+        version, status, headers = self.head()
+        if method == "HEAD" or status in (204, 304) or status < 200:
+            return WireReply(version, status, headers, b"", [])
+        if headers.get("transfer-encoding") == "chunked":
+            chunks = list(iter(self.chunk, b""))
+            return WireReply(version, status, headers, b"".join(chunks), chunks)
+        if "content-length" in headers:
+            return WireReply(version, status, headers, self.read(int(headers["content-length"])), [])
+        return WireReply(version, status, headers, self._file.read(), [])
+
+    def chunk(self) -> bytes:
+        """The data of the next chunk; empty for the one that ends the body."""
+        size = int(self._file.readline(), 16)
+        data = self.read(size)
+        assert self._file.readline() == b"\r\n"
+        return data
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        assert len(data) == size, "the connection ended in the middle of a body"
+        return data
+
+    def rest(self) -> bytes:
+        """All that comes until the server closes."""
+        return self._file.read()
+
+    def is_kept(self) -> bool:
+        """Whether the connection serves another request."""
+        try:
+            return self.send(get("/health")).reply().status == 200
+        except (AssertionError, OSError):
+            return False
+
+
+def get(target: str, *lines: str, method: str = "GET", version: str = "1.1") -> bytes:
+    """A request without a body, authorized unless `lines` say otherwise."""
+    return render(target, *lines, method=method, version=version)
+
+
+def post(target: str, body: Any, *lines: str, version: str = "1.1") -> bytes:
+    """A request with a body: bytes as they are, anything else as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return render(target, f"Content-Length: {len(content)}", *lines, method="POST", version=version) + content
+
+
+def render(target: str, *lines: str, method: str, version: str = "1.1") -> bytes:
+    given = ["Host: test", *lines]
+    if not any(line.lower().startswith("authorization:") for line in lines):
+        given.append(AUTHORIZED)
+    return "\r\n".join([f"{method} {target} HTTP/{version}", *given, "", ""]).encode("latin-1")
+
+
+def chunked(target: str, *pieces: bytes, trailer: bytes = b"") -> bytes:
+    """A POST whose body is sent in these chunks."""
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return render(target, "Transfer-Encoding: chunked", method="POST") + framed + b"0\r\n" + trailer + b"\r\n"
+
+
+def chat(text: str = "one two three", **more: Any) -> dict[str, Any]:
+    """A streamed completion of six words and a finish: eight events."""
+    return {"stream": True, "messages": [{"role": "user", "content": text}], **more}
+
+
+STREAM = post(CHAT, chat())
+STREAM_TEXT = "Streaming response to: one two three "
