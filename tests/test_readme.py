@@ -158,9 +158,19 @@ def test_a_service_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None
             assert reply.headers["X-OAGW-Error-Source"] == "upstream"
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)", README.read_text(encoding="utf-8")):
-        assert (ROOT / target).exists(), target
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    contents = ROOT / "docs" / "README.md"
+    listed = {contents.parent / target for target in re.findall(r"\]\(([^)#]+)", contents.read_text(encoding="utf-8"))}
+    assert set(contents.parent.glob("*.md")) - {contents} <= listed
 
 
 def rewrite(text: str) -> str:
