@@ -16,7 +16,7 @@ from time import monotonic
 
 from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.exchange import Exchange
-from oagw_tornado.playback import NOTED_EVENTS, Playback, Stage
+from oagw_tornado.playback import BURST, NOTED_EVENTS, Playback, Stage
 from oagw_tornado.schedule import Action, Schedule, Step, Stream
 
 
@@ -86,6 +86,7 @@ class SteadyPlayback(Playback):
             super().play()
             return
         due = self._due
+        behind = 0  # events that were due already when the one before them left
         while True:
             size = self._around + len(data)
             if self._chunked:
@@ -117,6 +118,12 @@ class SteadyPlayback(Playback):
                 self._data = data
                 self._due = due
                 self._pace(due, self)
+                return
+            behind += 1
+            if behind == BURST:
+                self._data = data
+                self._due = due
+                self._pace(now, self)
                 return
 
     def settle(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 import time
 
 import httpx
@@ -175,3 +178,28 @@ def test_a_stream_of_no_token_at_all(client):
     reply = client.post("/openai/v1/chat/completions?sim-output-tokens=0", json={**CHAT, "stream": True})
     assert [line[:6] for line in reply.text.split("\n\n") if line] == ["data: ", "data: "]
     assert '"content"' not in reply.text
+
+
+def test_a_completion_without_gaps_leaves_others_their_turn(simulator):
+    """A client that takes a million tokens as fast as they come: on a loop that never turned, it would be alone."""
+    url = f"{simulator.openai_base_url}/chat/completions?sim-output-tokens=1000000&sim-itl=0"
+    with socket.create_connection(("127.0.0.1", simulator.port), timeout=10) as greedy:
+        body = json.dumps({**CHAT, "stream": True})
+        greedy.sendall(
+            f"POST {url.removeprefix(simulator.base_url)} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {simulator.token}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        taken = threading.Thread(target=_take_all, args=(greedy,), daemon=True)
+        taken.start()
+        for _ in range(3):
+            assert httpx.get(f"{simulator.base_url}/health", timeout=3).status_code == 200
+        assert taken.is_alive()
+        greedy.shutdown(socket.SHUT_RDWR)
+        taken.join()
+
+
+def _take_all(connection: socket.socket) -> None:
+    buffer = bytearray(1 << 20)
+    with contextlib.suppress(ConnectionResetError):
+        while connection.recv_into(buffer):
+            pass
