@@ -71,6 +71,7 @@ def require(option: str, value: str, module: str) -> None:
 
 async def serve(config: Config) -> int:
     """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once."""
+    from oagw_tornado.idle_work import IdleWork
     from oagw_tornado.simulator import Simulator
 
     signalled = asyncio.Event()
@@ -91,7 +92,10 @@ async def serve(config: Config) -> int:
         return _cannot_listen(config, error)
     say(f"oagw-tornado {__version__}: listening on http://{_bracketed(config.host)}:{simulator.port}")
 
+    idle_work = IdleWork(loop, lambda: not simulator.responder.playing)
+    idle_work.start()
     await signalled.wait()
+    idle_work.stop()
     await simulator.drain(simulator.responder.config.drain_timeout)
     await simulator.stop()
     return OK

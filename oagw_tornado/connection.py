@@ -58,19 +58,23 @@ def status_and_fields(status: int, headers: Headers, source: str | None) -> byte
 class ReplyConnection(httputil.HTTPConnection):
     """One HTTP/1.1 connection as the reply to the current request sees it."""
 
-    # Facts of the current request, set by the engine before the delegate hears of it.
-    method = "GET"
-    version = "HTTP/1.1"
-    # True if the connection may serve another request after this one.
-    keep_alive = True
-    # True if this reply's body goes out in chunks (decided by `render_head`).
-    chunked = False
-    # True if this reply has no body whatever its headers say: HEAD, 204, 304.
-    bodiless = False
-    # Called when the client is gone before the reply is complete.
-    close_callback: Callable[[], None] | None = None
-    # Called once when bytes that the kernel did not take at once have left.
-    drained: Callable[[], None] | None = None
+    # Slots, and no dictionary: thousands of these are open at once.
+    __slots__ = ("method", "version", "keep_alive", "chunked", "bodiless", "close_callback", "drained")
+
+    def __init__(self) -> None:
+        # Facts of the current request, set by the engine before the delegate hears of it.
+        self.method = "GET"
+        self.version = "HTTP/1.1"
+        # True if the connection may serve another request after this one.
+        self.keep_alive = True
+        # True if this reply's body goes out in chunks (decided by `render_head`).
+        self.chunked = False
+        # True if this reply has no body whatever its headers say: HEAD, 204, 304.
+        self.bodiless = False
+        # Called when the client is gone before the reply is complete.
+        self.close_callback: Callable[[], None] | None = None
+        # Called once when bytes that the kernel did not take at once have left.
+        self.drained: Callable[[], None] | None = None
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called if the client goes before the reply is complete. Tornado's handlers call this."""

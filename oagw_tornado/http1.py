@@ -37,6 +37,7 @@ LINGER_BYTES = 64 << 20
 TURN = 32
 # Bytes of the bodies of waiting requests before reading stops.
 HELD = 1 << 20
+_HANDED_ON = httputil.HTTPHeaders()
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -142,9 +143,22 @@ def _overdue(waiting: dict[Http1Connection, float], now: float) -> list[Http1Con
 class Http1Connection(ReplyConnection, asyncio.Protocol):
     """One connection: requests in, in order; one reply at a time out."""
 
+    __slots__ = (
+        "_server",
+        "_transport",
+        "_fd",
+        "_queued",
+        "_message",
+        "_delegate",
+        "_reader",
+        "_delivering",
+        "_lingered",
+        "_client",
+    )
     _transport: asyncio.Transport
 
     def __init__(self, server: Http1Server) -> None:
+        super().__init__()
         self._server = server
         # The socket's descriptor; -1 once it may be somebody else's.
         self._fd = -1
@@ -300,15 +314,15 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
         self._delivering = True
         try:
             self._delegate = delegate = self._server.delegate.start_request(self, self)
-            delegate.headers_received(
-                RequestStartLine(message.method, message.target, message.version), message.headers
-            )
+            # Handed on, not kept: a stream may last, and whoever wants its request's headers keeps them.
+            headers, message.headers = message.headers, _HANDED_ON
+            delegate.headers_received(RequestStartLine(message.method, message.target, message.version), headers)
             if self._message is message:
                 if (
                     not message.complete
                     and not message.chunks
                     and message.version == "HTTP/1.1"
-                    and message.headers.get("Expect", "").lower() == "100-continue"
+                    and headers.get("Expect", "").lower() == "100-continue"
                 ):
                     self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
                 self._hand_on_body(message)

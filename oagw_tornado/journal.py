@@ -26,12 +26,26 @@ _CREDENTIALS = frozenset(
 _CREDENTIALS_IN_QUERY = re.compile(r"(?i)(?<=[?&])((?:api[-_]?key|key|token|access[-_]token|password|secret)=)[^&]*")
 
 
+_NO_HEADERS: dict[str, str] = {}
+
+
 class Journal:
     """The latest exchanges of one simulator, as many as `size`."""
 
     def __init__(self, size: int) -> None:
         self._ring: deque[Exchange] = deque(maxlen=size)
-        self.add = self._ring.append
+        self._size = size
+
+    def add(self, exchange: Exchange) -> None:
+        """Take one more in; the oldest goes if there is no room."""
+        ring = self._ring
+        if len(ring) == self._size:
+            # An exchange that goes on without being remembered needs no evidence: that of ten thousand silent
+            # streams would be most of what they hold.
+            forgotten = ring[0] if ring else exchange
+            forgotten.headers = _NO_HEADERS
+            forgotten.body_head = b""
+        ring.append(exchange)
 
     def __len__(self) -> int:
         return len(self._ring)

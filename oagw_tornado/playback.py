@@ -204,6 +204,7 @@ class Playback:
         if action is Action.HEAD:
             self.exchange.head_sent = True
             self._head = connection.render_head(self.exchange.status, self._fields, self._length)
+            self._fields = b""
             return True
         if action is Action.END:
             self._end(step)
@@ -333,5 +334,3 @@ class Playback:
 def _chain(step: Step, steps: Schedule) -> Schedule:
     yield step
     yield from steps
-
-

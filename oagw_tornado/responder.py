@@ -83,7 +83,8 @@ class Responder:
         steps = plan(reply, knobs, random, self.ledger.running)
         if connection.method == "HEAD":
             steps = _without_body(steps)
-        playback = Playback(self, exchange, connection, steps, fields, None if reply.frames is not None else len(reply.body))
+        length = None if reply.frames is not None else len(reply.body)
+        playback = Playback(self, exchange, connection, steps, fields, length)
         self.playing.add(playback)
         playback.start()
 

@@ -37,6 +37,7 @@ class StockConnection(ReplyConnection):
     """The reply to one request that tornado has read."""
 
     def __init__(self, connection: HTTP1Connection, server: StockServer) -> None:
+        super().__init__()
         self._connection = connection
         self._stream: IOStream = connection.stream
         self._server = server

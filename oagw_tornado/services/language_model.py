@@ -18,6 +18,9 @@ GREETING = "Hello! How can I assist you today?"
 
 JSON_TOKEN = 8
 
+# Texts that are rendered in one go.
+_AT_A_TIME = 32
+
 #: A buffered reply of more tokens than this is refused: it would be held in memory whole.
 MOST_BUFFERED = 2_000_000
 
@@ -77,11 +80,15 @@ def _joined(words: Iterator[str], per_event: int) -> Iterator[str]:
 
 def as_json(texts: Iterable[str]) -> Iterator[bytes]:
     """Each of `texts` as a JSON string, a few of them made at a time: this is on the path of every event."""
-    return chain.from_iterable(_json_strings(iter(texts)))
+    strings = _json_strings(iter(texts))
+    if isinstance(texts, list) and len(texts) <= _AT_A_TIME:
+        # All there is: a stream that waits holds these bytes and nothing of what they were made of.
+        return iter(next(strings, ()))
+    return chain.from_iterable(strings)
 
 
 def _json_strings(texts: Iterator[str]) -> Iterator[list[bytes]]:
-    while some := list(islice(texts, 32)):
+    while some := list(islice(texts, _AT_A_TIME)):
         # Indented, each string has a line of its own, and within a JSON string there is no line break.
         yield orjson.dumps(some, option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")
 

@@ -1,0 +1,61 @@
+"""What a server does while nobody waits for it: load what the first request would wait for, and collect garbage.
+
+Start-up loads only what a plain start needs, so the first chat completion would pay for the rest, tens of milliseconds
+late. And a pass of the cycle collector over what ten thousand streams hold takes as long, in the middle of them. No
+request leaves a cycle behind, so there is no hurry: the collector runs when no stream does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator
+from importlib import import_module
+
+# Loaded one at a time, so that none of them holds up a request for long.
+_NEEDED_SOON = (
+    "msgspec",
+    "oagw_tornado.services.typed",
+    "oagw_tornado.services.language_model",
+    "oagw_tornado.services.openai.chat",
+    "oagw_tornado.faults",
+    "oagw_tornado.services.anthropic.messages",
+)
+_LOAD_EVERY = 0.02
+_LOOK_EVERY = 1.0
+# New objects, less those that are gone, that make a pass worth its time when idle, and needed in any case.
+_WORTH_IT = 10_000
+_NEEDED = 500_000
+
+
+class IdleWork:
+    """The idle work of one server process, on `loop` from `start` to `stop`. `is_idle` says if nobody waits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, is_idle: Callable[[], bool]) -> None:
+        self._loop = loop
+        self._is_idle = is_idle
+        self._to_load: Iterator[str] = iter(_NEEDED_SOON)
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        gc.set_threshold(_NEEDED, 10, 10)
+        self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _load(self) -> None:
+        module = next(self._to_load, None)
+        if module is not None:
+            import_module(module)
+            self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
+            return
+        # What is here now stays as long as the process: the collector need not look at it again.
+        gc.freeze()
+        self._look()
+
+    def _look(self) -> None:
+        if gc.get_count()[0] > _WORTH_IT and self._is_idle():
+            gc.collect()
+        self._handle = self._loop.call_later(_LOOK_EVERY, self._look)
