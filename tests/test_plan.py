@@ -156,7 +156,8 @@ def test_a_request_has_one_seed_of_its_own(
 
 def test_seeds_do_not_depend_on_the_process() -> None:
     # Pinned: whoever keeps a seed in a test wants the same schedule from the next release.
-    assert request_seed(42, "openai", "POST", "/api/oagw/v1/proxy/openai/v1/chat/completions", "", b"{}") == 8785802054187143925
+    path = "/api/oagw/v1/proxy/openai/v1/chat/completions"
+    assert request_seed(42, "openai", "POST", path, "", b"{}") == 8785802054187143925
 
 
 def test_gaps_are_drawn_when_they_are_played() -> None:
