@@ -19,10 +19,11 @@ from oagw_tornado.testing import ControlError, SimulatorThread
 WEATHER = "/api/oagw/v1/proxy/weather/current"
 
 
-@pytest.fixture(scope="module", params=["httptools", "tornado"])
-def server(request: pytest.FixtureRequest) -> Iterator[SimulatorThread]:
+@pytest.fixture(scope="module")
+def server(wire: str) -> Iterator[SimulatorThread]:
+    engine, loop = wire.split("-")
     rules = [{"name": "from-the-start", "match": {"alias": "nobody"}, "latency": "1s"}]
-    with SimulatorThread(http_server=request.param, inter_token_latency="1ms", rules=rules) as running:
+    with SimulatorThread(http_server=engine, loop=loop, inter_token_latency="1ms", rules=rules) as running:
         yield running
 
 

@@ -17,9 +17,10 @@ from oagw_tornado.testing import SimulatorThread
 WORDS = ["Streaming ", "response ", "to: ", "one ", "two ", "three "]
 
 
-@pytest.fixture(scope="module", params=["httptools", "tornado"])
-def oagw(request: pytest.FixtureRequest) -> Iterator[SimulatorThread]:
-    with SimulatorThread(http_server=request.param, inter_token_latency="1ms") as server:
+@pytest.fixture(scope="module")
+def oagw(wire: str) -> Iterator[SimulatorThread]:
+    engine, loop = wire.split("-")
+    with SimulatorThread(http_server=engine, loop=loop, inter_token_latency="1ms") as server:
         yield server
 
 

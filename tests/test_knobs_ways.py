@@ -92,9 +92,9 @@ def test_a_running_server_has_them(tmp_path: Path) -> None:
 # A request's.
 
 
-@pytest.fixture(scope="module", params=["httptools", "tornado"])
-def oagw(request: pytest.FixtureRequest) -> Iterator[SimulatorThread]:
-    with SimulatorThread(http_server=request.param, inter_token_latency="1ms") as server:
+@pytest.fixture(scope="module")
+def oagw() -> Iterator[SimulatorThread]:
+    with SimulatorThread(inter_token_latency="1ms") as server:
         server.control.release("open-door", "all")
         yield server
 
@@ -199,3 +199,48 @@ def test_server_timing_states_the_plan(oagw: SimulatorThread) -> None:
     reply = send(oagw, "header", {"ttft": "20ms", "itl": "uniform(1ms,3ms)"})
     assert reply.header("Server-Timing") == 'ttft;dur=20, itl;dur=2;desc="uniform(1ms,3ms)", interval;dur=100'
     assert talk(oagw.port, request("/health")).header("Server-Timing") == "ttft;dur=0, itl;dur=0"
+
+
+# Knobs that change what is said, and in how many writes.
+
+
+def content(reply: RawReply) -> list[str]:
+    events = b"".join(reply.chunks).split(b"\n\n")
+    documents = [json.loads(event[6:]) for event in events if event.startswith(b"data: {")]
+    return [word for document in documents if (word := document["choices"][0]["delta"].get("content"))]
+
+
+def test_a_load_test_sets_the_size_of_its_completions(oagw: SimulatorThread) -> None:
+    assert len(content(send(oagw, "header", {"output-tokens": "37", "itl": "0"}))) == 37
+    reply = talk(oagw.port, request(CHAT + "?sim-output-tokens=37", {**chat(), "stream": False}))
+    assert len(json.loads(reply.body)["choices"][0]["message"]["content"].split()) == 37
+
+
+def test_several_tokens_in_an_event(oagw: SimulatorThread) -> None:
+    one = content(send(oagw, "header", {"output-tokens": "10"}))
+    four = content(send(oagw, "header", {"output-tokens": "10", "tokens-per-event": "4"}))
+    assert len(four) == 3
+    assert "".join(four) == "".join(one)
+
+
+def test_several_events_in_a_write(oagw: SimulatorThread) -> None:
+    reply = send(oagw, "header", {"output-tokens": "10", "events-per-write": "4"})
+    assert [chunk.count(b"\n\n") for chunk in reply.chunks] == [4, 4, 4, 0]
+    assert settled(oagw)["events_sent"] == 12
+
+
+def test_the_time_of_each_kind(oagw: SimulatorThread) -> None:
+    send(oagw, "header", {"header-delay": "10ms", "ttft": "20ms", "itl": "5ms", "output-tokens": "3"})
+    planned = oagw.control.request(settled(oagw)["id"])["events"]["planned"]
+    assert planned == pytest.approx([0.02, 0.025, 0.03, 0.035, 0.035])
+    talk(oagw.port, request("/api/oagw/v1/proxy/stream-test/events?sim-event-interval=3ms&sim-itl=1h"))
+    planned = oagw.control.request(settled(oagw)["id"])["events"]["planned"]
+    assert planned == pytest.approx([0.0, 0.003, 0.006, 0.009])
+
+
+def test_signs_of_life_and_line_ends(oagw: SimulatorThread) -> None:
+    reply = send(oagw, "header", {"ttft": "30ms", "keep-alive": "10ms", "line-ending": "crlf"})
+    text = b"".join(reply.chunks)
+    assert text.startswith(b": keep-alive\r\n\r\n: keep-alive\r\n\r\ndata: {")
+    assert text.count(b"\n") == text.count(b"\r\n")
+    assert settled(oagw)["events_sent"] == 8

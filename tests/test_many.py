@@ -19,9 +19,10 @@ from oagw_tornado.testing import SimulatorProcess
 THOUSAND = 1000
 
 
-@pytest.fixture(scope="module", params=["httptools", "tornado"])
-def oagw(request: pytest.FixtureRequest) -> Iterator[SimulatorProcess]:
-    with SimulatorProcess(http_server=request.param, journal_size=THOUSAND + 100) as server:
+@pytest.fixture(scope="module")
+def oagw(wire: str) -> Iterator[SimulatorProcess]:
+    engine, loop = wire.split("-")
+    with SimulatorProcess(http_server=engine, loop=loop, journal_size=THOUSAND + 100) as server:
         yield server
 
 
@@ -167,6 +168,7 @@ async def lateness(port: int, gap: float, data: bytes) -> list[float]:
     return [arrival - arrivals[0] - number * gap for number, arrival in enumerate(arrivals)]
 
 
+@pytest.mark.alone
 def test_timing_agrees_with_the_client_and_nothing_is_early(oagw: SimulatorProcess) -> None:
     oagw.control.reset()
     gap, streams = 0.02, 20
