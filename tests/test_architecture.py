@@ -39,7 +39,7 @@ ROOMS = {
     "services": Room("services", "values config reply"),
     "control": Room("control", "values config evidence wire reply gateway"),
     "simulator": Room("simulator", "values config evidence wire reply gateway services control"),
-    "program": Room("cli __main__ stderr_log", "values config simulator"),
+    "program": Room("cli __main__ stderr_log idle_work", "values config simulator"),
     "client": Room("client", "values"),
     "testing": Room("testing", "values config wire simulator program client"),
 }  # fmt: skip
