@@ -186,12 +186,15 @@ class RequestReader:
         if self._fed > self._max_header_size and len(self._url) + self._headers.size > self._max_header_size:
             self._refuse_size()
         self._fed = 0
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._refused = (400, f"Bad request: HTTP/{version} is not spoken here")
         if self._refused is None:
             method = parser.get_method()
             self._message = message = Message(
                 _METHODS.get(method) or method.decode("latin-1"),
                 self._url.decode("latin-1"),
-                "HTTP/1.1" if parser.get_http_version() == "1.1" else "HTTP/1.0",
+                "HTTP/1.1" if version == "1.1" else "HTTP/1.0",
                 self._headers,
                 parser.should_keep_alive(),
             )
