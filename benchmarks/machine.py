@@ -1,0 +1,90 @@
+"""The machine: its processors, its C compiler, and what its kernel says of a process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CACHE = HERE.parent / ".benchmarks"
+
+
+class NoCompiler(Exception):
+    """There is nothing to compile the load client with."""
+
+
+def processors() -> tuple[int | None, int | None]:
+    """One processor for the server and another for its client; None twice where they cannot be kept apart."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None, None
+    allowed = sorted(os.sched_getaffinity(0))
+    return (allowed[0], allowed[1]) if len(allowed) > 1 else (None, None)
+
+
+def pin(pid: int, processor: int | None) -> None:
+    """Keep a process on one processor."""
+    if processor is not None:
+        os.sched_setaffinity(pid, {processor})
+
+
+def allow_descriptors() -> int:
+    """Raise the limit of open descriptors, which children inherit, as far as it goes; returns it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError):  # macOS says "no limit" and means fewer
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return most
+
+
+def description() -> str:
+    """The processor and how many of it: all that a report says of a machine."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    count = os.cpu_count() or 1
+    return f"{model}, {count} processor{'s' if count > 1 else ''}"
+
+
+def compiled(source: str) -> Path:
+    """The program made of a C file that lies beside this one. Linux only: it polls with epoll."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    if sys.platform != "linux":
+        raise NoCompiler("the load client needs Linux (epoll)")
+    if shutil.which(compiler[0]) is None:
+        raise NoCompiler(f"no C compiler ({compiler[0]}): the load client is a C program")
+    path = HERE / source
+    program = CACHE / path.stem
+    if not program.exists() or program.stat().st_mtime < path.stat().st_mtime:
+        CACHE.mkdir(exist_ok=True)
+        unfinished = program.with_name(f"{program.name}.{os.getpid()}")
+        subprocess.run([*compiler, "-O2", "-o", unfinished, path, "-lm"], check=True)
+        unfinished.rename(program)
+    return program
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used, all its threads."""
+    try:
+        tasks = [Path(task, "schedstat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+        return sum(int(text.split()[0]) for text in tasks) / 1e9
+    except (OSError, IndexError):  # a kernel without schedstat: ticks of a hundredth of a second
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int, what: str) -> int:
+    """Bytes of memory: `what` is VmRSS (resident now) or VmHWM (its peak)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"the kernel does not say {what}")
