@@ -23,7 +23,7 @@ MASK = "***"
 _CREDENTIALS = frozenset(
     ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie")
 )
-_CREDENTIALS_IN_QUERY = re.compile(r"(?i)(?<=[?&])((?:api[-_]?key|key|token|access[-_]token|password|secret)=)[^&]*")
+_CREDENTIALS_IN_QUERY = r"(?i)(?<=[?&])((?:api[-_]?key|key|token|access[-_]token|password|secret)=)[^&]*"
 
 
 _NO_HEADERS: dict[str, str] = {}
@@ -87,7 +87,7 @@ def exchange_as_json(exchange: Exchange, with_events: bool = False) -> dict[str,
         "time": exchange.wall,
         "client": exchange.client,
         "method": exchange.method,
-        "target": _CREDENTIALS_IN_QUERY.sub(rf"\1{MASK}", exchange.target),
+        "target": re.sub(_CREDENTIALS_IN_QUERY, rf"\1{MASK}", exchange.target),
         "path": exchange.path,
         "alias": exchange.alias or None,
         "headers": _masked(exchange),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.timing import BINS_PER_SECOND, Timing
@@ -60,13 +60,13 @@ class Counters:
             self.first_event_seconds += first
 
 
-class Gauges(NamedTuple):
-    """What is so right now."""
+class Gauges:
+    """What is so right now; `events_under_way` are those that left in streams that are still open."""
 
-    in_flight: int
-    streams_open: int
-    events_under_way: int
-    """Events that left in streams that are still open."""
+    def __init__(self, in_flight: int, streams_open: int, events_under_way: int) -> None:
+        self.in_flight = in_flight
+        self.streams_open = streams_open
+        self.events_under_way = events_under_way
 
 
 class Collector:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fnmatch import translate
 from random import Random
 from typing import Any, cast
@@ -61,14 +61,16 @@ class Facts:
 Test = Callable[[Facts], bool]
 
 
-@dataclass(frozen=True, slots=True)
 class When:
     """At which of the requests that fit it a rule applies."""
 
-    probability: float = 1.0
-    first: int | None = None
-    every: int = 1
-    after: int = 0
+    __slots__ = ("probability", "first", "every", "after")
+
+    def __init__(self, probability: float = 1.0, first: int | None = None, every: int = 1, after: int = 0) -> None:
+        self.probability = probability
+        self.first = first
+        self.every = every
+        self.after = after
 
     def holds(self, number: int, roll: Callable[[], float]) -> bool:
         """Whether it applies to the request that is the `number`-th to fit, from 1. `roll` gives a number below 1."""
@@ -78,20 +80,28 @@ class When:
         return self.probability >= 1.0 or roll() < self.probability
 
 
-@dataclass(slots=True, eq=False)
 class Rule:
-    """One rule and its count."""
+    """One rule and its count. `document` is the rule as it was given."""
 
-    name: str
-    tests: tuple[Test, ...]
-    when: When
-    knobs: Mapping[str, str]
-    source: str | None
-    document: Mapping[str, Any]
-    """As it was given."""
-    fitted: int = 0
-    applied: int = 0
-    _resolved: tuple[Knobs, Knobs] | None = field(default=None, repr=False)
+    def __init__(
+        self,
+        name: str,
+        tests: tuple[Test, ...],
+        when: When,
+        knobs: Mapping[str, str],
+        source: str | None,
+        document: Mapping[str, Any],
+    ) -> None:
+        self.name = name
+        self.tests = tests
+        self.when = when
+        self.knobs = knobs
+        self.source = source
+        self.document = document
+        self.fitted = 0
+        self.applied = 0
+        # The server's knobs, and this rule's over them.
+        self._resolved: tuple[Knobs, Knobs] | None = None
 
     def fits(self, facts: Facts) -> bool:
         return all(test(facts) for test in self.tests)

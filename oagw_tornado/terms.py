@@ -40,6 +40,7 @@ class Terms:
         given = headers.starting_with(b"x-sim-") if type(headers) is WireHeaders else knobs_in_headers(headers)
         if "sim-" in request.query:
             request.query, in_query = split_query(request.query)
+            request.uri = f"{request.path}?{request.query}" if request.query else request.path
             # A header is the nearer one to say it; a gateway on the way may have kept the query.
             given = in_query | given
         if not given and not self.rules.list:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import ip_address
 from urllib.parse import unquote
 
@@ -30,7 +31,11 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
 
 NOT_LOOPBACK = refusal(403, "The control endpoints answer loopback clients only, as there is no --admin-token")
 
-_PATTERNS = tuple((re.compile(re.sub(r"\{\w+\}", "([^/]+)", path)), handler) for path, handler in ROUTES)
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], type[handlers.ControlHandler]], ...]:
+    # Not before somebody asks: a plain start has no use for them.
+    return tuple((re.compile(re.sub(r"\{\w+\}", "([^/]+)", path)), handler) for path, handler in ROUTES)
 
 
 class ControlDialect:
@@ -46,7 +51,7 @@ class ControlDialect:
         if refusal is not None:
             return refused(refusal)
         path = self._prefix + rest
-        for pattern, handler in _PATTERNS:
+        for pattern, handler in _patterns():
             match = pattern.fullmatch(path)
             if match:
                 served = tuple(handler._served_methods())
