@@ -46,7 +46,7 @@ class Frame(NamedTuple):
 
 
 class Stream:
-    """The frames of a stream in three parts: what opens it, its content, what closes it (at least one frame).
+    """The frames of a stream in three parts: what opens it, its content, what closes it.
 
     A content frame is `before`, one of `contents`, and `after`: most of an event is the same in all of a stream.
     Iterating gives the frames. Kept apart, the parts let `oagw_tornado.steady` play the content without making a
@@ -59,7 +59,7 @@ class Stream:
         self,
         opening: tuple[bytes, ...],
         contents: Iterator[bytes],
-        closing: tuple[bytes, ...],
+        closing: Iterable[bytes] = (),
         before: bytes = b"",
         after: bytes = b"",
     ) -> None:

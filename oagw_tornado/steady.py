@@ -146,7 +146,7 @@ class SteadyPlayback(Playback):
             yield Step(self._first_at, data, Action.WRITE, 1)
         first = next(self._contents, None)
         if first is None:
-            yield from self._closing_at(self._first_at)
+            yield from self._closing_at(self._first_at, 0.0)
         else:
             yield Step(self._first_at, self._before + first + self._after, Action.WRITE, 1, 1)
 
@@ -168,13 +168,17 @@ class SteadyPlayback(Playback):
         """The content is played: the closing takes the place of one more event."""
         self._data = None
         self.settle()
-        self._steps = self._closing_at(self._first_at + (self._sent + 1) * self._gap)
+        self._steps = self._closing_at(self._first_at + self._sent * self._gap, self._gap)
 
-    def _closing_at(self, at: float) -> Schedule:
-        *others, last = self._closing
-        for data in others:
-            yield Step(at, data, Action.WRITE, 1)
-        yield Step(at, last, Action.END, 1)
+    def _closing_at(self, at: float, gap: float) -> Schedule:
+        """The steps of the closing, a gap after `at`, where the content ended; the end alone, if there is none."""
+        closing = tuple(self._closing)
+        if not closing:
+            yield Step(at, b"", Action.END)
+            return
+        for data in closing[:-1]:
+            yield Step(at + gap, data, Action.WRITE, 1)
+        yield Step(at + gap, closing[-1], Action.END, 1)
 
     # A client that does not read.
 

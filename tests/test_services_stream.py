@@ -22,13 +22,12 @@ def body(reply):
 
 def test_the_four_events_to_the_letter():
     reply = event_reply(Wanted(), None)
-    assert body(reply) == (
-        b"id: 1\nevent: message\ndata: First event\n\n"
-        b"id: 2\nevent: update\ndata: Second event\n\n"
-        b"id: 3\nevent: message\ndata: Third event with\ndata: multiple lines\n\n"
-        b"id: 4\nevent: complete\ndata: Final event\n\n"
-    )
-    assert len(list(reply.frames)) == 4  # one write for each
+    assert list(reply.frames) == [
+        (b"id: 1\nevent: message\ndata: First event\n\n", True),
+        (b"id: 2\nevent: update\ndata: Second event\n\n", True),
+        (b"id: 3\nevent: message\ndata: Third event with\ndata: multiple lines\n\n", True),
+        (b"id: 4\nevent: complete\ndata: Final event\n\n", True),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ the reconnecting of an EventSource (WHATWG HTML, section 9.2.3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, count, islice, repeat
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ import orjson
 from oagw_tornado.durations import parse_duration
 from oagw_tornado.latency import Fixed, Latency, parse_latency
 from oagw_tornado.reply import EVENT_STREAM, JSON, Headers, Reply, json_reply
-from oagw_tornado.schedule import Frame
+from oagw_tornado.schedule import Stream
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.sizes import parse_size
 from oagw_tornado.sse import BOM, encode
@@ -50,7 +50,7 @@ EVENTS = (
 )
 
 #: The stream that is asked for without any parameter, rendered once.
-FRAMES = tuple(Frame(encode(data, id=id, event=event)) for id, event, data in EVENTS)
+ENCODED = tuple(encode(data, id=id, event=event) for id, event, data in EVENTS)
 
 
 class Wanted(NamedTuple):
@@ -118,15 +118,12 @@ def event_reply(wanted: Wanted, last_event_id: str | None, *, ndjson: bool = Fal
         if seen >= total:
             return Reply(204, (), b"")
     remaining = events(seen)
-    frames: Iterable[Frame]
     if ndjson:
-        frames = (Frame(orjson.dumps(_as_object(event)) + b"\n") for event in remaining)
-        return Reply(headers=NDJSON, frames=frames, pace="event-interval", error_event=b'{"error":"Server error"}\n')
-    if wanted._replace(interval=None) == Wanted():
-        frames = FRAMES[seen:]
-    else:
-        frames = _encoded(remaining, wanted)
-    return Reply(headers=EVENT_STREAM, frames=frames, pace="event-interval")
+        lines = Stream((), (orjson.dumps(_as_object(event)) + b"\n" for event in remaining))
+        return Reply(headers=NDJSON, frames=lines, pace="event-interval", error_event=b'{"error":"Server error"}\n')
+    is_plain = wanted._replace(interval=None) == Wanted()
+    encoded = iter(ENCODED[seen:]) if is_plain else _encoded(remaining, wanted)
+    return Reply(headers=EVENT_STREAM, frames=Stream((), encoded), pace="event-interval")
 
 
 def _events(wanted: Wanted) -> tuple[Callable[[int], Iterator[Event]], float]:
@@ -147,12 +144,13 @@ def _text(number: int, size: int | None) -> str:
     return text if size is None else text[:size].ljust(size, ".")
 
 
-def _encoded(events: Iterator[Event], wanted: Wanted) -> Iterator[Frame]:
-    retry = wanted.retry
-    bom = BOM if wanted.bom else b""
+def _encoded(events: Iterator[Event], wanted: Wanted) -> Iterator[bytes]:
+    comment = wanted.comment
+    for id, event, data in islice(events, 1):
+        bom = BOM if wanted.bom else b""
+        yield bom + encode(data, id=id, event=event, retry=wanted.retry, comment=comment)
     for id, event, data in events:
-        yield Frame(bom + encode(data, id=id, event=event, retry=retry, comment=wanted.comment))
-        retry, bom = None, b""
+        yield encode(data, id=id, event=event, comment=comment)
 
 
 def _as_object(event: Event) -> dict[str, str]:
@@ -164,9 +162,8 @@ def bytes_reply(size: int, rate: int | None) -> tuple[Reply, Latency]:
     # About fifty chunks a second: smooth for a client, and cheap.
     chunk = CHUNK if rate is None else max(1, min(CHUNK, rate // 50))
     whole, rest = divmod(size, chunk)
-    frames = repeat(Frame(b"." * chunk), whole)
-    last = (Frame(b"." * rest),) if rest else ()
-    reply = Reply(headers=BYTES, frames=chain(frames, last), pace="event-interval", error_event=b"")
+    chunks = chain(repeat(b"." * chunk, whole), repeat(b"." * rest, 1 if rest else 0))
+    reply = Reply(headers=BYTES, frames=Stream((), chunks), pace="event-interval", error_event=b"")
     return reply, Fixed(0 if rate is None else chunk / rate)
 
 

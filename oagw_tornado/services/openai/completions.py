@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import orjson
 
 from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Frame
+from oagw_tornado.schedule import Frame, Stream
 from oagw_tornado.services import language_model as model
-from oagw_tornado.services.language_model import Answer
+from oagw_tornado.services.language_model import Answer, as_json
 from oagw_tornado.services.openai.chat_wire import DONE
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest, read
@@ -90,22 +89,33 @@ def _choice(request: CompletionRequest, answer: Answer, index: int) -> dict[str,
 
 
 def _streamed(request: CompletionRequest, answers: list[Answer], counted: dict[str, Any], context: Context) -> Reply:
-    """One choice after the other, token by token."""
+    """The choices token by token."""
     head = b"data: " + orjson.dumps(_head(request, context))[:-1] + b',"choices":[{"text":'
     include_usage = request.stream_options is not None and bool(request.stream_options.include_usage)
     tail = b'}],"usage":null}\n\n' if include_usage else b"}]}\n\n"
 
-    def contents() -> Iterator[Frame]:
-        dumps, make = orjson.dumps, tuple.__new__
-        for index, answer in enumerate(answers):
-            after = b',"index":%d,"logprobs":null,"finish_reason":' % index
-            goes_on = after + b"null" + tail
-            for token in answer.tokens(context.tokens_per_event):
-                yield make(Frame, (head + dumps(token) + goes_on, True))
-            yield Frame(b'%b""%b"%b"%b' % (head, after, answer.ends.encode(), tail), content=False)
-
-    closing = [Frame(DONE, content=False)]
+    closing = [DONE]
     if include_usage:
         last = {**_head(request, context), "choices": [], "usage": counted}
-        closing.insert(0, Frame(b"data: %b\n\n" % orjson.dumps(last), content=False))
-    return Reply(headers=EVENT_STREAM, frames=chain(contents(), closing))
+        closing.insert(0, b"data: %b\n\n" % orjson.dumps(last))
+    if len(answers) == 1:
+        (answer,) = answers
+        after = b',"index":0,"logprobs":null,"finish_reason":'
+        closing.insert(0, b'%b""%b"%b"%b' % (head, after, answer.ends.encode(), tail))
+        contents = as_json(answer.tokens(context.tokens_per_event))
+        return Reply(headers=EVENT_STREAM, frames=Stream((), contents, closing, head, after + b"null" + tail))
+    return Reply(headers=EVENT_STREAM, frames=_one_by_one(answers, context, head, tail, closing))
+
+
+def _one_by_one(
+    answers: list[Answer], context: Context, head: bytes, tail: bytes, closing: list[bytes]
+) -> Iterator[Frame]:
+    """One choice after the other."""
+    for index, answer in enumerate(answers):
+        after = b',"index":%d,"logprobs":null,"finish_reason":' % index
+        goes_on = after + b"null" + tail
+        for token in as_json(answer.tokens(context.tokens_per_event)):
+            yield Frame(head + token + goes_on)
+        yield Frame(b'%b""%b"%b"%b' % (head, after, answer.ends.encode(), tail), content=False)
+    for data in closing:
+        yield Frame(data, content=False)

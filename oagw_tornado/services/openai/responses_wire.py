@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Frame
-from oagw_tornado.services.language_model import Answer
+from oagw_tornado.schedule import Stream
+from oagw_tornado.services.language_model import Answer, as_json
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.requests import ResponseRequest
 
@@ -124,55 +124,58 @@ def _format(request: ResponseRequest) -> dict[str, Any]:
 def streamed(request: ResponseRequest, answer: Answer, prompt_tokens: int, context: Context) -> Reply:
     """The response event by event."""
     begun = _response(request, answer, prompt_tokens, context, "in_progress", [])
+    item = _item(answer, context, "in_progress", None)
+    at: dict[str, Any] = {"item_id": item["id"], "output_index": 0}
+    opening = [
+        _event("response.created", 0, {"response": begun}),
+        _event("response.in_progress", 1, {"response": begun}),
+        _event("response.output_item.added", 2, {"output_index": 0, "item": item}),
+    ]
+    name, more = _kind(answer), b"}\n\n"
+    if answer.tool is None:
+        at["content_index"] = 0
+        opening.append(_event("response.content_part.added", 3, {**at, "part": _part("")}))
+        more = b',"logprobs":[]}\n\n'
+
+    # All of a delta but its number and the token is rendered once.
+    delta = f"{name}.delta".encode()
+    before = b'event: %b\ndata: {"type":"%b","sequence_number":' % (delta, delta)
+    between = b',%b,"delta":' % orjson.dumps(at)[1:-1]
+    tokens = as_json(answer.tokens(context.tokens_per_event))
+    contents = (b"%d%b%b" % (number, between, token) for number, token in enumerate(tokens, len(opening)))
+    deltas = -(-answer.count // context.tokens_per_event)
+    closing = _closing(request, answer, prompt_tokens, context, at, len(opening) + deltas)
     return Reply(
         headers=EVENT_STREAM,
-        frames=_events(request, answer, prompt_tokens, context, begun),
+        frames=Stream(tuple(opening), contents, closing, before, more),
         error_event=ERROR_EVENT,
     )
 
 
-def _event(name: str, number: int, fields: dict[str, Any]) -> Frame:
+def _kind(answer: Answer) -> str:
+    """What the events of the output are called."""
+    if answer.tool is None:
+        return "response.output_text"
+    return "response.function_call_arguments" if answer.tool.schema is not None else "response.custom_tool_call_input"
+
+
+def _event(name: str, number: int, fields: dict[str, Any]) -> bytes:
     data = orjson.dumps({"type": name, "sequence_number": number, **fields})
-    return Frame(b"event: %b\ndata: %b\n\n" % (name.encode(), data), content=False)
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
 
 
-def _events(
-    request: ResponseRequest, answer: Answer, prompt_tokens: int, context: Context, begun: dict[str, Any]
-) -> Iterator[Frame]:
-    item_id = _item_id(answer, context)
-    yield _event("response.created", 0, {"response": begun})
-    yield _event("response.in_progress", 1, {"response": begun})
-    item = _item(answer, context, "in_progress", None)
-    yield _event("response.output_item.added", 2, {"output_index": 0, "item": item})
-    number = 3
-    at: dict[str, Any] = {"item_id": item_id, "output_index": 0}
+def _closing(
+    request: ResponseRequest, answer: Answer, prompt_tokens: int, context: Context, at: dict[str, Any], number: int
+) -> Iterator[bytes]:
+    """The events behind the last delta; they hold all of the text, so none is made before its time."""
+    name, text, status = _kind(answer), "".join(answer.tokens()), _status(answer)
     if answer.tool is None:
-        at["content_index"] = 0
-        name, field, more = "response.output_text", "text", b',"logprobs":[]'
-        yield _event("response.content_part.added", number, {**at, "part": _part("")})
-        number += 1
-    elif answer.tool.schema is None:
-        name, field, more = "response.custom_tool_call_input", "input", b""
-    else:
-        name, field, more = "response.function_call_arguments", "arguments", b""
-
-    # All of a delta but its number and the token is rendered once.
-    kind = f"{name}.delta".encode()
-    before = b'event: %b\ndata: {"type":"%b","sequence_number":' % (kind, kind)
-    between = b",%b," % orjson.dumps(at)[1:-1] + b'"delta":'
-    after = more + b"}\n\n"
-    dumps, make = orjson.dumps, tuple.__new__
-    for token in answer.tokens(context.tokens_per_event):
-        yield make(Frame, (b"%b%d%b%b%b" % (before, number, between, dumps(token), after), True))
-        number += 1
-
-    text = "".join(answer.tokens())
-    status = _status(answer)
-    logprobs: dict[str, Any] = {"logprobs": []} if answer.tool is None else {}
-    yield _event(f"{name}.done", number, {**at, field: text, **logprobs})
-    if answer.tool is None:
+        yield _event(f"{name}.done", number, {**at, "text": text, "logprobs": []})
         number += 1
         yield _event("response.content_part.done", number, {**at, "part": _part(text)})
+    else:
+        field = "arguments" if answer.tool.schema is not None else "input"
+        yield _event(f"{name}.done", number, {**at, field: text})
     item = _item(answer, context, status, text)
     yield _event("response.output_item.done", number + 1, {"output_index": 0, "item": item})
     response = _response(request, answer, prompt_tokens, context, status, [item])
