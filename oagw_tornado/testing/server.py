@@ -91,10 +91,8 @@ class SimulatorServer(ABC):
         for name, value in self._options.items():
             option = name.replace("_", "-")
             for each in value if isinstance(value, (list, tuple)) else [value]:
-                if each is True:
-                    arguments.append(f"--{option}")
-                elif each is False:
-                    arguments.append(f"--no-{option}")
+                if isinstance(each, bool):
+                    arguments.append(f"--{option}={'yes' if each else 'no'}")
                 elif each is not None:
                     arguments.append(f"--{option}={each}")
         return arguments
