@@ -33,9 +33,10 @@ log = logging.getLogger(__name__)
 # to see the reply rather than a reset (RFC 9112, section 9.6).
 LINGER_TIME = 2.0
 LINGER_BYTES = 64 << 20
-# Pipelined requests answered in one turn of the loop, and requests that may wait before reading stops.
+# Pipelined requests answered in one turn of the loop.
 TURN = 32
-# Bytes of the bodies of waiting requests before reading stops.
+# Requests that may wait, and bytes of their bodies, before reading stops: then the client can not be seen to leave.
+LINE = 1024
 HELD = 1 << 20
 _HANDED_ON = httputil.HTTPHeaders()
 _RESET = struct.pack("ii", 1, 0)
@@ -94,6 +95,8 @@ class Http1Server:
         self._sweep: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: list[asyncio.Server] = []
+        # Connections that hold whole replies of this turn.
+        self._held: list[Http1Connection] = []
 
     def new_reader(self) -> RequestReader:
         return RequestReader(self.max_header_size)
@@ -104,6 +107,19 @@ class Http1Server:
         for sock in sockets:
             self._listeners.append(await loop.create_server(lambda: Http1Connection(self), sock=sock, backlog=backlog))
         self._sweep = loop.call_later(1.0, self._sweep_connections)
+
+    def hold(self, connection: Http1Connection) -> None:
+        """Have `connection` send what it holds when this turn of the loop ends."""
+        held = self._held
+        held.append(connection)
+        if len(held) == 1:
+            assert self._loop is not None
+            self._loop.call_soon(self._send_held)
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, []
+        for connection in held:
+            connection.send_held()
 
     def stop_accepting(self) -> None:
         """Close the listening sockets and every connection that waits for a request; busy ones end with their reply."""
@@ -154,6 +170,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
         "_delivering",
         "_lingered",
         "_client",
+        "_held",
     )
     _transport: asyncio.Transport
 
@@ -174,6 +191,8 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
         # Bytes read since the last reply, once the connection lingers.
         self._lingered = -1
         self._client: str | None = None
+        # Whole replies that leave when this turn of the loop ends.
+        self._held = b""
 
     # asyncio.Protocol
 
@@ -219,6 +238,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fd = -1
+        self._held = b""
         server = self._server
         server.connections.discard(self)
         for waiting in (server.idle, server.reading, server.reading_body, server.lingering):
@@ -273,7 +293,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
             self._wait_in(server.reading, server.header_timeout, again=False)
         else:
             self._wait_in(server.idle, server.idle_timeout)
-        if len(reader.messages) >= TURN or reader.held > HELD:
+        if len(reader.messages) >= LINE or reader.held > HELD:
             self._transport.pause_reading()
         elif not self._transport.is_reading():
             self._transport.resume_reading()
@@ -348,7 +368,30 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
 
     # ReplyConnection
 
+    def send_whole(self, status: int, fields: bytes, body: bytes) -> None:
+        """A whole reply. It leaves with all others of this turn of the loop.
+
+        Written between the requests of a turn, each reply would wake its client, which then sleeps again; on a busy
+        server that is a fifth of the price of a request.
+        """
+        head = self.render_head(status, fields, len(body))
+        data = head if self.bodiless else head + body
+        if self._held:
+            self._held += data
+        else:
+            self._held = data
+            self._server.hold(self)
+        self.end_sent()
+
+    def send_held(self) -> None:
+        """Send what was held; to be called before anything else leaves or the connection ends."""
+        held, self._held = self._held, b""
+        if held:
+            self.send(held)
+
     def send(self, data: bytes) -> bool:
+        if self._held:
+            data, self._held = self._held + data, b""
         if self._queued:
             self._transport.write(data)
             return False
@@ -411,6 +454,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
+        self.send_held()
         if self._fd >= 0:
             self._fd = -1
             if self._queued:
@@ -421,9 +465,11 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
     def abort(self) -> None:
         """End the connection without waiting for what it still holds."""
         self._fd = -1
+        self._held = b""
         self._transport.abort()
 
     def reset(self) -> None:
+        self.send_held()
         if self._fd >= 0:
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.abort()
@@ -445,6 +491,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
         server = self._server
         for waiting in (server.idle, server.reading, server.reading_body):
             waiting.pop(self, None)
+        self.send_held()
         self._lingered = 0
         server.lingering[self] = monotonic() + LINGER_TIME
         self._transport.write_eof()

@@ -60,6 +60,8 @@ class StockConnection(ReplyConnection):
 
     def send(self, data: bytes) -> bool:
         if self._stream.closed():
+            # It may have been before anybody asked to be told.
+            self._stream.io_loop.add_callback(self._closed)
             return False
         written = self._stream.write(data)
         if not self._stream.writing():
@@ -198,6 +200,10 @@ class _Reading(httputil.HTTPMessageDelegate):
     ) -> None:
         assert isinstance(start_line, httputil.RequestStartLine)
         connection = self._connection
+        if not connection.is_open:
+            # Tornado goes on with what it has read from a client that has left.
+            connection._over = True
+            return
         connection.method = start_line.method
         connection.version = start_line.version
         connection.keep_alive = _persists(start_line, headers) and not self._server.draining

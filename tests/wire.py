@@ -153,6 +153,10 @@ class Client:
         assert self._file.readline() == b"\r\n"
         return data
 
+    def rest_of_body(self) -> bytes:
+        """The data of all chunks that are still to come."""
+        return b"".join(iter(self.chunk, b""))
+
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
         assert len(data) == size, "the connection ended in the middle of a body"
