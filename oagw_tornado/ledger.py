@@ -23,13 +23,13 @@ class Ledger:
     def opened(self, exchange: Exchange) -> None:
         """A request has begun: its head is there."""
         self.running += 1
-        if not exchange.path.startswith(_CONTROL):
+        if exchange.alias or not exchange.path.startswith(_CONTROL):
             self.journal.add(exchange)
 
     def ended(self, exchange: Exchange) -> None:
         """An exchange is over: `exchange.outcome` says how."""
         self.running -= 1
-        if not exchange.path.startswith(_CONTROL):
+        if exchange.alias or not exchange.path.startswith(_CONTROL):
             self.counters.count(exchange)
         if self._access_log:
             log_access(exchange)

@@ -17,8 +17,15 @@ def _key(name: str) -> bytes:
     return name.lower().encode("latin-1", "replace")
 
 
+# What is looked up for every request.
+_KEYS = {name: _key(name) for name in ("Authorization", "Content-Length", "Host", "X-Request-Id", "Expect")}
+
+
 class WireHeaders(HTTPHeaders):
     """`tornado.httputil.HTTPHeaders`, filled by `add_field`. Behaves as one filled by its `add`."""
+
+    # True once tornado's dictionaries are there: then they count, as they can be changed.
+    _made = False
 
     def __init__(self) -> None:
         # Neither of the base class's dictionaries is there until `__getattr__` makes both.
@@ -41,9 +48,9 @@ class WireHeaders(HTTPHeaders):
         return sum(len(name) + len(value) + 4 for name, value in self._lines)
 
     def get(self, name: str, default: Any = None) -> Any:
-        if "_as_list" in self.__dict__:
+        if self._made:
             return super().get(name, default)
-        value = self._fields.get(_key(name))
+        value = self._fields.get(_KEYS.get(name) or _key(name))
         return default if value is None else value.decode("latin-1")
 
     def names(self) -> list[bytes]:
@@ -61,6 +68,7 @@ class WireHeaders(HTTPHeaders):
     def __getattr__(self, attribute: str) -> Any:
         if attribute not in ("_as_list", "_combined_cache"):
             raise AttributeError(attribute)
+        self._made = True
         self._as_list: dict[str, list[str]] = {}
         self._combined_cache: dict[str, str] = {}
         for name, value in self._lines:

@@ -19,6 +19,8 @@ from oagw_tornado.reply import Reply
 PROXIED = ("GET", "HEAD", "POST", "PUT", "DELETE")
 READ = ("GET", "HEAD")
 
+_MOST_KNOWN = 1024
+
 
 class Route(NamedTuple):
     """Who replies, with which arguments. `alias` is the upstream that was reached, empty if none was."""
@@ -58,8 +60,14 @@ class PrototypeDialect:
         self._upstreams = upstreams
         self._tokens = tokens
         self._status = status
+        # Where paths that were asked for lead: most requests ask for what another asked for before.
+        self._known: dict[str, Route] = {}
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
+        known = self._known.get(rest)
+        if known is not None and method in PROXIED:
+            refusal = refuse_bearer(headers.get("Authorization"), self._tokens)
+            return known if refusal is None else refused(refusal)
         if not rest.startswith("/proxy/"):
             if rest == "/status":
                 return Route(self._status) if method in READ else refused(method_not_allowed(method, READ))
@@ -78,7 +86,10 @@ class PrototypeDialect:
         if upstream is None:
             return refused(unknown_alias(alias))
         handler, arguments = upstream.route(path)
-        return Route(handler, arguments, alias)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[rest] = route = Route(handler, arguments, alias)
+        return route
 
 
 class SinglePage:
@@ -103,6 +114,6 @@ class GatewayRouter:
     def route(self, method: str, path: str, headers: Mapping[str, str], client: str) -> Route:
         """Who replies to this request."""
         for prefix, length, dialect in self._dialects:
-            if path.startswith(prefix) and (len(path) == length or path[length] == "/"):
+            if path.startswith(prefix) and path[length : length + 1] in ("", "/"):
                 return dialect.route(method, path[length:], headers, client)
         return refused(unknown_url(path))
