@@ -80,19 +80,25 @@ def begin_events(exchange: Exchange) -> None:
     exchange.actual = array("d")
 
 
-def exchange_as_json(exchange: Exchange, with_events: bool = False) -> dict[str, Any]:
-    """One exchange as ``/_sim/requests`` gives it: offsets in seconds from admission, credentials masked."""
+def exchange_as_json(
+    exchange: Exchange, with_events: bool = False, shown: dict[int, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """One exchange as ``/_sim/requests`` gives it: offsets in seconds from admission, credentials masked.
+
+    `shown` is kept from exchange to exchange of one list, as most of them have the same knobs.
+    """
+    target = exchange.target
     view: dict[str, Any] = {
         "id": exchange.id,
         "time": exchange.wall,
         "client": exchange.client,
         "method": exchange.method,
-        "target": re.sub(_CREDENTIALS_IN_QUERY, rf"\1{MASK}", exchange.target),
+        "target": re.sub(_CREDENTIALS_IN_QUERY, rf"\1{MASK}", target) if "?" in target else target,
         "path": exchange.path,
         "alias": exchange.alias or None,
         "headers": _masked(exchange),
         "body": {"size": exchange.body_size, "head": exchange.body_head.decode("utf-8", "replace")},
-        "knobs": knobs_as_json(exchange.knobs) if exchange.knobs is not None else None,
+        "knobs": None if exchange.knobs is None else _shown(exchange.knobs, {} if shown is None else shown),
         "rule": exchange.rule,
         "status": exchange.status or None,
         "source": exchange.source,
@@ -113,9 +119,16 @@ def knobs_as_json(knobs: Knobs) -> dict[str, Any]:
     return {knob.name: _word(getattr(knobs, knob.field)) for knob in VOCABULARY.values() if not knob.form_of}
 
 
+def _shown(knobs: Knobs, shown: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    view = shown.get(id(knobs))
+    if view is None:
+        view = shown[id(knobs)] = knobs_as_json(knobs)
+    return view
+
+
 def _word(value: Any) -> Any:
     return value if value is None or isinstance(value, (int, float)) else str(value)
 
 
 def _masked(exchange: Exchange) -> dict[str, str]:
-    return {name: MASK if name.lower() in _CREDENTIALS else value for name, value in sorted(exchange.headers.items())}
+    return {name: MASK if name.lower() in _CREDENTIALS else value for name, value in exchange.headers.items()}

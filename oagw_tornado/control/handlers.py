@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import orjson
@@ -84,7 +87,8 @@ class Requests(ControlHandler):
                 since=_instant(given.get("since")),
                 limit=_whole("limit", given.get("limit"), 0, _MOST_EVENTS),
             )
-            self.say({"requests": [exchange_as_json(exchange) for exchange in selected]})
+            shown: dict[int, dict[str, Any]] = {}
+            self.say({"requests": [exchange_as_json(exchange, shown=shown) for exchange in selected]})
 
     def delete(self, control: Control) -> None:
         control.journal.clear()
@@ -218,7 +222,11 @@ class OpenApi(ControlHandler):
 class Metrics(ControlHandler):
     """``/metrics``, for Prometheus."""
 
-    def get(self, control: Control) -> None:
+    async def get(self, control: Control) -> None:
+        if "prometheus_client" not in sys.modules:
+            # Loading it takes tens of milliseconds, by which no stream is to be late: beside the loop, not in it.
+            await asyncio.get_running_loop().run_in_executor(None, import_module, "prometheus_client")
+        self.responder.settle()
         self.respond(Reply(200, (("Content-Type", CONTENT_TYPE),), render(control.collector), source=None))
 
     head = get
