@@ -120,6 +120,8 @@ class ExchangeHandler(tornado.web.RequestHandler):
             return super().finish(chunk)
         if chunk is not None:
             self.write(chunk)
+        for cookie in getattr(self, "_new_cookie", {}).values():
+            self.add_header("Set-Cookie", cookie.OutputString(None))
         headers = tuple(self._headers.get_all())
         self.respond(Reply(self.get_status(), headers, b"".join(self._write_buffer), source=self.source))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -141,7 +143,7 @@ class ExchangeHandler(tornado.web.RequestHandler):
 
     def _client_left(self) -> None:
         if self.exchange.ended is None:
-            self._replied = self._finished = True
+            self._replied = True
             self._over("client-left")
             self.on_connection_close()
 

@@ -45,11 +45,27 @@ class Request(httputil.HTTPServerRequest):
         return value
 
 
+def _arguments(request: Request) -> dict[str, list[bytes]]:
+    arguments = {name: list(values) for name, values in request.query_arguments.items()}
+    for name, values in request.body_arguments.items():
+        arguments.setdefault(name, []).extend(values)
+    return arguments
+
+
+def _form(request: Request) -> tuple[dict[str, list[bytes]], dict[str, list[httputil.HTTPFile]]]:
+    arguments: dict[str, list[bytes]] = {}
+    files: dict[str, list[httputil.HTTPFile]] = {}
+    httputil.parse_body_arguments(
+        request.headers.get("Content-Type", ""), request.body, arguments, files, request.headers
+    )
+    return arguments, files
+
+
 _LATER: dict[str, Any] = {
     "query_arguments": lambda request: parse_query(request.query),
-    "arguments": lambda request: {name: list(values) for name, values in request.query_arguments.items()},
-    "body_arguments": lambda request: {},
-    "files": lambda request: {},
+    "arguments": _arguments,
+    "body_arguments": lambda request: _form(request)[0],
+    "files": lambda request: _form(request)[1],
     "host": lambda request: request.headers.get("Host", "127.0.0.1"),
     "host_name": lambda request: httputil.split_host_and_port(request.host.lower())[0],
     "remote_ip": lambda request: request.connection.client,

@@ -72,7 +72,8 @@ def serving(wire: str, **options: Any) -> Iterator[VisibleServer]:
             pytest.skip(f"{module} is not installed")
     with VisibleServer(http_server=engine, loop=loop, **options) as server:
         yield server
-        assert server.take_errors() == ""
+        errors = server.take_errors()
+        assert not errors, errors
 
 
 class WireReply(NamedTuple):
