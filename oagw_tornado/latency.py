@@ -159,8 +159,8 @@ class Lognormal(NamedTuple):
         return self.median
 
     def draw(self, random: Random) -> float:
-        # The exponent is cut where exp would overflow; the result is cut at a day anyway.
-        return min(self.median * math.exp(min(random.normalvariate(0.0, self.sigma), 700.0)), LONGEST)
+        # Nothing overflows: with a sigma of at most 10 no exponent that can be drawn reaches 130.
+        return min(self.median * math.exp(random.normalvariate(0.0, self.sigma)), LONGEST)
 
     def gaps(self, random: Random) -> Iterator[float]:
         return _draws(self.draw, random)
