@@ -217,8 +217,9 @@ def test_output_tokens_sets_the_number_of_content_events(context, tokens, per_ev
 def test_so_long_a_completion_is_not_held_in_memory():
     long = PROTOTYPE._replace(output_tokens=1_000_000)
     assert next(iter(ask(context=long, stream=True).frames))
-    with pytest.raises(InvalidRequest, match="streamed"):
-        ask(context=long, n=3)
+    for fields in ({"n": 8}, {"logprobs": True}, {"n": 128, "text": "x" * 1_000_000}):
+        with pytest.raises(InvalidRequest, match="streamed"):
+            ask(context=PROTOTYPE if "text" in fields else long, **fields)
 
 
 def test_choices_of_a_stream_come_in_turn():

@@ -202,6 +202,11 @@ def test_inputs_that_cannot_be_embedded(given_input):
     assert (reply.status, json.loads(reply.body)["error"]["param"]) == (400, "input")
 
 
+def test_more_numbers_than_one_reply_holds():
+    reply = ask("embeddings", input=["x"] * 2048, model="text-embedding-3-large")
+    assert (reply.status, json.loads(reply.body)["error"]["param"]) == (400, "input")
+
+
 def test_more_dimensions_than_there_are():
     assert json.loads(ask("embeddings", input="x", dimensions=2000).body)["error"]["param"] == "dimensions"
 

@@ -21,8 +21,8 @@ JSON_TOKEN = 8
 # Texts that are rendered in one go.
 _AT_A_TIME = 32
 
-#: A buffered reply of more tokens than this is refused: it would be held in memory whole.
-MOST_BUFFERED = 2_000_000
+#: A reply of more characters than this is only given as a stream: else it would be held in memory whole.
+MOST_BUFFERED = 32 * 2**20
 
 
 class Tool(NamedTuple):
@@ -46,6 +46,13 @@ class Answer:
     """The tool that is called; then the words are its arguments."""
     stop: str | None = None
     """The stop sequence that was met."""
+
+    @property
+    def size(self) -> int:
+        """The characters of the text, nearly."""
+        if self.whole is not None or not self.words:
+            return len(self.whole or "")
+        return sum(map(len, self.words)) * (self.count // len(self.words) + 1) + self.count
 
     def text(self) -> str:
         """All of it, for a buffered reply."""

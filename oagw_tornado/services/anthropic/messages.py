@@ -37,7 +37,7 @@ def message_reply(body: bytes, id: str, output_tokens: int | None = None, tokens
         return Reply(
             headers=EVENT_STREAM, frames=_stream(request, answer, id, tokens_per_event), error_event=ERROR_EVENT
         )
-    if answer.count > model.MOST_BUFFERED:
+    if answer.size > model.MOST_BUFFERED:
         raise InvalidRequest("stream: so long a message can only be streamed")
     return json_reply(_message(request, answer, id, whole=True))
 

@@ -13,6 +13,9 @@ from oagw_tornado.services.openai.requests import ChatRequest, ToolDefinition, s
 
 DEFAULT_MODEL = "gpt-4"
 
+# Characters, about, of one token's logprob and of each of its alternatives.
+LOGPROB_SIZE = 100
+
 
 def chat_reply(body: bytes, context: Context) -> Reply:
     """The reply to the body of a request. Raises InvalidRequest."""
@@ -27,7 +30,10 @@ def chat_reply(body: bytes, context: Context) -> Reply:
         return rate_limited()
     if request.stream:
         return chat_wire.streamed(request, answer, context)
-    if answer.count * (request.n or 1) > model.MOST_BUFFERED:
+    size = answer.size
+    if request.logprobs:
+        size += answer.count * LOGPROB_SIZE * (1 + (request.top_logprobs or 0))
+    if size * (request.n or 1) > model.MOST_BUFFERED:
         raise InvalidRequest("So long a completion can only be streamed.", param="stream")
     return chat_wire.buffered(request, answer, context)
 

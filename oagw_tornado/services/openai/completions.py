@@ -36,7 +36,7 @@ def completion_reply(body: bytes, context: Context) -> Reply:
     counted = usage(model.count_tokens(prompts), sum(answer.count for answer in answers), is_exact=context.is_exact)
     if request.stream:
         return _streamed(request, answers, counted, context)
-    if counted["completion_tokens"] > model.MOST_BUFFERED:
+    if sum(answer.size for answer in answers[:: request.n or 1]) * (request.n or 1) > model.MOST_BUFFERED:
         raise InvalidRequest("So long a completion can only be streamed.", param="stream")
     choices = [_choice(request, answer, index) for index, answer in enumerate(answers)]
     return json_reply({**_head(request, context), "choices": choices, "usage": counted})

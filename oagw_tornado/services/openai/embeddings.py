@@ -19,6 +19,9 @@ DIMENSIONS = {"text-embedding-3-large": 3072}
 DEFAULT_DIMENSIONS = 1536
 MOST_INPUTS = 2048
 
+#: Numbers in one reply. All streams wait while they are made: that is a fifth of a second.
+MOST_NUMBERS = MOST_INPUTS * DEFAULT_DIMENSIONS
+
 
 def embedding_reply(body: bytes) -> Reply:
     """The reply to the body of a request. Raises InvalidRequest."""
@@ -38,6 +41,8 @@ def embedding_reply(body: bytes) -> Reply:
             code="invalid_value",
         )
     inputs = _inputs(request.input)
+    if len(inputs) * dimensions > MOST_NUMBERS:
+        raise InvalidRequest(f"Invalid 'input': more than {MOST_NUMBERS} numbers in one reply.", param="input")
     tokens = sum(len(each.split()) if isinstance(each, str) else len(each) for each in inputs)
     data = [
         {"object": "embedding", "index": index, "embedding": _encoded(embed(each, dimensions), request)}

@@ -29,7 +29,7 @@ def response_reply(body: bytes, context: Context) -> Reply:
     prompt = model.count_tokens(_texts(request.input)) + model.count_tokens(_texts(request.instructions or ""))
     if request.stream:
         return responses_wire.streamed(request, answer, prompt, context)
-    if answer.count > model.MOST_BUFFERED:
+    if answer.size > model.MOST_BUFFERED:
         raise InvalidRequest("So long a response can only be streamed.", param="stream")
     return responses_wire.buffered(request, answer, prompt, context)
 
