@@ -13,7 +13,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
 from http.client import responses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tornado import httputil
 from tornado.iostream import StreamClosedError
@@ -198,3 +198,16 @@ class ReplyConnection(httputil.HTTPConnection):
         else:
             self.drained = lambda: None if future.done() else future.set_result(None)
         return future
+
+
+class Delegate(Protocol):
+    """What takes the requests: tornado's `HTTPServerConnectionDelegate`, and who answers what is no request."""
+
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
+        """A request has begun."""
+
+    def on_close(self, server_conn: object) -> None:
+        """A connection is gone."""
+
+    def refuse(self, connection: ReplyConnection, status: int, text: str) -> None:
+        """Answer `status` to bytes that are no HTTP request, or to one that never was complete."""

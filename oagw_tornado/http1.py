@@ -16,7 +16,6 @@ import asyncio
 import logging
 import socket
 import struct
-from math import inf
 from os import write
 from time import monotonic
 from typing import Any, Protocol, cast
@@ -24,7 +23,7 @@ from typing import Any, Protocol, cast
 from tornado import httputil
 from tornado.httputil import RequestStartLine
 
-from oagw_tornado.connection import ReplyConnection
+from oagw_tornado.connection import Delegate, ReplyConnection
 from oagw_tornado.request_reader import Message, RequestReader
 
 log = logging.getLogger(__name__)
@@ -52,108 +51,28 @@ class Context:
         self.remote_ip = remote_ip
 
 
-class Delegate(Protocol):
-    """What takes the requests: tornado's `HTTPServerConnectionDelegate`, and who answers what is no request."""
+class Home(Protocol):
+    """What a connection needs of the server it belongs to. Times in seconds."""
 
-    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
-        """A request has begun."""
-
-    def on_close(self, server_conn: object) -> None:
-        """A connection is gone."""
-
-    def refuse(self, connection: ReplyConnection, status: int, text: str) -> None:
-        """Answer `status` to bytes that are no HTTP request, or to one that never was complete."""
-
-
-class Http1Server:
-    """All connections of one listening server, and the limits that hold for them. Times in seconds, sizes in bytes."""
-
-    def __init__(
-        self,
-        delegate: Delegate,
-        *,
-        max_header_size: int,
-        header_timeout: float,
-        idle_timeout: float,
-        body_timeout: float = 60.0,
-    ) -> None:
-        self.delegate = delegate
-        self.max_header_size = max_header_size
-        # 0 means no limit.
-        self.header_timeout = header_timeout or inf
-        self.idle_timeout = idle_timeout or inf
-        self.body_timeout = body_timeout
-        self.connections: set[Http1Connection] = set()
-        # Connections that wait for a request, or for the rest of one, by the time their patience ends. Each dict has
-        # one patience only, so its order is that of the deadlines and a sweep looks at its front alone.
-        self.idle: dict[Http1Connection, float] = {}
-        self.reading: dict[Http1Connection, float] = {}
-        self.lingering: dict[Http1Connection, float] = {}
-        self.reading_body: dict[Http1Connection, float] = {}
-        self.draining = False
-        self.reader = self.new_reader()
-        self._sweep: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._listeners: list[asyncio.Server] = []
-        # Connections that hold whole replies of this turn.
-        self._held: list[Http1Connection] = []
+    delegate: Delegate
+    draining: bool
+    # A reader that no connection holds: whoever is left with half a request keeps it, and puts a new one here.
+    reader: RequestReader
+    connections: set[Http1Connection]
+    header_timeout: float
+    idle_timeout: float
+    body_timeout: float
+    # Connections that wait for a request, or for the rest of one, by the time their patience ends.
+    idle: dict[Http1Connection, float]
+    reading: dict[Http1Connection, float]
+    reading_body: dict[Http1Connection, float]
+    lingering: dict[Http1Connection, float]
 
     def new_reader(self) -> RequestReader:
-        return RequestReader(self.max_header_size)
-
-    async def listen(self, sockets: list[socket.socket], backlog: int) -> None:
-        """Serve what arrives on these bound sockets."""
-        self._loop = loop = asyncio.get_running_loop()
-        for sock in sockets:
-            self._listeners.append(await loop.create_server(lambda: Http1Connection(self), sock=sock, backlog=backlog))
-        self._sweep = loop.call_later(1.0, self._sweep_connections)
+        """A reader with the server's limits."""
 
     def hold(self, connection: Http1Connection) -> None:
         """Have `connection` send what it holds when this turn of the loop ends."""
-        held = self._held
-        held.append(connection)
-        if len(held) == 1:
-            assert self._loop is not None
-            self._loop.call_soon(self._send_held)
-
-    def _send_held(self) -> None:
-        held, self._held = self._held, []
-        for connection in held:
-            connection.send_held()
-
-    def stop_accepting(self) -> None:
-        """Close the listening sockets and every connection that waits for a request; busy ones end with their reply."""
-        self.draining = True
-        for listener in self._listeners:
-            listener.close()
-        for connection in (*self.idle, *self.reading):
-            connection.close()
-
-    def close(self) -> None:
-        """End all at once."""
-        self.stop_accepting()
-        if self._sweep is not None:
-            self._sweep.cancel()
-        for connection in list(self.connections):
-            connection.abort()
-
-    def _sweep_connections(self) -> None:
-        now = monotonic()
-        for waiting in (self.idle, self.reading, self.reading_body, self.lingering):
-            for connection in _overdue(waiting, now):
-                del waiting[connection]
-                connection.time_out(answer=waiting is self.reading or waiting is self.reading_body)
-        assert self._loop is not None
-        self._sweep = self._loop.call_later(1.0, self._sweep_connections)
-
-
-def _overdue(waiting: dict[Http1Connection, float], now: float) -> list[Http1Connection]:
-    overdue = []
-    for connection, deadline in waiting.items():
-        if deadline > now:
-            break
-        overdue.append(connection)
-    return overdue
 
 
 class Http1Connection(ReplyConnection, asyncio.Protocol):
@@ -174,7 +93,7 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
     )
     _transport: asyncio.Transport
 
-    def __init__(self, server: Http1Server) -> None:
+    def __init__(self, server: Home) -> None:
         super().__init__()
         self._server = server
         # The socket's descriptor; -1 once it may be somebody else's.

@@ -24,7 +24,7 @@ from oagw_tornado.services.table import upstreams
 from oagw_tornado.terms import Terms
 
 if TYPE_CHECKING:
-    from oagw_tornado.http1 import Http1Server
+    from oagw_tornado.http1_server import Http1Server
     from oagw_tornado.stock import StockServer
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Simulator:
     def _new_server(self) -> Http1Server | StockServer:
         config = self.config
         if engine(config.http_server) == "httptools":
-            from oagw_tornado.http1 import Http1Server
+            from oagw_tornado.http1_server import Http1Server
 
             return Http1Server(
                 self.gateway,

@@ -10,17 +10,14 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
-from oagw_tornado.connection import ReplyConnection
-
-if TYPE_CHECKING:
-    from oagw_tornado.http1 import Delegate
+from oagw_tornado.connection import Delegate, ReplyConnection
 
 # How long a connection is read on after its last reply, and how much, so that a client which is still sending gets
 # to see the reply rather than a reset (RFC 9112, section 9.6).

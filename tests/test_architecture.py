@@ -32,7 +32,7 @@ ROOMS = {
     "config": Room("options config config_file usage", "values"),
     "evidence": Room("timing journal metrics access_log ledger", "values"),
     "wire": Room(
-        "connection wire_headers request_reader http1 stock pacer gates playback steady", "values evidence"
+        "connection wire_headers request_reader http1 http1_server stock pacer gates playback steady", "values evidence"
     ),
     "reply": Room("request responder handler", "values config evidence wire"),
     "gateway": Room("gateway terms", "values config evidence wire reply"),

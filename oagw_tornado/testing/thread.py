@@ -19,7 +19,7 @@ from oagw_tornado.testing.server import SimulatorError, SimulatorServer
 # What `start` would load otherwise.
 choose_loop("auto")
 if engine("auto") == "httptools":
-    import oagw_tornado.http1
+    import oagw_tornado.http1_server
 else:
     import oagw_tornado.stock  # noqa: F401
 
