@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,15 @@ def measure_streams(server: Server, load: StreamLoad) -> Result:
         if load.slow:
             requests.append(server.stream(load.slow_streams))
             arguments += ["@1", load.slow, load.slow_streams.events, load.stop_after, load.pause * 1000]
-        result = _client("streams", port, requests, arguments)
+        marks: list[tuple[int, float]] = []
+        result = _client("streams", port, requests, arguments, lambda n: marks.append((n, machine.cpu_seconds(pid))))
         used = machine.cpu_seconds(pid) - used
         peak = machine.memory(pid, "VmHWM")
     if result["wrong"] or result["failed"] or result["unfinished"]:
         raise Wrong(f"{server.name}: {_sums(result)}")
     result |= {
         "us_per_event": used * 1e6 / (result["events"] + result["slow_events"]),
+        "us_per_steady_event": _steady(marks),
         "peak_mb": peak / 2**20,
         "kb_per_stream": (peak - resident) / 1024 / (load.count + load.slow),
     }
@@ -90,12 +93,29 @@ def measure_requests(server: Server, load: RequestLoad) -> Result:
     }
 
 
+def _steady(marks: list[tuple[int, float]]) -> float | None:
+    """µs per event between two marks; None where there was no time between them."""
+    if len(marks) < 2 or marks[1][0] - marks[0][0] < 100:
+        return None
+    return (marks[1][1] - marks[0][1]) * 1e6 / (marks[1][0] - marks[0][0])
+
+
 def _sums(result: Result) -> str:
     return ", ".join(f"{name} {value}" for name, value in result.items() if not isinstance(value, dict))
 
 
-def _client(kind: str, port: int, requests: list[bytes], arguments: list[Any]) -> Result:
-    """Run the load client with `requests` as files: the first comes first, ``@1`` in `arguments` is the second."""
+def _client(
+    kind: str,
+    port: int,
+    requests: list[bytes],
+    arguments: list[Any],
+    at_mark: Callable[[int], object] = lambda events: None,
+) -> Result:
+    """Run the load client with `requests` as files: the first comes first, ``@1`` in `arguments` is the second.
+
+    `at_mark` is called with the number of events so far when all streams have begun, and when the first has ended.
+    """
+    result: Result = {}
     _, on_client = machine.processors()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, str(number)) for number in range(len(requests))]
@@ -105,8 +125,11 @@ def _client(kind: str, port: int, requests: list[bytes], arguments: list[Any]) -
         command = [str(machine.compiled("load_client.c")), kind, str(port), str(files[0]), *given]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
             machine.pin(client.pid, on_client)
-            output, _ = client.communicate()
+            assert client.stdout is not None
+            for line in client.stdout:
+                result = json.loads(line)
+                if len(result) == 1:
+                    at_mark(*result.values())
     if client.returncode:
         raise Wrong(f"the load client ended with {client.returncode}")
-    result: Result = json.loads(output)
     return result

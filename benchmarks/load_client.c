@@ -6,6 +6,7 @@
 //   after the read that brought the event's last byte, less that: it holds the way through the kernel and this client's own delay.
 //   "data: [DONE]" has no instant of its own and is not counted. A stream is complete if it was answered 200 and ended in order with EVENTS events.
 //   WORDS_FROM >= 0: event i >= WORDS_FROM, but the last one, must contain "w<i - WORDS_FROM> ", else the stream is wrong.
+//   Two lines come before the result, when all streams have had an event and when the first has ended: events so far.
 //   SLOW_COUNT further streams, in between, send SLOW_REQUEST (SLOW_EVENTS events), stop reading after STOP_AFTER events, for PAUSE_MS, and then read on.
 //   They have an Ethernet's segment size and a small window, so that what they do not read waits at the server.
 //
@@ -152,7 +153,7 @@ static void hang_up(client *c) {
 
 static series late, first;
 static long events, slow_events;
-static int complete, slow_complete, wrong, failed, paused;
+static int complete, slow_complete, wrong, failed, paused, begun, count, is_over;
 static double first_due, gap, pause_for;
 static int expected, slow_expected, words_from = -1, stop_after;
 
@@ -165,12 +166,18 @@ static void check_word(client *c, char *from, char *end) {
     if (!memmem(from, end - from, word, size)) c->is_wrong = 1;
 }
 
+static void mark(const char *what) {
+    printf("{\"%s\": %ld}\n", what, events + slow_events);
+    fflush(stdout);
+}
+
 static void count_event(client *c, double at) {
     if (!c->is_slow) {
         note(&late, (at - c->sent - first_due - gap * c->events) * 1e3);
         if (!c->events) note(&first, (at - c->sent) * 1e3);
     }
     c->is_slow ? slow_events++ : events++;
+    if (!c->events && ++begun == count && !is_over) mark("all_begun");
     if (++c->events == stop_after && c->is_slow) {
         c->state = PAUSED;
         c->resume = at + pause_for;
@@ -202,6 +209,7 @@ static int read_stream(client *c) {  // whether it is over
         from = blank + 2;
     }
     if (end - from == 7 && !memcmp(from, "\r\n0\r\n\r\n", 7)) {
+        if (!is_over++) mark("first_over");
         if (c->events != (c->is_slow ? slow_expected : expected)) c->is_wrong = 1;
         if (c->is_wrong) wrong++;
         else c->is_slow ? slow_complete++ : complete++;
@@ -223,7 +231,8 @@ static int streams(int argc, char **argv) {
         slow_request = read_file(argv[11]), slow = atoi(argv[12]), slow_expected = atoi(argv[13]);
         stop_after = atoi(argv[14]), pause_for = atof(argv[15]) / 1e3;
     }
-    int count = readers + slow, opened = 0, live = 0, peak = 0;
+    int opened = 0, live = 0, peak = 0;
+    count = readers + slow;
     client *clients = calloc(count, sizeof *clients);
     static struct epoll_event ready[1024];
     while (now() - start < limit && (opened < count || live)) {

@@ -42,8 +42,9 @@ def summary(result: Result) -> str:
         return f"{result['us_per_request']:7.1f} us/request {result['requests_per_second']:8.0f} requests/s"
     late = result["late_ms"]
     return (
-        f"{result['us_per_event']:7.1f} us/event   late p50 {late['p50']:8.2f} p99 {late['p99']:8.2f}"
-        f" max {late['max']:8.2f} earliest {late['min']:6.3f} ms   {result['peak_mb']:6.1f} MB"
+        f"{result['us_per_event']:6.1f} us/event, steady {result['us_per_steady_event'] or 0:5.1f}   late"
+        f" p50 {late['p50']:8.2f} p99 {late['p99']:8.2f} max {late['max']:8.2f} earliest {late['min']:6.3f} ms"
+        f"   {result['peak_mb']:6.1f} MB"
     )
 
 

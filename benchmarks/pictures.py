@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
@@ -13,28 +14,39 @@ from matplotlib.figure import Figure
 mpl.use("agg")  # no screen
 
 OURS = "oagw-tornado"
-COLOURS = {OURS: "#d62728"}
 OTHERS = ("#7f7f7f", "#9467bd", "#1f77b4", "#2ca02c", "#e6a400", "#8c564b")
 
 #: Milliseconds: what is earlier or less late than this is drawn here, a logarithm has no zero.
 LEAST = 0.05
 
 
-def colours(titles: Sequence[str]) -> dict[str, str]:
+def styles(titles: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """How each one's line is drawn."""
     others = iter(OTHERS)
-    return {title: COLOURS.get(title) or next(others) for title in titles}
+    return {
+        title: {"label": title.replace("`", ""), "color": "#d62728", "linewidth": 2.4}
+        if title == OURS
+        else {"label": title.replace("`", ""), "color": next(others), "linewidth": 1.3}
+        for title in titles
+    }
 
 
 def lateness(quantiles: Mapping[str, Sequence[float]], path: Path) -> None:
     """What share of the events is at most so late. `quantiles` are evenly spaced, in milliseconds."""
     figure, axes = plt.subplots(figsize=(8, 4.5), dpi=110)
-    colour = colours(list(quantiles))
+    style = styles(quantiles)
     for title, values in quantiles.items():
         shares = [100 * index / (len(values) - 1) for index in range(len(values))]
-        width = 2.4 if title == OURS else 1.3
-        axes.plot([max(value, LEAST) for value in values], shares, label=title, color=colour[title], linewidth=width)
+        axes.plot(
+            [max(value, LEAST) for value in values],
+            shares,
+            label=title.replace("`", ""),
+            color=colour[title],
+            linewidth=width,
+        )
     axes.set_xscale("log")
-    axes.set_xlabel("milliseconds after the planned instant")
+    axes.set_xticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1,000"])
+    axes.set_xlabel(f"milliseconds after the planned instant (at {LEAST}: so much or less, or early)")
     axes.set_ylabel("% of the events")
     axes.set_title("How late events are: 1,000 streams × 20 events/s")
     axes.set_ylim(0, 100)
@@ -44,13 +56,21 @@ def lateness(quantiles: Mapping[str, Sequence[float]], path: Path) -> None:
 def cost(points: Mapping[str, Sequence[tuple[int, float, float]]], path: Path) -> None:
     """Processor time of an event and peak memory, against the number of streams."""
     figure, (time, memory) = plt.subplots(1, 2, figsize=(11, 4.5), dpi=110)
-    colour = colours(list(points))
+    style = styles(points)
     for title, of in points.items():
         streams, costs, peaks = zip(*of, strict=True)
-        width = 2.4 if title == OURS else 1.3
         for axes, values in ((time, costs), (memory, peaks)):
-            axes.plot(streams, values, label=title, color=colour[title], linewidth=width, marker="o", markersize=4)
-    for axes, label in ((time, "µs of processor time per event"), (memory, "MB of memory, at the peak")):
+            axes.plot(
+                streams,
+                values,
+                label=title.replace("`", ""),
+                color=colour[title],
+                linewidth=width,
+                marker="o",
+                markersize=4,
+            )
+    labels = {time: "µs of processor time per event, all streams open", memory: "MB of memory, at the peak"}
+    for axes, label in labels.items():
         axes.set_xscale("log")
         axes.set_xticks([100, 1000, 4000, 9500], ["100", "1,000", "4,000", "9,500"], minor=False)
         axes.minorticks_off()

@@ -56,6 +56,16 @@ def late(runs: Runs, key: str, server: str = "simulator") -> float:
     return value(runs, server, "late_ms", key)
 
 
+def steady(runs: Runs, server: str) -> float:
+    """µs per event while all streams run; nan where there was no such time."""
+    figures = [run["us_per_steady_event"] for run in runs.get(server, []) if run.get("us_per_steady_event")]
+    return median(figures) if figures else float("nan")
+
+
+def ratio_text(figure: float, ruler: float | None) -> str:
+    return f"{figure / ruler:.2f}" if ruler and figure == figure else "–"
+
+
 def middle_run(runs: list[Result]) -> Result:
     """The run whose p99 is the median one."""
     return sorted(runs, key=lambda run: float(run["late_ms"]["p99"]))[len(runs) // 2]
@@ -110,8 +120,10 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
 
 
 def stream_table(runs: Runs) -> list[str]:
-    heads = ["", "µs/event", "× floor", "late p50", "p99", "max", "earliest", "peak MB", "KiB/stream"]
+    heads = ["", "µs/event", "× floor", "steady", "× floor"]
+    heads += ["late p50", "p99", "max", "earliest", "peak MB", "KiB/stream"]
     floor = value(runs, "floor", "us_per_event") if "floor" in runs else None
+    steady_floor = steady(runs, "floor")
     rows = []
     for name in SERVERS:
         if name not in runs:
@@ -120,7 +132,8 @@ def stream_table(runs: Runs) -> list[str]:
         figures = [late(runs, key, name) for key in ("p50", "p99", "max", "min")]
         memory = value(runs, name, "peak_mb"), value(runs, name, "kb_per_stream")
         rows.append(
-            [SERVERS[name].title, f"{cost:.1f}", f"{cost / floor:.2f}" if floor else "–"]
+            [SERVERS[name].title, f"{cost:.1f}", ratio_text(cost, floor)]
+            + [f"{steady(runs, name):.1f}".replace("nan", "–"), ratio_text(steady(runs, name), steady_floor)]
             + [f"{figure:,.2f}" for figure in figures]
             + [f"{memory[0]:.0f}", f"{memory[1]:.1f}"]
         )
@@ -137,7 +150,7 @@ def request_table(runs: Runs) -> list[str]:
         cost = value(runs, name, "us_per_request")
         latency = [f"{value(runs, name, 'latency_ms', key):.2f}" for key in ("p50", "p99")]
         rate = f"{value(runs, name, 'requests_per_second'):,.0f}"
-        rows.append([SERVERS[name].title, f"{cost:.1f}", f"{cost / ruler:.2f}" if ruler else "–", rate, *latency])
+        rows.append([SERVERS[name].title, f"{cost:.1f}", ratio_text(cost, ruler), rate, *latency])
     return table(heads, rows)
 
 
@@ -206,7 +219,7 @@ def draw(measured: Measured, folder: Path) -> list[str]:
     for scenario, runs in measured.items():
         if scenario in ("streams-100", "streams-1000", "streams-4000", "streams-9500"):
             for name in runs:
-                cost, memory = value(runs, name, "us_per_event"), value(runs, name, "peak_mb")
+                cost, memory = steady(runs, name), value(runs, name, "peak_mb")
                 points.setdefault(SERVERS[name].title, []).append((runs[name][0]["streams"], cost, memory))
     if points:
         pictures.cost({title: sorted(of) for title, of in points.items()}, folder / "cost.png")

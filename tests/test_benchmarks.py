@@ -43,6 +43,11 @@ def request_file(tmp_path: Path) -> Path:
     return file
 
 
+def answers(*command: str | Path) -> list[dict]:
+    output = subprocess.run(list(map(str, command)), capture_output=True, timeout=60, check=True).stdout
+    return [json.loads(line) for line in output.splitlines()]
+
+
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
@@ -73,10 +78,10 @@ def stream(*pieces: bytes) -> bytes:
 def test_the_load_client_judges_a_stream(load_client, request_file, reply, expected):
     with scripted_server(reply) as server:
         port = server.url.rpartition(":")[2]
-        command = [load_client, "streams", port, str(request_file), "1", "0", "0", "0", "3", "20", "0"]
-        result = json.loads(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+        *marks, result = answers(load_client, "streams", port, request_file, "1", "0", "0", "0", "3", "20", "0")
 
     assert tuple(result[size] for size in SIZES) == expected
+    assert marks[0] == {"all_begun": 1}
 
 
 @needs_load_client
@@ -84,10 +89,10 @@ def test_the_load_client_joins_what_comes_in_pieces(load_client, request_file):
     reply = stream(word(0), word(1), b"data: stop\n\n" + DONE)
     with scripted_server(*(reply[index : index + 1] for index in range(len(reply)))) as server:
         port = server.url.rpartition(":")[2]
-        command = [load_client, "streams", port, str(request_file), "1", "0", "0", "0", "3", "20", "0"]
-        result = json.loads(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+        *marks, result = answers(load_client, "streams", port, request_file, "1", "0", "0", "0", "3", "20", "0")
 
     assert (result["complete"], result["events"]) == (1, 3)
+    assert marks == [{"all_begun": 1}, {"first_over": 3}]
 
 
 @needs_load_client
@@ -95,10 +100,9 @@ def test_an_event_before_its_time_shows(load_client, request_file):
     """The second event is due 10 s after the first and comes with it."""
     with scripted_server(stream(b"data: 1\n\n", b"data: 2\n\n")) as server:
         port = server.url.rpartition(":")[2]
-        command = [load_client, "streams", port, str(request_file), "1", "0", "0", "10000", "2", "20"]
-        result = json.loads(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+        *marks, result = answers(load_client, "streams", port, request_file, "1", "0", "0", "10000", "2", "20")
 
-    assert result["complete"] == 1
+    assert result["complete"] == len(marks) - 1 == 1
     assert result["late_ms"]["min"] < -5000 < 0 < result["late_ms"]["max"]
 
 
