@@ -115,6 +115,8 @@ class Playback:
                 exchange.bytes_sent += len(data)
                 if not left:
                     exchange.events += events
+                    if events:
+                        self._keep_times(at, now - admitted)
                     self._wait_for_client(events)
                     return
                 if events:
@@ -307,6 +309,9 @@ class Playback:
             self._stage.timing.count(offset - at, events)
         else:
             self._excuse(offset, events)
+        self._keep_times(at, offset)
+
+    def _keep_times(self, at: float, offset: float) -> None:
         exchange = self.exchange
         if exchange.actual is not None and exchange.planned is not None and len(exchange.actual) < NOTED_EVENTS:
             exchange.actual.append(offset)

@@ -161,6 +161,8 @@ class SteadyPlayback(Playback):
             super()._continue(now)
         elif self._due > now:
             self._pace(self._due, self)
+        elif self._due <= self._admitted + self._excused:
+            self._continue(now)
         else:
             self.play()
 
