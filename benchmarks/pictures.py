@@ -37,13 +37,7 @@ def lateness(quantiles: Mapping[str, Sequence[float]], path: Path) -> None:
     style = styles(quantiles)
     for title, values in quantiles.items():
         shares = [100 * index / (len(values) - 1) for index in range(len(values))]
-        axes.plot(
-            [max(value, LEAST) for value in values],
-            shares,
-            label=title.replace("`", ""),
-            color=colour[title],
-            linewidth=width,
-        )
+        axes.plot([max(value, LEAST) for value in values], shares, **style[title])
     axes.set_xscale("log")
     axes.set_xticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1,000"])
     axes.set_xlabel(f"milliseconds after the planned instant (at {LEAST}: so much or less, or early)")
@@ -60,15 +54,7 @@ def cost(points: Mapping[str, Sequence[tuple[int, float, float]]], path: Path) -
     for title, of in points.items():
         streams, costs, peaks = zip(*of, strict=True)
         for axes, values in ((time, costs), (memory, peaks)):
-            axes.plot(
-                streams,
-                values,
-                label=title.replace("`", ""),
-                color=colour[title],
-                linewidth=width,
-                marker="o",
-                markersize=4,
-            )
+            axes.plot(streams, values, marker="o", markersize=4, **style[title])
     labels = {time: "µs of processor time per event, all streams open", memory: "MB of memory, at the peak"}
     for axes, label in labels.items():
         axes.set_xscale("log")
