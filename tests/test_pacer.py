@@ -1,0 +1,285 @@
+"""One wheel for all: never early, in order, at most a slot late, and nothing woken for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import oagw_tornado.pacer
+from oagw_tornado.pacer import LoopTimer, Pacer, TimerfdTimer, new_timer
+
+RESOLUTION = 0.0005
+
+
+class Clock:
+    """A clock that stands still until it is told, and the timer that goes by it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.armed: float | None = None
+        self.settings = 0
+        self.closed = False
+
+    def timer(self, loop: object, wake: Callable[[], None]) -> Clock:
+        self.wake = wake
+        return self
+
+    def arm(self, when: float) -> None:
+        self.armed = when
+        self.settings += 1
+
+    def disarm(self) -> None:
+        self.armed = None
+
+    def close(self) -> None:
+        self.closed = True
+
+    def run_until(self, end: float, late: float = 0.0) -> None:
+        while self.armed is not None and self.armed <= end:
+            self.now = max(self.now, self.armed + late)
+            self.wake()
+        self.now = max(self.now, end)
+
+
+class Note:
+    """Something that is played: it notes when."""
+
+    def __init__(self, clock: Clock, when: float, log: list[Note]) -> None:
+        self.slot = 0
+        self.when = when
+        self.played: list[float] = []
+        self.then: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._log = log
+
+    def play(self) -> None:
+        self.played.append(self._clock.now)
+        self._log.append(self)
+        self.then()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(oagw_tornado.pacer, "new_timer", clock.timer)
+    monkeypatch.setattr(oagw_tornado.pacer, "monotonic", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def pacer(clock: Clock) -> Pacer:
+    return Pacer(None, RESOLUTION)  # type: ignore[arg-type]
+
+
+OFFSETS = st.lists(st.floats(0, 2, allow_subnormal=False), max_size=30)
+
+
+@given(OFFSETS, st.floats(0, 0.01), st.sampled_from([0.0001, 0.0005, 0.001, 0.01, 1 / 3]))
+def test_never_early_in_order_and_at_most_a_slot_late(offsets: list[float], late: float, resolution: float) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock()
+        patch.setattr(oagw_tornado.pacer, "new_timer", clock.timer)
+        patch.setattr(oagw_tornado.pacer, "monotonic", lambda: clock.now)
+        pacer = Pacer(None, resolution)  # type: ignore[arg-type]
+        log: list[Note] = []
+        notes = [Note(clock, clock.now + offset, log) for offset in offsets]
+        for note in notes:
+            pacer.at(note.when, note)
+        assert pacer.waiting == len(notes)
+        clock.run_until(clock.now + 10, late)
+    assert all(len(note.played) == 1 for note in notes)
+    for note in notes:
+        assert note.when < note.played[0] <= note.when + resolution + late + 1e-6
+    slots = [note.slot for note in log]
+    assert slots == sorted(slots)
+    assert pacer.waiting == 0
+    assert clock.armed is None
+
+
+def test_one_slot_costs_one_wake_up(clock: Clock, pacer: Pacer) -> None:
+    log: list[Note] = []
+    for _ in range(1000):
+        note = Note(clock, clock.now + 0.1, log)
+        pacer.at(note.when, note)
+    assert clock.settings == 1
+    turns: list[int] = []
+    pacer.after_turn = lambda: turns.append(len(log))
+    clock.run_until(clock.now + 1)
+    assert turns == [1000]
+
+
+def test_an_earlier_wish_comes_first_and_a_later_one_does_not_wind_the_timer(clock: Clock, pacer: Pacer) -> None:
+    log: list[Note] = []
+    for offset, settings in ((0.5, 1), (0.9, 1), (0.2, 2), (0.3, 2)):
+        note = Note(clock, clock.now + offset, log)
+        pacer.at(note.when, note)
+        assert clock.settings == settings
+    clock.run_until(clock.now + 1)
+    assert [round(note.when - 1000, 1) for note in log] == [0.2, 0.3, 0.5, 0.9]
+
+
+def test_what_is_cancelled_is_not_played_and_wakes_nobody(clock: Clock, pacer: Pacer) -> None:
+    log: list[Note] = []
+    notes = [Note(clock, clock.now + offset, log) for offset in (0.1, 0.1, 0.2, 0.3)]
+    for note in notes:
+        pacer.at(note.when, note)
+    for note in notes[1:3]:
+        pacer.cancel(note)
+        pacer.cancel(note)  # twice is as good as once
+    assert pacer.waiting == 2
+    clock.run_until(clock.now + 0.25)
+    assert log == [notes[0]]
+    assert clock.armed is not None
+    assert clock.armed > 1000.3
+    pacer.cancel(notes[3])
+    clock.run_until(clock.now + 1)
+    assert log == [notes[0]]
+    assert clock.armed is None
+
+
+def test_what_is_played_may_ask_again(clock: Clock, pacer: Pacer) -> None:
+    log: list[Note] = []
+    note = Note(clock, clock.now + 0.1, log)
+
+    def again() -> None:
+        if len(note.played) < 5:
+            pacer.at(note.when + len(note.played) * 0.1, note)
+
+    note.then = again
+    pacer.at(note.when, note)
+    clock.run_until(clock.now + 1)
+    assert [round(at - 1000, 2) for at in note.played] == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def test_what_is_overdue_waits_for_the_next_turn(clock: Clock, pacer: Pacer) -> None:
+    """So that the loop gets to read and to accept between the turns of a server that runs behind."""
+    log: list[Note] = []
+    note = Note(clock, clock.now, log)
+    note.then = lambda: pacer.at(clock.now, note) if len(note.played) < 3 else None
+    pacer.at(note.when, note)
+    turns: list[int] = []
+    pacer.after_turn = lambda: turns.append(len(note.played))
+    clock.run_until(clock.now + 1)
+    assert len(note.played) == 3
+    assert turns == [1, 2, 3]
+
+
+def test_one_that_fails_harms_no_other(clock: Clock, pacer: Pacer, caplog: pytest.LogCaptureFixture) -> None:
+    log: list[Note] = []
+    notes = [Note(clock, clock.now + 0.1, log) for _ in range(3)]
+
+    def fail() -> None:
+        raise RuntimeError("on purpose")
+
+    notes[1].then = fail
+    later = Note(clock, clock.now + 0.2, log)
+    for note in (*notes, later):
+        pacer.at(note.when, note)
+    with caplog.at_level(logging.ERROR):
+        clock.run_until(clock.now + 1)
+    assert log == [*notes, later]
+    assert "on purpose" in caplog.text
+
+
+def test_closed_it_plays_nothing(clock: Clock, pacer: Pacer) -> None:
+    pacer.at(clock.now + 0.1, Note(clock, 0, []))
+    pacer.close()
+    assert clock.closed
+    assert pacer.waiting == 0
+
+
+# The timers, on a real loop.
+
+
+def loops() -> Iterator[Any]:
+    yield pytest.param(asyncio.new_event_loop, id="asyncio")
+    try:
+        import uvloop
+    except ImportError:
+        return
+    yield pytest.param(uvloop.new_event_loop, id="uvloop")
+
+
+@pytest.mark.parametrize("kind", [LoopTimer, TimerfdTimer])
+@pytest.mark.parametrize("new_loop", list(loops()))
+def test_a_timer_wakes_at_its_time(new_loop: Callable[[], Any], kind: Any) -> None:
+    async def run() -> list[float]:
+        woken = asyncio.Event()
+
+        def wake() -> None:
+            timer.disarm()  # whoever is woken does, or arms again
+            woken.set()
+
+        try:
+            timer = kind(asyncio.get_running_loop(), wake)
+        except (OSError, AttributeError):
+            pytest.skip("there is no timerfd here")
+        lates = []
+        for delay in (0.03, 0.0012, 0.0, -1.0):
+            when = time.monotonic() + delay
+            timer.arm(when + 5)  # the last wish counts
+            timer.arm(when)
+            await asyncio.wait_for(woken.wait(), 2)
+            lates.append(time.monotonic() - when)
+            woken.clear()
+        timer.arm(time.monotonic() + 0.005)
+        timer.disarm()
+        await asyncio.sleep(0.02)
+        assert not woken.is_set()
+        timer.close()
+        timer.close()
+        return lates
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        lates = runner.run(run())
+    # The loop's own timer may round to its millisecond; the pacer looks at the clock again.
+    assert min(lates) >= (0 if kind is TimerfdTimer else -0.002)
+
+
+def test_where_there_is_no_timerfd_the_loop_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Any:
+        raise OSError("none here")
+
+    monkeypatch.setattr(oagw_tornado.pacer, "_open_timerfd", missing)
+    loop = asyncio.new_event_loop()
+    timer = new_timer(loop, lambda: None)
+    assert isinstance(timer, LoopTimer)
+    loop.close()
+
+
+@pytest.mark.parametrize("new_loop", list(loops()))
+@pytest.mark.parametrize("timer", [LoopTimer, TimerfdTimer])
+def test_a_real_wheel_is_never_early(new_loop: Callable[[], Any], timer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oagw_tornado.pacer, "new_timer", timer)
+
+    class Real:
+        def __init__(self, when: float) -> None:
+            self.slot = 0
+            self.when = when
+            self.late: float | None = None
+
+        def play(self) -> None:
+            self.late = time.monotonic() - self.when
+
+    async def run() -> list[Real]:
+        pacer = Pacer(asyncio.get_running_loop(), RESOLUTION)
+        begun = time.monotonic()
+        things = [Real(begun + 0.0001 * number) for number in range(1000)]
+        for thing in things:
+            pacer.at(thing.when, thing)
+        while pacer.waiting:
+            await asyncio.sleep(0.01)
+            assert time.monotonic() - begun < 5
+        pacer.close()
+        return things
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        things = runner.run(run())
+    assert all(thing.late is not None and thing.late >= 0 for thing in things)
