@@ -14,7 +14,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 from oagw_tornado import __version__
-from oagw_tornado.config import Config, ConfigError, read_config
+from oagw_tornado.config import Config, read_config
+from oagw_tornado.settings import ConfigError
 from oagw_tornado.stderr_log import StderrLog
 
 OK, FAILED, BAD_USAGE = 0, 1, 2

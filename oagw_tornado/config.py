@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from oagw_tornado.knobs import Knobs
 from oagw_tornado.options import CONFIG, ENVIRONMENT_PREFIX, OPTIONS, Option
+from oagw_tornado.settings import ConfigError, Setting, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +43,9 @@ class Config:
     """The rules of the file, as they are written there."""
 
 
-class ConfigError(ValueError):
-    """Something in the configuration is wrong. The text is one line: where it is, what is there, what was expected."""
-
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(" ".join(f"{key}: {reason}".split()))
-        self.key = key
-        self.reason = reason
-
-
-class Setting(NamedTuple):
-    """One option and its value as a text, found at `source`: ``--port``, ``OAGW_SIM_PORT``, ``sim.yaml: port``."""
-
-    source: str
-    option: Option
-    text: str
+def value_in(config: Config, option: Option) -> Any:
+    """The value of `option` in `config`."""
+    return getattr(config.knobs if option.is_knob else config, option.field)
 
 
 def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Callable[[str], str]) -> Config:
@@ -86,7 +75,7 @@ def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Call
 
 def config_as_json(config: Config) -> dict[str, Any]:
     """The options by their names, with their values as JSON has them. Credentials are masked."""
-    return {option.name: option.show(option.value_in(config)) for option in OPTIONS.values() if not option.form_of}
+    return {option.name: option.show(value_in(config, option)) for option in OPTIONS.values() if not option.form_of}
 
 
 def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
@@ -108,15 +97,7 @@ def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
             settings.append(Setting(name, option, str(value)))
         else:
             raise ConfigError(name, f"{str(value)[:80]!r} is neither a text nor a number")
-    return _assign(_replace(config, {option: option.value_in(Config()) for option in defaults}), settings)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean …?)`` if one of `known` looks like `name`, else nothing."""
-    from difflib import get_close_matches
-
-    matches = get_close_matches(name[:80], list(known), 1, 0.7)
-    return f" (did you mean {matches[0]}?)" if matches else ""
+    return _assign(_replace(config, {option: value_in(Config(), option) for option in defaults}), settings)
 
 
 def _from_arguments(argv: Sequence[str]) -> Iterator[Setting]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from oagw_tornado.config import ConfigError, Setting, nearest
 from oagw_tornado.latency import expand_traces
 from oagw_tornado.options import OPTIONS
+from oagw_tornado.settings import ConfigError, Setting, nearest
 
 
 def parse_config_file(text: str, path: str, read_file: Callable[[str], str]) -> tuple[list[Setting], tuple[Any, ...]]:

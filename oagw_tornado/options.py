@@ -7,14 +7,11 @@ all made from `OPTIONS`. The knobs of `oagw_tornado.knobs` are options too; they
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from oagw_tornado.durations import LONGEST, format_duration, parse_duration
 from oagw_tornado.knobs import VOCABULARY
 from oagw_tornado.sizes import format_size, parse_size
-
-if TYPE_CHECKING:
-    from oagw_tornado.config import Config
 
 ENVIRONMENT_PREFIX = "OAGW_SIM_"
 
@@ -52,9 +49,6 @@ class Option(NamedTuple):
     @property
     def environment(self) -> str:
         return ENVIRONMENT_PREFIX + self.name.upper().replace("-", "_")
-
-    def value_in(self, config: Config) -> Any:
-        return getattr(config.knobs if self.is_knob else config, self.field)
 
 
 def parse_flag(text: str) -> bool:

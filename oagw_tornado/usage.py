@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from itertools import groupby
 
-from oagw_tornado.config import Config
+from oagw_tornado.config import Config, value_in
 from oagw_tornado.options import CONFIG, OPTIONS, Option
 
 _USAGE = """\
@@ -54,7 +54,7 @@ def default_text(option: Option) -> str:
     """The default of `option` as a person would write it; nothing where there is none."""
     if option is CONFIG or option.is_flag or option.form_of:
         return ""
-    value = option.value_in(Config())
+    value = value_in(Config(), option)
     if option.is_repeatable:
         return ", ".join(value)
     if isinstance(value, float) and isinstance(option.show(value), float):

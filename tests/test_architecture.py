@@ -29,7 +29,7 @@ ROOMS = {
         "knobs faults plan rules",
         "",
     ),
-    "config": Room("options config config_file usage", "values"),
+    "config": Room("options settings config config_file usage", "values"),
     "evidence": Room("timing journal metrics access_log ledger", "values"),
     "wire": Room(
         "connection wire_headers request_reader http1 http1_server stock pacer gates playback steady", "values evidence"

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.config import Config, ConfigError, change_config, config_as_json, read_config
+from oagw_tornado.config import Config, change_config, config_as_json, read_config, value_in
 from oagw_tornado.knobs import Knobs
 from oagw_tornado.latency import Fixed
 from oagw_tornado.options import OPTIONS
+from oagw_tornado.settings import ConfigError
 from oagw_tornado.usage import default_text, help_text, switch_text
 
 
@@ -91,7 +92,7 @@ def test_each_option_by_each_of_its_ways_in(name: str) -> None:
     by_option = read([f"--{name}={text}"])
     if expected is ...:
         expected = option.parse(text)
-    assert option.value_in(by_option) == expected != option.value_in(Config())
+    assert value_in(by_option, option) == expected != value_in(Config(), option)
     assert read(environ={option.environment: text}) == by_option
     assert read_yaml(f"{name}: {text}") == by_option
     if not option.is_flag:

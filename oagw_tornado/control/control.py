@@ -31,7 +31,7 @@ class Control:
         return config_as_json(self.responder.config)
 
     def change_config(self, changes: Mapping[str, Any]) -> None:
-        """All or nothing: raises `oagw_tornado.config.ConfigError`. Replies under way go on as they began."""
+        """All or nothing: raises `oagw_tornado.settings.ConfigError`. Replies under way go on as they began."""
         config = change_config(self.responder.config, changes)
         self.responder.configure(config)
         self._terms.knobs = config.knobs
