@@ -53,6 +53,17 @@ def test_a_message(client):
     assert message.id.startswith("msg_")
 
 
+def test_the_token_as_api_key(simulator):
+    url = f"{simulator.base_url}/api/oagw/v1/proxy/anthropic"
+    with anthropic.Anthropic(base_url=url, api_key=simulator.token, max_retries=0) as client:
+        assert client.messages.create(**asked()).content[0].text == "Hello! How can I assist you today?"
+    with (
+        anthropic.Anthropic(base_url=url, api_key="wrong", max_retries=0) as client,
+        pytest.raises(anthropic.PermissionDeniedError),
+    ):
+        client.messages.create(**asked())
+
+
 def test_blocks_are_read_as_text(client):
     blocks = [{"type": "text", "text": "what about "}, {"type": "text", "text": "this"}]
     assert "'what about this'" in client.messages.create(**asked(blocks)).content[0].text

@@ -20,6 +20,7 @@ PROXIED = ("GET", "HEAD", "POST", "PUT", "DELETE")
 READ = ("GET", "HEAD")
 
 _MOST_KNOWN = 1024
+_LONGEST_KNOWN = 256
 
 
 class Route(NamedTuple):
@@ -32,6 +33,9 @@ class Route(NamedTuple):
 
 class Upstream(Protocol):
     """What the gateway knows of a service."""
+
+    key_header: str
+    """The header in which its clients send their key where they send no bearer; empty: there is none."""
 
     def route(self, path: str) -> tuple[type[ExchangeHandler], tuple[str, ...]]:
         """Who replies to `path`: percent-decoded, without the slash it began with."""
@@ -60,13 +64,15 @@ class PrototypeDialect:
         self._upstreams = upstreams
         self._tokens = tokens
         self._status = status
+        # Where the API keys of those upstreams come whose clients know no bearer.
+        self._key_headers = {alias: up.key_header for alias, up in upstreams.items() if up.key_header}
         # Where paths that were asked for lead: most requests ask for what another asked for before.
         self._known: dict[str, Route] = {}
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
         known = self._known.get(rest)
         if known is not None and method in PROXIED:
-            refusal = refuse_bearer(headers.get("Authorization"), self._tokens)
+            refusal = refuse_bearer(self._authorization(known.alias, headers), self._tokens)
             return known if refusal is None else refused(refusal)
         if not rest.startswith("/proxy/"):
             if rest == "/status":
@@ -77,7 +83,7 @@ class PrototypeDialect:
             return refused(unknown_url("/api/oagw/v1" + rest))
         if method not in PROXIED:
             return refused(method_not_allowed(method, PROXIED))
-        refusal = refuse_bearer(headers.get("Authorization"), self._tokens)
+        refusal = refuse_bearer(self._authorization(alias, headers), self._tokens)
         if refusal is not None:
             return refused(refusal)
         if "%" in rest:
@@ -86,10 +92,19 @@ class PrototypeDialect:
         if upstream is None:
             return refused(unknown_alias(alias))
         handler, arguments = upstream.route(path)
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[rest] = route = Route(handler, arguments, alias)
+        route = Route(handler, arguments, alias)
+        if len(rest) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[rest] = route
         return route
+
+    def _authorization(self, alias: str, headers: Mapping[str, str]) -> str | None:
+        given = headers.get("Authorization")
+        if given is None and alias in self._key_headers:
+            key = headers.get(self._key_headers[alias])
+            return None if key is None else f"Bearer {key}"
+        return given
 
 
 class SinglePage:

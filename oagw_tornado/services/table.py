@@ -46,5 +46,6 @@ def upstreams() -> dict[str, Upstream]:
             },
             patterns=((r"\Av1/models/(.+)\Z", anthropic.Model),),
             otherwise=anthropic.UnknownUrl,
+            key_header="X-Api-Key",
         ),
     }

@@ -15,10 +15,11 @@ class Upstream:
 
     `exact` is looked at first. Then the first of `patterns` that is found in the path wins (`re.search`: anchor it
     where it is to match the whole path); its groups are the arguments of `ServiceHandler.serve`. What is left is for
-    `otherwise`, which replies with the service's own 404 and is handed the path.
+    `otherwise`, which replies with the service's own 404 and is handed the path. `key_header` is where the service's
+    own clients send their key; the gateway takes it in place of a bearer.
     """
 
-    __slots__ = ("_exact", "_patterns", "_otherwise")
+    __slots__ = ("_exact", "_patterns", "_otherwise", "key_header")
 
     def __init__(
         self,
@@ -26,7 +27,9 @@ class Upstream:
         exact: Mapping[str, Handler] | None = None,
         patterns: Iterable[tuple[str, Handler]] = (),
         otherwise: Handler,
+        key_header: str = "",
     ) -> None:
+        self.key_header = key_header
         self._exact = exact or {}
         self._patterns = [(re.compile(pattern, re.DOTALL), handler) for pattern, handler in patterns]
         self._otherwise = otherwise
