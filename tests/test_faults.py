@@ -244,6 +244,12 @@ def test_the_clock_cuts_what_the_others_made_slow() -> None:
     assert said(steps) == event(0)[:10]
 
 
+@pytest.mark.parametrize("late", ["malformed-chunk;after=0", "truncate;after=0", "error-event;after=0"])
+def test_what_needs_a_head_does_not_strike_without_one(late: str) -> None:
+    assert [step.action.name for step in planned(f"empty, {late}")] == ["CLOSE"]
+    assert next(step.action.name for step in planned(late)) == "HEAD"
+
+
 def test_none_undoes() -> None:
     assert parse_faults("none") == ()
     assert str(parse_faults("none")) == "none"

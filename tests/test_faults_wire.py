@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import openai
 import pytest
 from raw_http import CHAT, TOKEN, RawReply, chat, request, talk
 
+from oagw_tornado.faults import FAULTS
 from oagw_tornado.testing import SimulatorThread
 
 WORDS = ["Streaming ", "response ", "to: ", "one ", "two ", "three "]
@@ -298,4 +301,54 @@ def test_openai_retries_until_a_rule_lets_it_pass(oagw: SimulatorThread) -> None
         completion = client.chat.completions.create(model="gpt-4", messages=[{"role": "user", "content": "hello"}])
     assert completion.choices[0].message.content == "Hello! How can I assist you today?"
     assert [exchange["status"] for exchange in oagw.control.requests(limit=3)] == [200, 429, 429]
+    oagw.control.reset()
+
+
+# Any mixture of them.
+
+
+def mixture(dice: random.Random) -> bytes:
+    """A request with some faults and knobs at once."""
+
+    def fault() -> str:
+        kind = dice.choice([kind for kind in FAULTS.values() if kind.type != "slow-body"])
+        text = kind.type
+        if kind.type == "stall":
+            text += ";for=3ms"
+        if "at-event" in kind.parameters and dice.random() < 0.5:
+            text += f";at-event={dice.randint(0, 8)}"
+        elif "after" in kind.parameters and dice.random() < 0.5:
+            text += f";after={dice.randint(1, 9)}ms"
+        return text
+
+    headers = {"X-Sim-Fault": ",".join(fault() for _ in range(dice.randint(1, 3)))}
+    for name, value in (
+        ("Events-Per-Write", "3"),
+        ("Keep-Alive", "1ms"),
+        ("Line-Ending", "cr"),
+        ("Itl", "uniform(0,2ms)"),
+        ("Header-Delay", "2ms"),
+        ("Latency", "2ms"),
+        ("Gate", "shut"),
+    ):
+        if dice.random() < 0.25:
+            headers[f"X-Sim-{name}"] = value
+    target, body = dice.choice([(CHAT, chat()), (CHAT, {**chat(), "stream": False}), (WEATHER, None)])
+    data = request(target, body, headers, dice.choice([None, None, "HEAD"]))
+    return data.replace(b"HTTP/1.1\r\n", b"HTTP/1.0\r\n", 1) if dice.random() < 0.1 else data
+
+
+def test_any_mixture_ends_and_leaves_nothing_behind(oagw: SimulatorThread) -> None:
+    oagw.control.configure(gate_timeout="5ms")
+    dice = random.Random(20)
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda data: talk(oagw.port, data), [mixture(dice) for _ in range(300)]))
+    assert {reply.end for reply in replies} == {"closed", "reset"}
+    outcomes = {exchange["outcome"] for exchange in oagw.control.requests()}
+    assert None not in outcomes
+    assert {"complete", "gate-timeout", "fault:reset", "fault:empty", "fault:status"} <= outcomes
+    metrics = talk(oagw.port, request("/metrics")).body
+    assert b"\noagw_streams_open 0.0\n" in metrics
+    assert b"\noagw_requests_in_flight 0.0\n" in metrics
+    assert oagw.take_errors() == ""
     oagw.control.reset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from raw_http import CHAT, TOKEN, chat, request, talk
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
+from oagw_tornado.control import schemas
 from oagw_tornado.control.openapi import document
 from oagw_tornado.control.routes import ROUTES
 from oagw_tornado.knobs import VOCABULARY
@@ -42,6 +44,20 @@ def test_every_route_and_method_is_in_the_document() -> None:
         assert {method for method in paths[path] if method != "parameters"} == served
     controlled = {path for path in paths if path.startswith(("/_sim", "/metrics"))}
     assert controlled == {path for path, _ in ROUTES}
+
+
+def test_every_route_key_and_outcome_is_in_the_documentation() -> None:
+    docs = Path(__file__).parent.parent / "docs"
+    evidence, rules = (docs / "evidence.md").read_text(), (docs / "rules.md").read_text()
+    for path, _ in ROUTES:
+        assert path in evidence
+    for name in (*schemas.SCHEMAS["Request"]["properties"], *schemas.SCHEMAS["Timing"]["properties"]):
+        assert f"`{name}`" in evidence or f'"{name}"' in evidence
+    for outcome in ("complete", "client-left", "fault:<type>", "gate-timeout", "drained"):
+        assert f"`{outcome}`" in evidence
+    for part in ("match", "when"):
+        for name in schemas.SCHEMAS["Rule"]["properties"][part]["properties"]:
+            assert f"| `{name}" in rules
 
 
 def test_every_knob_is_in_the_document() -> None:

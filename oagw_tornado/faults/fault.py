@@ -141,15 +141,15 @@ class Fault(ABC):
     def approach(self, schedule: Schedule) -> Generator[Step, None, Point | None]:
         """Yield the steps before the point where this fault strikes; the result is the point, None if never reached."""
         content = 0
+        begun = False
         for step in schedule:
             if self.after is not None:
-                if step.at < self.after:
-                    yield step
-                elif self.needs_head and step.action is Action.HEAD:
-                    yield step
-                    return Point(step.at, schedule)
-                else:
+                if step.at >= self.after and (begun or not self.needs_head):
                     return Point(self.after, chain((step,), schedule))
+                yield step
+                begun = begun or step.action is Action.HEAD
+                if begun and self.needs_head and step.at >= self.after:
+                    return Point(step.at, schedule)
                 continue
             content += step.content
             if step.action is Action.HEAD:
