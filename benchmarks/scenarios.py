@@ -36,5 +36,5 @@ SCENARIOS = {
         StreamLoad(800, Streams(60, 0.05), ramp=1, slow=200),
         PATIENT,
     ),
-    "requests": Scenario("small requests on 32 connections", RequestLoad(32, 2.0), rounds=3),
+    "requests": Scenario("small requests on 32 connections", RequestLoad(32, 1.5), rounds=3),
 }
