@@ -253,6 +253,7 @@ def test_a_handler_that_flushes_for_ever_ends_with_its_client(
     client.send(get(f"{PROXY}/plain/for-ever"))
     if read:
         assert client.head()[1] == 200
+    server.wait_until(lambda simulator: simulator.responder.ledger.running == 1)
     client.reset()
     server.wait_until(lambda simulator: simulator.responder.ledger.running == 0)
     server.wait_until(lambda simulator: len(asyncio.all_tasks()) <= tasks)

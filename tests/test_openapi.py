@@ -85,7 +85,8 @@ def test_a_journal_with_something_in_it_is_as_the_document_says(oagw: SimulatorT
         jsonschema.validate(found, schema, jsonschema.Draft202012Validator)
 
     requests = oagw.control.call("GET", "/_sim/requests")
-    assert len(requests["requests"]) == 7
+    # What is no HTTP at all is answered by tornado itself on the stock engine, and not noted.
+    assert len(requests["requests"]) in (6, 7)
     check("Requests", requests)
     for found in requests["requests"]:
         check("RequestWithEvents", oagw.control.request(found["id"]))
