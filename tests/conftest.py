@@ -16,6 +16,8 @@ import pytest
 
 from oagw_tornado.testing.server import SimulatorServer
 
+# What a module imports, or a test asks for, that is to talk to a server.
+SERVERS = {"SimulatorProcess", "SimulatorThread", "SimulatorServer", "wire", "oagw", "oagw_client"}
 WIRES = ("httptools-uvloop", "httptools-asyncio", "tornado-asyncio")
 
 
@@ -36,12 +38,20 @@ def pytest_configure(config: pytest.Config) -> None:
         value = config.getoption(option, None)
         if value is not None:
             SimulatorServer.default_options[option] = value
+    config.addinivalue_line("markers", "server: talks to a running server (set by itself)")
     config.addinivalue_line("markers", "alone: no other test runs at the same time")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", None) or object).keys()}
+        if names & SERVERS:
+            item.add_marker("server")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    if not hasattr(item.config, "workerinput") or item.config.cache is None:
+    if not hasattr(item.config, "workerinput") or getattr(item.config, "cache", None) is None:
         return (yield)
     folder = item.config.cache.mkdir("turns")
     with open(folder / "door", "w") as door, open(folder / "room", "w") as room:
