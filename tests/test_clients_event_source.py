@@ -116,6 +116,7 @@ def test_a_browser_comes_back_and_is_ended(tmp_path, ending):
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=os.environ | {"TMPDIR": str(tmp_path)},  # it leaves a lock there when it is killed
             start_new_session=True,
         )
         try:
