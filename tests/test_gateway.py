@@ -1,0 +1,93 @@
+"""Who replies? Asked once for each request, of any bytes: it always has an answer, and the checks keep their order."""
+
+from __future__ import annotations
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from oagw_tornado.gateway.admission import _exceeds, _is_host, _origin_form
+from oagw_tornado.gateway.bearer import refuse_bearer
+from oagw_tornado.gateway.pages import Health, Status
+from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED, RefusalHandler
+from oagw_tornado.gateway.router import PROXIED, GatewayRouter, PrototypeDialect, Route, SinglePage
+from oagw_tornado.services.table import upstreams
+
+TOKENS = frozenset(("one", "two"))
+ROUTER = GatewayRouter(
+    {"/api/oagw/v1": PrototypeDialect(upstreams(), TOKENS, Status), "/health": SinglePage("/health", Health)}
+)
+KNOWN = {"Authorization": "Bearer one"}
+
+PIECES = st.sampled_from(
+    ["/", "//", "/api/oagw/v1", "/proxy", "/health", "/status", "weather", "openai", "current", "%"]
+)
+PATHS = st.lists(PIECES | st.text(st.characters(max_codepoint=255), max_size=4), max_size=8).map("".join)
+METHODS = st.sampled_from([*PROXIED, "PATCH", "BREW", ""])
+
+
+def route(path: str, method: str = "GET", **headers: str) -> Route:
+    return ROUTER.route(method, path, headers or KNOWN, "127.0.0.1")
+
+
+def refusal_of(found: Route) -> int:
+    assert found.handler is RefusalHandler
+    assert not found.alias
+    return int(found.arguments[0].status)
+
+
+@given(METHODS, PATHS, st.dictionaries(st.just("Authorization"), st.text(max_size=20)))
+@example("GET", "/api/oagw/v1/proxy/%/%", KNOWN)
+@example("GET", "/api/oagw/v1/proxy/weather/\xff%ff%00", KNOWN)
+def test_routing_always_has_an_answer(method: str, path: str, headers: dict[str, str]) -> None:
+    found = ROUTER.route(method, path, headers, "")
+    if found.handler is RefusalHandler:
+        assert 400 <= refusal_of(found) < 500
+        assert found.arguments[0].source == "gateway"
+    if found.alias:
+        assert found.alias in upstreams()
+        assert method in PROXIED
+        assert headers["Authorization"] in ("Bearer one", "Bearer two")
+
+
+def test_the_checks_keep_their_order() -> None:
+    nowhere = "/api/oagw/v1/proxy/nowhere/path"
+    assert refusal_of(route(nowhere, "PATCH", Authorization="wrong")) == 405
+    assert refusal_of(route(nowhere, Authorization="wrong")) == 401
+    assert refusal_of(route(nowhere, Authorization="Bearer wrong")) == 403
+    assert refusal_of(route(nowhere)) == 404
+    assert route("/api/oagw/v1/proxy/weather/current").alias == "weather"
+
+
+@given(st.none() | st.text(max_size=20) | st.text(max_size=8).map("Bearer ".__add__))
+def test_a_bearer_is_one_of_the_tokens_or_refused(authorization: str | None) -> None:
+    refusal = refuse_bearer(authorization, TOKENS)
+    if authorization in ("Bearer one", "Bearer two"):
+        assert refusal is None
+    else:
+        assert refusal is (FORBIDDEN if (authorization or "").startswith("Bearer ") else UNAUTHORIZED)
+
+
+@given(
+    st.text(st.characters(max_codepoint=255), max_size=30) | st.from_regex(r"\A[0-9]{1,30}\Z"), st.integers(0, 10**9)
+)
+@example("\xb2", 0)
+@example("0" * 6000 + "5", 4)
+@example("9" * 6000, 4)
+@example("", 0)
+def test_any_length_is_compared(length: str, limit: int) -> None:
+    exceeds = _exceeds(length, limit)
+    if length.isascii() and length.isdigit() and len(length) < 4000:
+        assert exceeds is (int(length) > limit)
+
+
+def test_a_target_may_name_its_server() -> None:
+    assert _origin_form("http://x/a/b?c") == "/a/b?c"
+    assert _origin_form("HTTPS://x:1/") == "/"
+    assert _origin_form("http://x") == "/"
+    assert _origin_form("ftp://x/a") == "ftp://x/a"
+    assert _origin_form("*") == "*"
+
+
+def test_hosts() -> None:
+    assert all(map(_is_host, ("x", "x:80", "127.0.0.1:8765", "[::1]:80", "", "a_b.test")))
+    assert not any(map(_is_host, ("a b", "a/b", "a,b", "é", "a\tb", "a@b")))
