@@ -34,7 +34,7 @@ class Config:
     no_control: bool = False
     http_server: str = "auto"
     loop: str = "auto"
-    pacer_resolution: float = 700e-6
+    pacer_resolution: float = 600e-6
     log_level: str = "info"
     access_log: bool | None = None
     """None: only if stderr is a terminal."""

@@ -38,6 +38,8 @@ TURN = 32
 LINE = 1024
 HELD = 1 << 20
 _HANDED_ON = httputil.HTTPHeaders()
+_WHOLE = Message("", "", "", _HANDED_ON, True)
+_WHOLE.complete = True
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -283,6 +285,8 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
                     return  # refused in the middle of its body
         if message.complete:
             self._delegate = None
+            # Of a request that is handed on, no more is kept than that it was whole.
+            self._message = _WHOLE
             delegate.finish()
 
     # ReplyConnection

@@ -7,13 +7,14 @@ wait is counted as blocked, not as late.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
 from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.gates import Gates
-from oagw_tornado.pacer import Pacer
+from oagw_tornado.pacer import Paced, Pacer
 from oagw_tornado.schedule import Action, Schedule, Step
 from oagw_tornado.timing import BINS_PER_SECOND, SPAN, Timing
 
@@ -26,7 +27,7 @@ NOTED_EVENTS = 1000
 BURST = 256
 
 # What a playback holds when nothing is left to play: it does nothing when its time comes.
-_OVER = Step(0.0, b"", Action.STALL)
+OVER = Step(0.0, b"", Action.STALL)
 
 
 class Stage(Protocol):
@@ -35,6 +36,9 @@ class Stage(Protocol):
     pacer: Pacer
     timing: Timing
     gates: Gates
+    # `pacer.at` and `timing.recent.append`, bound once for all.
+    pace: Callable[[float, Paced], None]
+    count_late: Callable[[float], None]
 
     def outwaited(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
         """Status, header lines and body of the refusal in place of a reply that waited at its gate in vain."""
@@ -78,7 +82,7 @@ class Playback:
         self._connection = connection
         self._stage = stage
         self._steps = steps
-        self._step = next(steps, _OVER)
+        self._step = next(steps, OVER)
         self._fields = fields  # status line and header lines
         self._length = length  # of the body; None for a stream
         # The head between its own instant and the first write: what is due with it leaves in the same write.
@@ -171,10 +175,9 @@ class Playback:
 
     def cut_off(self) -> None:
         """End the reply where it is, because the server ends."""
-        if self._step is not _OVER:
-            self._connection.set_close_callback(None)
-            self._connection.close()
-            self._over("drained")
+        self._connection.set_close_callback(None)
+        self._connection.close()
+        self._over("drained")
 
     def released(self) -> None:
         """The gate has let the next event pass."""
@@ -218,7 +221,7 @@ class Playback:
         elif action is Action.GATE:
             return self._enter_gate(step)
         elif action is Action.STALL:
-            self._step = _OVER._replace(note=step.note)
+            self._step = OVER._replace(note=step.note)
             if self._head:
                 connection.send(self._take_head())
         else:
@@ -275,7 +278,7 @@ class Playback:
 
     def _wait_for_client(self, events: int) -> None:
         """The kernel did not take it all: go on when the client has read."""
-        self._step = _OVER
+        self._step = OVER
         if events:
             self._stage.timing.blocked_by_client += events
             self.exchange.blocked += events
@@ -326,7 +329,7 @@ class Playback:
             self.exchange.blocked += events
 
     def _over(self, outcome: str) -> None:
-        self._step = _OVER
+        self._step = OVER
         self._steps = iter(())
         self._stage.pacer.cancel(self)
         if self._waits_at is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from time import monotonic
 
@@ -12,7 +13,7 @@ from oagw_tornado.gates import Gates
 from oagw_tornado.journal import begin_events
 from oagw_tornado.knobs import Unfit
 from oagw_tornado.ledger import Ledger
-from oagw_tornado.pacer import Pacer
+from oagw_tornado.pacer import Paced, Pacer
 from oagw_tornado.plan import amend, plan, steady_times
 from oagw_tornado.playback import Playback
 from oagw_tornado.reply import Reply, json_reply
@@ -40,6 +41,8 @@ class Responder:
         self.aliases = aliases
         self.started = monotonic()
         self.timing = Timing()
+        self.pace: Callable[[float, Paced], None] = pacer.at
+        self.count_late: Callable[[float], None] = self.timing.recent.append
         pacer.after_turn = self._settle_timing
         self.gates = Gates()
         # Replies under way that are more than one write.

@@ -10,14 +10,15 @@ for a client that does not read are left to the base class.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from os import write
 from time import monotonic
 
 from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.exchange import Exchange
-from oagw_tornado.playback import BURST, NOTED_EVENTS, Playback, Stage
+from oagw_tornado.playback import BURST, NOTED_EVENTS, OVER, Playback, Stage
 from oagw_tornado.schedule import Action, Schedule, Step, Stream
+
+_NO_STEPS: Schedule = iter(())
 
 
 class SteadyPlayback(Playback):
@@ -68,8 +69,8 @@ class SteadyPlayback(Playback):
         self._data: bytes | None = None
         self._due = exchange.admitted + first_at
         self._descriptor = descriptor
-        self._count_late: Callable[[float], None] = stage.timing.recent.append
-        self._pace = stage.pacer.at
+        self._count_late = stage.count_late
+        self._pace = stage.pace
         # Content events after the first: how many have left, their bytes, and how many of them the exchange knows of.
         self._sent = 0
         self._size = 0
@@ -152,6 +153,9 @@ class SteadyPlayback(Playback):
 
     def _run_out(self, now: float) -> None:
         """The lead is played: go on with the content."""
+        # A spent generator is as large as a running one.
+        self._steps = _NO_STEPS
+        self._step = OVER
         self._chunked = self._connection.chunked
         self._room = NOTED_EVENTS - len(self._actual)
         self._data = next(self._contents, None)

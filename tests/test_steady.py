@@ -28,6 +28,8 @@ class Stage:
         self.now = 100.0
         self.pacer = self
         self.timing = Timing()
+        self.pace = self.at
+        self.count_late = self.timing.recent.append
         self.gates = Gates()
         self.outcome = ""
         self._waiting: list[tuple[float, Any]] = []

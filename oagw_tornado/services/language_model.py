@@ -19,7 +19,7 @@ GREETING = "Hello! How can I assist you today?"
 JSON_TOKEN = 8
 
 # Texts that are rendered in one go.
-_AT_A_TIME = 32
+_AT_A_TIME = 128
 
 #: A reply of more characters than this is only given as a stream: else it would be held in memory whole.
 MOST_BUFFERED = 32 * 2**20
