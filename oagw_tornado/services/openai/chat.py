@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from oagw_tornado.reply import Reply
 from oagw_tornado.services import language_model as model
 from oagw_tornado.services.json_instance import UnsupportedSchema, instance_of
 from oagw_tornado.services.language_model import Answer, Tool
 from oagw_tornado.services.openai import chat_wire
+from oagw_tornado.services.openai.chat_script import Script, chat_script, perform
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest, rate_limited, read
 from oagw_tornado.services.openai.requests import ChatRequest, ToolDefinition, sequences
 
 DEFAULT_MODEL = "gpt-4"
 
+#: Bytes of a request's body up to which it is known again.
+LONGEST_KEPT = 4096
+
 # Characters, about, of one token's logprob and of each of its alternatives.
 LOGPROB_SIZE = 100
 
 
+class Prepared:
+    """A request that was read and what the model says to it: all of a reply but its id and its time."""
+
+    __slots__ = ("request", "answer", "script")
+
+    def __init__(self, request: ChatRequest, answer: Answer | None) -> None:
+        self.request = request
+        self.answer = answer
+        # The stream as a script, once somebody has asked for it; None: not yet, or it can not be one.
+        self.script: Script | None = None
+
+
 def chat_reply(body: bytes, context: Context) -> Reply:
     """The reply to the body of a request. Raises InvalidRequest."""
-    request = read(body, ChatRequest)
-    if not request.model:
-        if context.is_exact:
-            raise InvalidRequest("you must provide a model parameter")
-        request.model = DEFAULT_MODEL
-    _check(request, context)
-    answer = _answer(request, context)
+    prepare = _prepare_once if len(body) <= LONGEST_KEPT else _prepare
+    prepared = prepare(body, context.is_exact, context.output_tokens, context.tokens_per_event)
+    if prepared.script is not None:
+        return perform(prepared.script, context)
+    request, answer = prepared.request, prepared.answer
     if answer is None:
         return rate_limited()
     if request.stream:
+        prepared.script = chat_script(request, answer, context)
+        if prepared.script is not None:
+            return perform(prepared.script, context)
         return chat_wire.streamed(request, answer, context)
     size = answer.size
     if request.logprobs:
@@ -36,6 +55,22 @@ def chat_reply(body: bytes, context: Context) -> Reply:
     if size * (request.n or 1) > model.MOST_BUFFERED:
         raise InvalidRequest("So long a completion can only be streamed.", param="stream")
     return chat_wire.buffered(request, answer, context)
+
+
+def _prepare(body: bytes, is_exact: bool, output_tokens: int | None, tokens_per_event: int) -> Prepared:
+    """What the reply to `body` depends on beside its id and its time; nothing else goes in, so it may be kept."""
+    context = Context("", 0, is_exact, output_tokens, tokens_per_event)
+    request = read(body, ChatRequest)
+    if not request.model:
+        if context.is_exact:
+            raise InvalidRequest("you must provide a model parameter")
+        request.model = DEFAULT_MODEL
+    _check(request, context)
+    return Prepared(request, _answer(request, context))
+
+
+# Those who test load ask the same again and again.
+_prepare_once = lru_cache(128)(_prepare)
 
 
 def _check(request: ChatRequest, context: Context) -> None:

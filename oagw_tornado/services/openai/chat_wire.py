@@ -97,14 +97,18 @@ def _logprob(token: str, alternatives: int) -> dict[str, Any]:
 # Streamed
 
 
+def beginning(context: Context) -> bytes:
+    """What all chunks of one stream begin with, and those of no other."""
+    return b'data: {"id":%b,"object":"chat.completion.chunk","created":%d' % (
+        orjson.dumps(f"chatcmpl-{context.request_id}"),
+        context.created,
+    )
+
+
 def streamed(request: ChatRequest, answer: Answer, context: Context) -> Reply:
     """The completion token by token."""
     include_usage = request.stream_options is not None and bool(request.stream_options.include_usage)
-    head = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,' % (
-        orjson.dumps(f"chatcmpl-{context.request_id}"),
-        context.created,
-        orjson.dumps(request.model),
-    )
+    head = b'%b,"model":%b,' % (beginning(context), orjson.dumps(request.model))
     if context.is_exact:
         head += b'"service_tier":"default",'
     if context.is_exact or request.seed is not None:

@@ -1,0 +1,68 @@
+"""A stream performed from a script is, byte for byte, the stream that would have been written for its client."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oagw_tornado.services.openai import chat_wire
+from oagw_tornado.services.openai.chat import LONGEST_KEPT, _prepare, chat_reply
+from oagw_tornado.services.openai.chat_script import MOST_TOKENS, chat_script, perform
+from oagw_tornado.services.openai.context import Context
+
+CONTEXTS = st.builds(
+    Context,
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40),
+    st.integers(0, 2**33),
+    st.booleans(),
+    st.none() | st.integers(1, 2 * MOST_TOKENS),
+    st.integers(1, 4),
+)
+REQUESTS = st.fixed_dictionaries(
+    {
+        "model": st.sampled_from(["gpt-4", 'a "quoted" model']),
+        "stream": st.just(True),
+        "messages": st.text(max_size=60).map(lambda text: [{"role": "user", "content": text}]),
+    },
+    optional={
+        "stream_options": st.just({"include_usage": True}),
+        "seed": st.just(7),
+        "max_tokens": st.integers(1, 5),
+        "logprobs": st.booleans(),
+        "n": st.integers(1, 3),
+    },
+)
+
+
+def said(reply):
+    return [(data, content) for data, content in reply.frames]
+
+
+@given(REQUESTS, CONTEXTS, CONTEXTS)
+def test_a_script_says_what_would_have_been_written(fields, first, context):
+    first = first._replace(
+        is_exact=context.is_exact, output_tokens=context.output_tokens, tokens_per_event=context.tokens_per_event
+    )
+    body = json.dumps(fields).encode()
+    prepared = _prepare(body, *context[2:])
+    assert prepared.answer is not None
+    script = chat_script(prepared.request, prepared.answer, first)  # made for another id and another time
+    written = said(chat_wire.streamed(prepared.request, prepared.answer, context))
+    plain = fields.get("n", 1) == 1 and not fields.get("logprobs") and prepared.answer.count <= MOST_TOKENS
+    assert (script is not None) == plain
+    if script is not None:
+        assert said(perform(script, context)) == written
+        assert said(perform(script, context)) == written  # a script is not used up
+    assert said(chat_reply(body, context)) == written
+    assert said(chat_reply(body, context)) == written  # asked again, it is known
+
+
+@pytest.mark.parametrize("words", [10, LONGEST_KEPT], ids=["known again", "too long to be known again"])
+def test_the_same_question_under_other_knobs_has_another_answer(words):
+    message = {"role": "user", "content": " ".join(["word"] * words)}
+    body = json.dumps({"stream": True, "messages": [message]}).encode()
+    short, long = (chat_reply(body, Context("a", 1, output_tokens=count)) for count in (2, 5))
+    assert [sum(content for _, content in said(reply)) for reply in (short, long)] == [2, 5]
