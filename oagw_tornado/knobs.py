@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
 from oagw_tornado.durations import LONGEST, format_duration, parse_duration
+from oagw_tornado.knob_errors import KnobError
 from oagw_tornado.latency import ZERO, Fixed, Latency, parse_latency
 from oagw_tornado.rate_limit import RateLimit, parse_rate_limit
 
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
 QUERY_PREFIX = "sim-"
 
 _GATE = re.compile(r"[A-Za-z0-9._~:-]{1,128}", re.ASCII)
-
-
-class KnobError(ValueError):
-    """A knob that is not known, or a value that is not one. The text names the knob and says what was expected."""
-
-    def __init__(self, knob: str, reason: str) -> None:
-        super().__init__(f"{knob}: {reason}")
-        self.knob = knob
-        self.reason = reason
-
-
-class Unfit(KnobError):
-    """A knob that has no meaning for the reply at hand."""
 
 
 class KeepAlive(NamedTuple):

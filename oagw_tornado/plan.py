@@ -31,7 +31,7 @@ _LINE_ENDINGS = {"lf": "\n", "cr": "\r", "crlf": "\r\n"}
 def amend(reply: Reply, knobs: Knobs) -> Reply:
     """The reply that `knobs` make of what a service said, before any of it is planned.
 
-    Raises `oagw_tornado.knobs.Unfit` if one of the faults can have no meaning for such a reply.
+    Raises `oagw_tornado.knob_errors.Unfit` if one of the faults can have no meaning for such a reply.
     """
     if knobs.line_ending != "lf" and reply.frames is not None and _is_event_stream(reply):
         ending = _LINE_ENDINGS[knobs.line_ending]

@@ -11,7 +11,7 @@ from oagw_tornado.connection import ReplyConnection, status_and_fields
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.gates import Gates
 from oagw_tornado.journal import begin_events
-from oagw_tornado.knobs import Unfit
+from oagw_tornado.knob_errors import Unfit
 from oagw_tornado.ledger import Ledger
 from oagw_tornado.pacer import Paced, Pacer
 from oagw_tornado.plan import amend, plan, steady_times

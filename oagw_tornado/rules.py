@@ -21,7 +21,8 @@ from typing import Any, cast
 
 import orjson
 
-from oagw_tornado.knobs import VOCABULARY, KnobError, Knobs, as_text, resolve
+from oagw_tornado.knob_errors import KnobError
+from oagw_tornado.knobs import VOCABULARY, Knobs, as_text, resolve
 
 #: Rules in one list.
 MOST_RULES = 1000

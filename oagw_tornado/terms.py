@@ -13,7 +13,8 @@ from oagw_tornado.config import Config
 from oagw_tornado.errors import error_body, retry_headers
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.gateway.router import Route, refused
-from oagw_tornado.knobs import KnobError, Knobs, knobs_in_headers, read_knobs, split_query
+from oagw_tornado.knob_errors import KnobError
+from oagw_tornado.knobs import Knobs, knobs_in_headers, read_knobs, split_query
 from oagw_tornado.plan import request_seed
 from oagw_tornado.rate_limit import RateLimiter, estimated_tokens
 from oagw_tornado.reply import JSON, Reply

@@ -26,7 +26,7 @@ class Room(NamedTuple):
 ROOMS = {
     "values": Room(
         "durations sizes errors schedule reply exchange latency rate_limit query sse keep_alive "
-        "knobs faults plan rules",
+        "knob_errors knobs faults plan rules",
         "",
     ),
     "config": Room("options settings config config_file usage", "values"),

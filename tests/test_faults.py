@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from oagw_tornado.faults import FAULTS, MOST_FAULTS, parse_faults
 from oagw_tornado.faults.events import spoiled
-from oagw_tornado.knobs import Knobs, Unfit, resolve
+from oagw_tornado.knob_errors import Unfit
+from oagw_tornado.knobs import Knobs, resolve
 from oagw_tornado.plan import amend, plan
 from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.schedule import Action, Frame, Step

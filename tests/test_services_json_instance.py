@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from oagw_tornado.services.json_instance import UnsupportedSchema, instance_of
-from oagw_tornado.services.pattern_text import text_for_pattern
+from oagw_tornado.services.json_instance import instance_of
+from oagw_tornado.services.pattern_text import UnsupportedSchema, text_for_pattern
 
 
 class Leaf(BaseModel):

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, ClassVar, NamedTuple
 
 from oagw_tornado.durations import format_duration, parse_duration
-from oagw_tornado.knobs import Unfit
+from oagw_tornado.knob_errors import Unfit
 from oagw_tornado.reply import Reply
 from oagw_tornado.schedule import Action, Schedule, Step
 

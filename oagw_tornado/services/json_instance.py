@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from oagw_tornado.services.pattern_text import UnsupportedSchema, text_for_pattern
+
 MAX_DEPTH = 40
 MAX_VALUES = 10_000
 
@@ -35,10 +37,6 @@ FORMATS = {
     "json-pointer": "/pointer",
     "regex": ".*",
 }
-
-
-class UnsupportedSchema(ValueError):
-    """No value can be made for the schema; says which part of it is at fault."""
 
 
 def instance_of(schema: Any) -> Any:
@@ -243,8 +241,6 @@ def _limit(schema: Mapping[str, Any], key: str) -> float:
 def _string(schema: dict[str, Any], name: str, index: int, *rest: Any) -> str:
     least, most = _count(schema, "minLength"), _limit(schema, "maxLength")
     if isinstance(schema.get("pattern"), str):
-        from oagw_tornado.services.pattern_text import text_for_pattern
-
         value = text_for_pattern(schema["pattern"], least)
     else:
         known = FORMATS.get(schema["format"]) if isinstance(schema.get("format"), str) else None

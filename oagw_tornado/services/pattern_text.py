@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from re import _constants, _parser  # type: ignore[attr-defined]  # the only parser of the language that re speaks
 from typing import Any
 
-from oagw_tornado.services.json_instance import UnsupportedSchema
-
 MAX_LENGTH = 4096
 _TRIED_FIRST = "a0 A-_.:/@" + "".join(map(chr, range(33, 127))) + "é\n"
+
+
+class UnsupportedSchema(ValueError):
+    """No value can be made for the schema; says which part of it is at fault."""
 
 
 def text_for_pattern(pattern: str, least: int = 0) -> str:

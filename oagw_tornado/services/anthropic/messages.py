@@ -16,8 +16,9 @@ from oagw_tornado.schedule import Stream
 from oagw_tornado.services import language_model as model
 from oagw_tornado.services.anthropic.errors import InvalidRequest, read
 from oagw_tornado.services.anthropic.requests import CountRequest, MessagesRequest, text_of
-from oagw_tornado.services.json_instance import UnsupportedSchema, instance_of
+from oagw_tornado.services.json_instance import instance_of
 from oagw_tornado.services.language_model import Answer, as_json
+from oagw_tornado.services.pattern_text import UnsupportedSchema
 
 ERROR_EVENT = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 

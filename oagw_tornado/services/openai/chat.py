@@ -6,13 +6,15 @@ from functools import lru_cache
 
 from oagw_tornado.reply import Reply
 from oagw_tornado.services import language_model as model
-from oagw_tornado.services.json_instance import UnsupportedSchema, instance_of
+from oagw_tornado.services.json_instance import instance_of
 from oagw_tornado.services.language_model import Answer, Tool
 from oagw_tornado.services.openai import chat_wire
+from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.chat_script import Script, chat_script, perform
 from oagw_tornado.services.openai.context import Context
-from oagw_tornado.services.openai.errors import InvalidRequest, rate_limited, read
+from oagw_tornado.services.openai.errors import InvalidRequest, rate_limited
 from oagw_tornado.services.openai.requests import ChatRequest, ToolDefinition, sequences
+from oagw_tornado.services.pattern_text import UnsupportedSchema
 
 DEFAULT_MODEL = "gpt-4"
 

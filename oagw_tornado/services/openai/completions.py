@@ -11,9 +11,10 @@ from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.schedule import Frame, Stream
 from oagw_tornado.services import language_model as model
 from oagw_tornado.services.language_model import Answer, as_json
+from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.chat_wire import DONE
 from oagw_tornado.services.openai.context import Context
-from oagw_tornado.services.openai.errors import InvalidRequest, read
+from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.requests import CompletionRequest, sequences
 from oagw_tornado.services.openai.usage import usage
 

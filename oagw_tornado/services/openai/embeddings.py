@@ -11,7 +11,8 @@ from hashlib import shake_128
 from typing import Any
 
 from oagw_tornado.reply import Reply, json_reply
-from oagw_tornado.services.openai.errors import InvalidRequest, read
+from oagw_tornado.services.openai.bodies import read
+from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.requests import EmbeddingRequest
 
 DEFAULT_MODEL = "text-embedding-3-small"

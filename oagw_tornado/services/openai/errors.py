@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from oagw_tornado.reply import Headers, Reply, json_reply
-
-T = TypeVar("T")
 
 
 def error_reply(
@@ -46,17 +42,3 @@ class InvalidRequest(Exception):
     def reply(self) -> Reply:
         """What the client is told."""
         return error_reply(self.status, self.message, param=self.param, code=self.code)
-
-
-def read(body: bytes, type: type[T]) -> T:
-    """Read a request's body. Raises InvalidRequest."""
-    from oagw_tornado.services import typed
-
-    try:
-        return typed.read(body, type)
-    except typed.WrongField as error:
-        from oagw_tornado.services.openai.invalid_field import invalid_field
-
-        raise invalid_field(error) from None
-    except typed.NotJson:
-        raise InvalidRequest("We could not parse the JSON body of your request.") from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from oagw_tornado.reply import Reply
 from oagw_tornado.services import language_model as model
-from oagw_tornado.services.json_instance import UnsupportedSchema, instance_of
+from oagw_tornado.services.json_instance import instance_of
 from oagw_tornado.services.language_model import Answer, Tool
 from oagw_tornado.services.openai import responses_wire
+from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.context import Context
-from oagw_tornado.services.openai.errors import InvalidRequest, read
+from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.requests import InputItem, ResponseRequest, text_of
+from oagw_tornado.services.pattern_text import UnsupportedSchema
 
 DEFAULT_MODEL = "gpt-4"
 
