@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from time import monotonic, time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import tornado.web
 from tornado import httputil
 
 from oagw_tornado.connection import ReplyConnection
 from oagw_tornado.exchange import Exchange
 from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large
-from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.gateway.router import GatewayRouter, Route, refused
 from oagw_tornado.journal import BODY_HEAD
 from oagw_tornado.request import Request
-
-if TYPE_CHECKING:
-    from oagw_tornado.gateway.gateway import Gateway
+from oagw_tornado.responder import Responder
 
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
@@ -36,10 +36,27 @@ def _exceeds(length: str, limit: int) -> bool:
     return len(digits) > 18 or int(digits or "0") > limit
 
 
+class Front(Protocol):
+    """What an admission needs of the gateway it is for."""
+
+    application: tornado.web.Application
+    router: GatewayRouter
+    responder: Responder
+    max_body_size: int
+    admit: Callable[[Request, Route], Route]
+    opened: Callable[[Exchange], None]
+
+    def next_id(self) -> str:
+        """An id for a request whose client gave none."""
+
+    def abandoned(self, exchange: Exchange) -> None:
+        """The client left before its request was whole."""
+
+
 class Admission(httputil.HTTPMessageDelegate):
     """The delegate of one request."""
 
-    def __init__(self, gateway: Gateway, connection: ReplyConnection) -> None:
+    def __init__(self, gateway: Front, connection: ReplyConnection) -> None:
         self._gateway = gateway
         self._connection = connection
         self._chunks: list[bytes] = []

@@ -35,7 +35,7 @@ class Gateway(httputil.HTTPServerConnectionDelegate):
         self.responder = responder
         self.max_body_size = max_body_size
         self.admit = admit
-        self.opened = responder.ledger.opened
+        self.opened: Callable[[Exchange], None] = responder.ledger.opened
         # No two simulators, and no two runs of one, give the same id.
         prefix = os.urandom(6).hex()
         self._numbers = map((prefix + "%08x").__mod__, itertools.count(1))
