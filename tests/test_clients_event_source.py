@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -96,7 +97,12 @@ class PageHandler(BaseHTTPRequestHandler):
 def test_a_browser_comes_back_and_is_ended(tmp_path, ending):
     rule = {"match": {"alias": "stream-test"}, "when": {"first": 1}, "fault": "close;at-event=2"}
     query = f"retry=50ms&interval=1ms&bom=1&comment=x&sim-line-ending={ending}"
-    with SimulatorThread(rules=[rule]) as simulator, PageServer(simulator, query) as server:
+    with (
+        # It leaves its locks behind when it is killed; one is a socket, whose path must be short.
+        TemporaryDirectory(prefix="sse") as locks,
+        SimulatorThread(rules=[rule]) as simulator,
+        PageServer(simulator, query) as server,
+    ):
         serving = threading.Thread(target=server.serve_forever, daemon=True)
         serving.start()
         assert BROWSER is not None
@@ -116,7 +122,7 @@ def test_a_browser_comes_back_and_is_ended(tmp_path, ending):
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"TMPDIR": str(tmp_path)},  # it leaves a lock there when it is killed
+            env=os.environ | {"TMPDIR": locks},
             start_new_session=True,
         )
         try:
