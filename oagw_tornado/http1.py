@@ -306,6 +306,11 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
             self._server.hold(self)
         self.end_sent()
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether the transport has bytes that the kernel did not take yet."""
+        return self._queued
+
     def send_held(self) -> None:
         """Send what was held; to be called before anything else leaves or the connection ends."""
         held, self._held = self._held, b""

@@ -76,6 +76,11 @@ class Http1Server:
         for connection in (*self.idle, *self.reading):
             connection.close()
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether a client has yet to read the end of a reply that is over for us."""
+        return bool(self._held) or any(connection.is_sending for connection in self.connections)
+
     def close(self) -> None:
         """End all at once."""
         self.stop_accepting()

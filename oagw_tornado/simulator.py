@@ -69,7 +69,7 @@ class Simulator:
         self._server.stop_accepting()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        while self.responder.ledger.running and loop.time() < deadline:
+        while (self.responder.ledger.running or self._server.is_sending) and loop.time() < deadline:
             await asyncio.sleep(0.01)
         self.responder.cut_off()
 

@@ -109,9 +109,11 @@ class StockConnection(ReplyConnection):
 
     def _when_written(self, act: Callable[[], None]) -> None:
         def written(future: asyncio.Future[None]) -> None:
+            self._server.sending -= 1
             if future.exception() is None:
                 act()
 
+        self._server.sending += 1
         self._stream.write(b"").add_done_callback(written)
 
     def reset(self) -> None:
@@ -152,7 +154,8 @@ class StockServer(httputil.HTTPServerConnectionDelegate):
             max_body_size=1 << 62,
             idle_connection_timeout=idle_timeout or None,
         )
-        self._connections: set[object] = set()
+        # Connections whose clients have yet to read the end of a reply.
+        self.sending = 0
 
     async def listen(self, sockets: list[socket.socket], backlog: int) -> None:
         """Serve what arrives on these bound sockets."""
@@ -168,6 +171,11 @@ class StockServer(httputil.HTTPServerConnectionDelegate):
 
     def on_close(self, server_conn: object) -> None:
         self.delegate.on_close(server_conn)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a client has yet to read the end of a reply that is over for us."""
+        return self.sending > 0
 
     def stop_accepting(self) -> None:
         """Close the listening sockets; connections end with their reply."""

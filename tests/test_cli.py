@@ -223,6 +223,28 @@ def test_an_idle_connection_does_not_hold_the_drain_up(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["tornado", "httptools"])
+def test_a_reply_that_its_client_still_reads_is_sent_to_its_end(engine: str) -> None:
+    with serving("--port=0", f"--http-server={engine}", "--drain-timeout=30s", "--output-tokens=1000000") as server:
+        connection = server.connect()
+        body = json.dumps({"messages": [{"role": "user", "content": "words without end"}]})
+        connection.request("POST", CHAT, body, HEADERS)
+        response = connection.getresponse()  # the head is here, the body more than the buffers between us hold
+        server.process.send_signal(signal.SIGTERM)
+        # The signal has been seen once nothing listens any more; nothing was read until then.
+        deadline = time.monotonic() + DEADLINE
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection((server.host, server.port), timeout=1).close()
+            except ConnectionRefusedError:
+                break
+            except ConnectionResetError:  # it was waiting to be accepted
+                continue
+        assert len(json.loads(response.read())["choices"][0]["message"]["content"].split()) == 1_000_000
+        connection.close()
+        assert server.process.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("engine", ["tornado", "httptools"])
 def test_a_reply_that_outlasts_the_drain_timeout_is_cut(engine: str) -> None:
     with serving("--port=0", f"--http-server={engine}", "--itl=30s", "--drain-timeout=200ms") as server:
         response = server.stream(words=10)
