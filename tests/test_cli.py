@@ -74,6 +74,18 @@ class Server:
         assert response.readline().startswith(b"data: "), "the first event has left"
         return response
 
+    def wait_until_nothing_listens(self) -> None:
+        """Until the server has seen a signal."""
+        deadline = time.monotonic() + DEADLINE
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+            except ConnectionRefusedError:
+                return
+            except ConnectionResetError:  # it was waiting to be accepted
+                continue
+        raise AssertionError("the server still listens")
+
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Send the signal; gives the exit code and what else is on stderr."""
         self.process.send_signal(number)
@@ -230,15 +242,7 @@ def test_a_reply_that_its_client_still_reads_is_sent_to_its_end(engine: str) -> 
         connection.request("POST", CHAT, body, HEADERS)
         response = connection.getresponse()  # the head is here, the body more than the buffers between us hold
         server.process.send_signal(signal.SIGTERM)
-        # The signal has been seen once nothing listens any more; nothing was read until then.
-        deadline = time.monotonic() + DEADLINE
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection((server.host, server.port), timeout=1).close()
-            except ConnectionRefusedError:
-                break
-            except ConnectionResetError:  # it was waiting to be accepted
-                continue
+        server.wait_until_nothing_listens()  # and nothing is read until then
         assert len(json.loads(response.read())["choices"][0]["message"]["content"].split()) == 1_000_000
         connection.close()
         assert server.process.wait(DEADLINE) == 0
@@ -261,15 +265,7 @@ def test_a_second_signal_ends_the_process_at_once(first: int, second: int) -> No
     with serving("--port=0", "--itl=30s", "--drain-timeout=60s") as server:
         server.stream(words=10)
         server.process.send_signal(first)
-        # The first one has been seen once nothing listens any more.
-        deadline = time.monotonic() + DEADLINE
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection((server.host, server.port), timeout=1).close()
-            except ConnectionRefusedError:
-                break
-            except ConnectionResetError:  # it was waiting to be accepted
-                continue
+        server.wait_until_nothing_listens()
         code, rest = server.end(second)
         assert (code, rest) == (128 + second, "")
 
