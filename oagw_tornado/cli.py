@@ -14,9 +14,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 from oagw_tornado import __version__
-from oagw_tornado.config import Config, read_config
-from oagw_tornado.settings import ConfigError
-from oagw_tornado.stderr_log import StderrLog
+from oagw_tornado.config.config import Config, read_config
+from oagw_tornado.config.settings import ConfigError
+from oagw_tornado.process.stderr_log import StderrLog
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -72,7 +72,7 @@ def require(option: str, value: str, module: str) -> None:
 
 async def serve(config: Config) -> int:
     """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once."""
-    from oagw_tornado.idle_work import IdleWork
+    from oagw_tornado.process.idle_work import IdleWork
     from oagw_tornado.simulator import Simulator
 
     signalled = asyncio.Event()
@@ -124,7 +124,7 @@ def _read_file(path: str) -> str:
 def _print_help() -> int:
     from shutil import get_terminal_size
 
-    from oagw_tornado.usage import help_text
+    from oagw_tornado.config.usage import help_text
 
     print(help_text(min(get_terminal_size().columns, 110)), end="")  # noqa: T201
     return OK

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 import tornado.web
 from tornado.netutil import bind_sockets
 
-from oagw_tornado.config import Config
+from oagw_tornado.config.config import Config
 from oagw_tornado.control.control import Control
 from oagw_tornado.control.routes import ControlDialect
+from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.pages import Health, Status
+from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import Dialect, GatewayRouter, PrototypeDialect, SinglePage
-from oagw_tornado.ledger import Ledger
-from oagw_tornado.pacer import Pacer
-from oagw_tornado.responder import Responder
+from oagw_tornado.gateway.terms import Terms
+from oagw_tornado.playback.pacer import Pacer
 from oagw_tornado.services.table import upstreams
-from oagw_tornado.terms import Terms
 
 if TYPE_CHECKING:
-    from oagw_tornado.http1_server import Http1Server
-    from oagw_tornado.stock import StockServer
+    from oagw_tornado.wire.server import Http1Server
+    from oagw_tornado.wire.stock import StockServer
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Simulator:
     def _new_server(self) -> Http1Server | StockServer:
         config = self.config
         if engine(config.http_server) == "httptools":
-            from oagw_tornado.http1_server import Http1Server
+            from oagw_tornado.wire.server import Http1Server
 
             return Http1Server(
                 self.gateway,
@@ -108,7 +108,7 @@ class Simulator:
                 header_timeout=config.header_timeout,
                 idle_timeout=config.idle_timeout,
             )
-        from oagw_tornado.stock import StockServer
+        from oagw_tornado.wire.stock import StockServer
 
         return StockServer(
             self.gateway,

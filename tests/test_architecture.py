@@ -16,36 +16,25 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "oagw_tornado"
 
 
-class Room(NamedTuple):
-    """Some modules (a package stands for all that is in it) and the rooms whose modules they may import."""
+#: The folders (and the two modules of the wiring) in the order of the imports: each may import from those before it.
+ORDER = (
+    "units", "reply", "faults", "knobs", "config", "evidence", "wire", "playback", "gateway", "services", "control",
+    "simulator", "process", "cli", "__main__", "client", "testing",
+)  # fmt: skip
 
-    modules: str
-    may_import: str
-
-
-ROOMS = {
-    "values": Room(
-        "durations sizes errors schedule reply exchange latency rate_limit query sse keep_alive "
-        "knob_errors knobs faults plan rules",
-        "",
-    ),
-    "config": Room("options settings config config_file usage", "values"),
-    "evidence": Room("timing journal metrics access_log ledger", "values"),
-    "wire": Room(
-        "connection wire_headers request_reader http1 http1_server stock pacer gates playback steady", "values evidence"
-    ),
-    "reply": Room("request responder handler", "values config evidence wire"),
-    "gateway": Room("gateway terms", "values config evidence wire reply"),
-    "services": Room("services", "values config reply"),
-    "control": Room("control", "values config evidence wire reply gateway"),
-    "simulator": Room("simulator", "values config evidence wire reply gateway services control"),
-    "program": Room("cli __main__ stderr_log idle_work", "values config simulator"),
-    "client": Room("client", "values"),
-    "testing": Room("testing", "values config wire simulator program client"),
-}  # fmt: skip
+#: Folders that may import less than all that stands before them.
+NARROWER = {
+    # A service says what is said. It hears nothing of evidence, sockets and time.
+    "services": {"units", "reply", "config", "gateway"},
+    # The gateway is handed its upstreams, and control does not know them either.
+    "control": set(ORDER[: ORDER.index("services")]),
+    "process": set(),
+    # A client knows nothing of the server.
+    "client": {"units", "reply"},
+}
 
 #: Where everything is a function of what is handed in.
-PURE = ("values", "config")
+PURE = ("units", "reply", "faults", "knobs", "config")
 
 #: What a pure room must not know. `Random` itself is handed in; the functions of its module share one generator.
 IMPURE = ("tornado", "asyncio", "time", "socket", "threading", "logging")
@@ -58,8 +47,12 @@ class Import(NamedTuple):
 
 
 def room_of(module: str) -> str:
-    name = module.removeprefix(PACKAGE).lstrip(".").partition(".")[0]
-    return next((room for room, (modules, _) in ROOMS.items() if name in modules.split()), "no room")
+    """The folder, or the module at the top, that `module` belongs to."""
+    return module.removeprefix(PACKAGE).lstrip(".").partition(".")[0]
+
+
+def may_import(room: str) -> set[str]:
+    return {room, *NARROWER.get(room, ORDER[: ORDER.index(room)])}
 
 
 def imports(path: Path) -> Iterator[Import]:
@@ -96,33 +89,30 @@ def own_imports(name: str) -> Iterator[tuple[str, int]]:
             yield module, line
 
 
-def test_every_module_is_in_a_room_and_every_room_has_modules() -> None:
-    seen = {name.split(".")[1] for name in MODULES}
-    listed = [module for room in ROOMS.values() for module in room.modules.split()]
-    assert sorted(seen) == sorted(listed)
+def test_every_folder_has_its_place_in_the_order() -> None:
+    assert {room_of(name) for name in MODULES} == set(ORDER)
 
 
-def test_the_rooms_have_an_order() -> None:
-    known: set[str] = set()
-    for name, room in ROOMS.items():
-        assert set(room.may_import.split()) <= known, name
-        known.add(name)
+def test_every_folder_says_what_it_decides_and_what_it_may_import() -> None:
+    for room in ORDER:
+        path = ROOT / PACKAGE / room / "__init__.py"
+        if path.parent.is_dir():
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            assert "mport" in text, f"{path}: its docstring says what may be imported"
 
 
 def test_the_picture_in_the_docs_is_this_one() -> None:
-    """One row for each room, with the name of each of its modules."""
+    """The table of rooms in docs/architecture.md has one row for each folder, in the same order."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = {cells[1].strip(): cells[2] for cells in (line.split("|") for line in page.splitlines()) if len(cells) == 6}
-    for name, room in ROOMS.items():
-        assert set(re.findall(r"`(\w+)`", rows[name])) == set(room.modules.split()), name
+    rows = re.findall(r"^\| `(\w+)/?(?:\.py)?` \|", page, re.MULTILINE)
+    assert rows == [room for room in ORDER if room != "__main__"]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_point_one_way(name: str) -> None:
     room = room_of(name)
-    assert room in ROOMS, f"{name} is in no room: add it to ROOMS and to docs/architecture.md"
-    allowed = {room, *ROOMS[room].may_import.split()}
-    wrong = [f"{MODULES[name]}:{line}: {target} ({room_of(target)})" for target, line in own_imports(name)
+    allowed = may_import(room)
+    wrong = [f"{MODULES[name]}:{line}: {target}" for target, line in own_imports(name)
              if room_of(target) not in allowed]  # fmt: skip
     assert not wrong, f"{room} may import {sorted(allowed)}"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from oagw_tornado import __version__
-from oagw_tornado.stderr_log import StderrLog
+from oagw_tornado.process.stderr_log import StderrLog
 
 DEADLINE = 20.0
 """Seconds that anything here may take before the test fails; a busy machine needs a part of it at most."""

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.config import Config, change_config, config_as_json, read_config, value_in
-from oagw_tornado.knobs import Knobs
-from oagw_tornado.latency import Fixed
-from oagw_tornado.options import OPTIONS
-from oagw_tornado.settings import ConfigError
-from oagw_tornado.usage import default_text, help_text, switch_text
+from oagw_tornado.config.config import Config, change_config, config_as_json, read_config, value_in
+from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.config.settings import ConfigError
+from oagw_tornado.config.usage import default_text, help_text, switch_text
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.units.latency import Fixed
 
 
 def read(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.durations import LONGEST, format_duration, parse_duration
+from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
 
 EXAMPLES = [
     ("250ms", 0.25),

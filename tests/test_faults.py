@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from oagw_tornado.faults import FAULTS, MOST_FAULTS, parse_faults
 from oagw_tornado.faults.events import spoiled
-from oagw_tornado.knob_errors import Unfit
-from oagw_tornado.knobs import Knobs, resolve
-from oagw_tornado.plan import amend, plan
-from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Action, Frame, Step
+from oagw_tornado.knobs.vocabulary import Knobs, resolve
+from oagw_tornado.playback.plan import amend, plan
+from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
+from oagw_tornado.reply.schedule import Action, Frame, Step
+from oagw_tornado.units.knob_errors import Unfit
 
 DONE = b"data: [DONE]\n\n"
 ERROR = b'data: {"error":{}}\n\n'

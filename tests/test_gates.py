@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.gates import MOST_GATES, Gates
+from oagw_tornado.playback.gates import MOST_GATES, Gates
 
 
 class Waiting:

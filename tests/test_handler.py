@@ -13,8 +13,8 @@ import pytest
 import tornado.web
 from wire import PROXY, Client, VisibleServer, get, post, serving
 
+from oagw_tornado.gateway.handler import _LATER, ExchangeHandler
 from oagw_tornado.gateway.router import PROXIED
-from oagw_tornado.handler import _LATER, ExchangeHandler
 from oagw_tornado.services import table
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.upstream import Upstream

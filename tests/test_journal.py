@@ -6,9 +6,9 @@ import orjson
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from oagw_tornado.exchange import Exchange
-from oagw_tornado.journal import MASK, Journal, begin_events, exchange_as_json
-from oagw_tornado.knobs import Knobs, resolve
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.journal import MASK, Journal, begin_events, exchange_as_json
+from oagw_tornado.knobs.vocabulary import Knobs, resolve
 
 
 def exchange(id: str, alias: str = "openai", status: int = 200, wall: float = 0.0, target: str = "/x") -> Exchange:

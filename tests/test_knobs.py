@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
-from oagw_tornado.knobs import (
+from oagw_tornado.knobs.vocabulary import (
     VOCABULARY,
     KeepAlive,
     KnobError,
@@ -21,8 +21,8 @@ from oagw_tornado.knobs import (
     resolve,
     split_query,
 )
-from oagw_tornado.latency import Fixed
-from oagw_tornado.wire_headers import WireHeaders
+from oagw_tornado.units.latency import Fixed
+from oagw_tornado.wire.headers import WireHeaders
 
 
 def test_every_knob_sets_a_field_and_states_its_default() -> None:

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 from raw_http import CHAT, RawReply, chat, request, talk
 
-from oagw_tornado.config import config_as_json, read_config
-from oagw_tornado.knobs import VOCABULARY
+from oagw_tornado.config.config import config_as_json, read_config
+from oagw_tornado.knobs.vocabulary import VOCABULARY
 from oagw_tornado.testing import SimulatorProcess, SimulatorThread
 
 #: A value of each knob that is not its default, and how it is shown; none of them holds a reply up.

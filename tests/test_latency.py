@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.durations import LONGEST
-from oagw_tornado.latency import Fixed, Latency, expand_traces, parse_latency
+from oagw_tornado.units.durations import LONGEST
+from oagw_tornado.units.latency import Fixed, Latency, expand_traces, parse_latency
 
 DRAWS = 10_000
 

@@ -9,11 +9,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tornado.httputil import HTTPHeaders
 
-from oagw_tornado.exchange import Exchange
-from oagw_tornado.journal import begin_events
-from oagw_tornado.knobs import Knobs, resolve
-from oagw_tornado.metrics import Collector, Counters, Gauges, render
-from oagw_tornado.timing import Timing
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.journal import begin_events
+from oagw_tornado.evidence.metrics import Collector, Counters, Gauges, render
+from oagw_tornado.evidence.timing import Timing
+from oagw_tornado.knobs.vocabulary import Knobs, resolve
 
 
 def over(outcome: str, events: list[float] | None = None, **given: str) -> Exchange:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.reply import Reply
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.sse import decode
 from oagw_tornado.services.anthropic import errors as anthropic_errors
 from oagw_tornado.services.anthropic.messages import count_reply, message_reply
 from oagw_tornado.services.openai.chat import chat_reply
@@ -21,7 +22,6 @@ from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.models import model_reply
 from oagw_tornado.services.openai.moderations import moderation_reply
 from oagw_tornado.services.openai.responses import response_reply
-from oagw_tornado.sse import decode
 
 CONTEXT = Context("r1", 1_700_000_000)
 ENDPOINTS = {

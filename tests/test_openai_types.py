@@ -15,6 +15,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from oagw_tornado.reply.sse import decode
 from oagw_tornado.services.anthropic.messages import message_reply
 from oagw_tornado.services.openai.chat import chat_reply
 from oagw_tornado.services.openai.completions import completion_reply
@@ -23,7 +24,6 @@ from oagw_tornado.services.openai.embeddings import embedding_reply
 from oagw_tornado.services.openai.models import model_reply
 from oagw_tornado.services.openai.moderations import moderation_reply
 from oagw_tornado.services.openai.responses import response_reply
-from oagw_tornado.sse import decode
 
 REAL = Context("r1", 1_700_000_000, is_exact=True)
 MESSAGES = [{"role": "user", "content": "tell me a joke"}]

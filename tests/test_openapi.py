@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 from oagw_tornado.control import schemas
 from oagw_tornado.control.openapi import document
 from oagw_tornado.control.routes import ROUTES
-from oagw_tornado.knobs import VOCABULARY
+from oagw_tornado.knobs.vocabulary import VOCABULARY
 from oagw_tornado.testing import SimulatorThread
 
 ALIASES = ("openai", "github", "weather", "calculator", "stream-test")

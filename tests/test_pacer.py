@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import oagw_tornado.pacer
-from oagw_tornado.pacer import LoopTimer, Pacer, TimerfdTimer, new_timer
+import oagw_tornado.playback.pacer
+from oagw_tornado.playback.pacer import LoopTimer, Pacer, TimerfdTimer, new_timer
 
 RESOLUTION = 0.0005
 
@@ -68,8 +68,8 @@ class Note:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(oagw_tornado.pacer, "new_timer", clock.timer)
-    monkeypatch.setattr(oagw_tornado.pacer, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(oagw_tornado.playback.pacer, "new_timer", clock.timer)
+    monkeypatch.setattr(oagw_tornado.playback.pacer, "monotonic", lambda: clock.now)
     return clock
 
 
@@ -85,8 +85,8 @@ OFFSETS = st.lists(st.floats(0, 2, allow_subnormal=False), max_size=30)
 def test_never_early_in_order_and_at_most_a_slot_late(offsets: list[float], late: float, resolution: float) -> None:
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
-        patch.setattr(oagw_tornado.pacer, "new_timer", clock.timer)
-        patch.setattr(oagw_tornado.pacer, "monotonic", lambda: clock.now)
+        patch.setattr(oagw_tornado.playback.pacer, "new_timer", clock.timer)
+        patch.setattr(oagw_tornado.playback.pacer, "monotonic", lambda: clock.now)
         pacer = Pacer(None, resolution)  # type: ignore[arg-type]
         log: list[Note] = []
         notes = [Note(clock, clock.now + offset, log) for offset in offsets]
@@ -247,7 +247,7 @@ def test_where_there_is_no_timerfd_the_loop_takes_its_place(monkeypatch: pytest.
     def missing() -> Any:
         raise OSError("none here")
 
-    monkeypatch.setattr(oagw_tornado.pacer, "_open_timerfd", missing)
+    monkeypatch.setattr(oagw_tornado.playback.pacer, "_open_timerfd", missing)
     loop = asyncio.new_event_loop()
     timer = new_timer(loop, lambda: None)
     assert isinstance(timer, LoopTimer)
@@ -257,7 +257,7 @@ def test_where_there_is_no_timerfd_the_loop_takes_its_place(monkeypatch: pytest.
 @pytest.mark.parametrize("new_loop", list(loops()))
 @pytest.mark.parametrize("timer", [LoopTimer, TimerfdTimer])
 def test_a_real_wheel_is_never_early(new_loop: Callable[[], Any], timer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oagw_tornado.pacer, "new_timer", timer)
+    monkeypatch.setattr(oagw_tornado.playback.pacer, "new_timer", timer)
 
     class Real:
         def __init__(self, when: float) -> None:

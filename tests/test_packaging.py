@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from oagw_tornado import __version__
-from oagw_tornado.config import read_config
+from oagw_tornado.config.config import read_config
 from oagw_tornado.testing import SimulatorProcess
 
 ROOT = Path(__file__).parent.parent

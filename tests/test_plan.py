@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.knobs import Knobs, resolve
-from oagw_tornado.plan import amend, load_factor, plan, request_seed
-from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Action, Frame, Step
-from oagw_tornado.sse import decode
+from oagw_tornado.knobs.vocabulary import Knobs, resolve
+from oagw_tornado.playback.plan import amend, load_factor, plan, request_seed
+from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
+from oagw_tornado.reply.schedule import Action, Frame, Step
+from oagw_tornado.reply.sse import decode
 
 
 def stream(events: int = 4, pace: str = "inter-token-latency") -> Reply:

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from test_steady import Connection, Stage
 
-import oagw_tornado.playback
-from oagw_tornado.exchange import Exchange
-from oagw_tornado.playback import BURST, NOTED_EVENTS, Playback
-from oagw_tornado.schedule import Action, Step
+import oagw_tornado.playback.playback
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.playback.playback import BURST, NOTED_EVENTS, Playback
+from oagw_tornado.reply.schedule import Action, Step
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
-    monkeypatch.setattr(oagw_tornado.playback, "monotonic", lambda: stage.now)
-    monkeypatch.setattr("oagw_tornado.connection.date_line", lambda: b"")
+    monkeypatch.setattr(oagw_tornado.playback.playback, "monotonic", lambda: stage.now)
+    monkeypatch.setattr("oagw_tornado.wire.connection.date_line", lambda: b"")
     return stage
 
 

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tornado.escape import parse_qs_bytes
 
-from oagw_tornado.query import MOST_ARGUMENTS, parse_query
+from oagw_tornado.wire.query import MOST_ARGUMENTS, parse_query
 
 # What arrives on the wire: any byte as one character, and often what has a meaning.
 QUERIES = st.text(st.characters(max_codepoint=255) | st.sampled_from("&=%+;é0aF"), max_size=60)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.rate_limit import Rate, RateLimit, RateLimiter, estimated_tokens, format_reset, parse_rate_limit
+from oagw_tornado.knobs.rate_limit import Rate, RateLimit, RateLimiter, estimated_tokens, format_reset, parse_rate_limit
 
 
 @pytest.mark.parametrize(

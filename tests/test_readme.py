@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from oagw_tornado.options import Option
+from oagw_tornado.config.options import Option
+from oagw_tornado.config.usage import default_text, options_by_group, switch_text
 from oagw_tornado.testing import SimulatorProcess
-from oagw_tornado.usage import default_text, options_by_group, switch_text
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -129,7 +129,7 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
 
 
 def test_the_configuration_file_is_one(tmp_path: Path) -> None:
-    from oagw_tornado.config import read_config
+    from oagw_tornado.config.config import read_config
 
     (example,) = blocks("yaml")
     config = read_config(["--config", "sim.yaml"], {}, lambda path: example)

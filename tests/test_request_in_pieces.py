@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oagw_tornado.request_reader import RequestReader
+from oagw_tornado.wire.reader import RequestReader
 
 REQUEST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"

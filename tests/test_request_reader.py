@@ -13,7 +13,7 @@ from wire import CHAT, PROXY, WEATHER, Client, VisibleServer, chunked, get, post
 
 pytest.importorskip("httptools")
 
-from oagw_tornado.request_reader import RequestReader
+from oagw_tornado.wire.reader import RequestReader
 
 CALCULATE = f"{PROXY}/calculator/calculate"
 SUM = {"operation": "add", "a": 15, "b": 27}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.knobs import VOCABULARY, Knobs
-from oagw_tornado.latency import Fixed
-from oagw_tornado.rules import MATCH_KEYS, MOST_RULES, Facts, Rule, RuleError, Rules, When
+from oagw_tornado.knobs.rules import MATCH_KEYS, MOST_RULES, Facts, Rule, RuleError, Rules, When
+from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs
+from oagw_tornado.units.latency import Fixed
 
 
 def facts(

@@ -8,7 +8,7 @@ from itertools import islice, repeat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.schedule import Action, Frame, Step, buffered, streamed
+from oagw_tornado.reply.schedule import Action, Frame, Step, buffered, streamed
 
 times = st.floats(0, 10)
 

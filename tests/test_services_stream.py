@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.keep_alive import with_keep_alive
-from oagw_tornado.latency import Fixed
-from oagw_tornado.schedule import Action, Frame, Step, streamed
+from oagw_tornado.reply.keep_alive import with_keep_alive
+from oagw_tornado.reply.schedule import Action, Frame, Step, streamed
+from oagw_tornado.reply.sse import decode
 from oagw_tornado.services.stream_test import Wanted, bytes_reply, event_reply, read_wanted
-from oagw_tornado.sse import decode
+from oagw_tornado.units.latency import Fixed
 
 
 def body(reply):

@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from oagw_tornado.sse import EventDecoder
+from oagw_tornado.reply.sse import EventDecoder
 from oagw_tornado.testing import SimulatorThread
 
 CHAT = {"messages": [{"role": "user", "content": "tell me a joke"}]}

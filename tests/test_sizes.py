@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.sizes import LARGEST, format_size, parse_size
+from oagw_tornado.units.sizes import LARGEST, format_size, parse_size
 
 
 @pytest.mark.parametrize(

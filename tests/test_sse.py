@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from oagw_tornado import sse
-from oagw_tornado.sse import Event, EventDecoder, EventTooLarge, decode, encode
+from oagw_tornado.reply import sse
+from oagw_tornado.reply.sse import Event, EventDecoder, EventTooLarge, decode, encode
 
 LINE_ENDINGS = sorted(sse.LINE_ENDINGS.values())
 

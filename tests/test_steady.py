@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import oagw_tornado.playback
-import oagw_tornado.steady
-from oagw_tornado.connection import ReplyConnection
-from oagw_tornado.exchange import Exchange
-from oagw_tornado.gates import Gates
-from oagw_tornado.playback import Playback
-from oagw_tornado.schedule import Stream, streamed
-from oagw_tornado.steady import SteadyPlayback
-from oagw_tornado.timing import Timing
+import oagw_tornado.playback.playback
+import oagw_tornado.playback.steady
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.timing import Timing
+from oagw_tornado.playback.gates import Gates
+from oagw_tornado.playback.playback import Playback
+from oagw_tornado.playback.steady import SteadyPlayback
+from oagw_tornado.reply.schedule import Stream, streamed
+from oagw_tornado.wire.connection import ReplyConnection
 
 
 class Stage:
@@ -104,10 +104,10 @@ def played(
     stage = Stage()
     connection = Connection(stage, list(room))
     connection.version = version
-    monkeypatch.setattr(oagw_tornado.playback, "monotonic", lambda: stage.now)
-    monkeypatch.setattr(oagw_tornado.steady, "monotonic", lambda: stage.now)
-    monkeypatch.setattr(oagw_tornado.steady, "write", connection.write)
-    monkeypatch.setattr("oagw_tornado.connection.date_line", lambda: b"Date: now\r\n")
+    monkeypatch.setattr(oagw_tornado.playback.playback, "monotonic", lambda: stage.now)
+    monkeypatch.setattr(oagw_tornado.playback.steady, "monotonic", lambda: stage.now)
+    monkeypatch.setattr(oagw_tornado.playback.steady, "write", connection.write)
+    monkeypatch.setattr("oagw_tornado.wire.connection.date_line", lambda: b"Date: now\r\n")
     exchange = Exchange("id", "POST", "/", "/", {})
     exchange.admitted = stage.now
     exchange.status = 200

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.timing import BINS_PER_SECOND, SPAN, Timing
+from oagw_tornado.evidence.timing import BINS_PER_SECOND, SPAN, Timing
 
 BIN = 1 / BINS_PER_SECOND
 

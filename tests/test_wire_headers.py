@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
-from oagw_tornado.wire_headers import WireHeaders
+from oagw_tornado.wire.headers import WireHeaders
 
 NAMES = st.sampled_from(["Host", "host", "HOST", "X-Sim-Fault", "x-sim-ITL", "Set-Cookie", "set-cookie", "Accept", "x"])
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f\x85\xa0"), max_size=8)

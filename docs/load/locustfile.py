@@ -16,7 +16,7 @@ import urllib.request
 from locust import HttpUser, events, task
 from locust.runners import WorkerRunner
 
-from oagw_tornado.sse import EventDecoder
+from oagw_tornado.reply.sse import EventDecoder
 
 TOKEN = os.environ.get("OAGW_AUTH_TOKEN", "test-integration-token")
 PROMPT = os.environ.get("OAGW_PROMPT", "Tell me a story of ten words, no more, no less")

@@ -6,6 +6,7 @@
                 ...
 
 `AsyncOagwClient` is the same with ``await``. Both are built on httpx, which the extra ``client`` brings along.
+Imports `units` and `reply`, nothing of the server.
 """
 
 try:
@@ -19,7 +20,7 @@ from oagw_tornado.client.asynchronous import AsyncOagwClient, AsyncResponse
 from oagw_tornado.client.blocking import OagwClient, Response
 from oagw_tornado.client.errors import OagwConnectionError, OagwError, OagwResponseError, OagwTimeoutError
 from oagw_tornado.client.exchange import ErrorSource
-from oagw_tornado.sse import Event
+from oagw_tornado.reply.sse import Event
 
 __all__ = [
     "OagwClient",

@@ -20,7 +20,7 @@ from oagw_tornado.client.exchange import (
     Unset,
     target_from_env,
 )
-from oagw_tornado.sse import Event, EventTooLarge
+from oagw_tornado.reply.sse import Event, EventTooLarge
 
 Bytes = bytes  # the class below has a method of that name
 

@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from oagw_tornado.client.errors import OagwResponseError
-from oagw_tornado.sse import MAX_EVENT_SIZE, EventDecoder
+from oagw_tornado.reply.sse import MAX_EVENT_SIZE, EventDecoder
 
 Params = Mapping[str, Any]
 

@@ -1,1 +1,4 @@
-"""``/_sim/*`` and ``/metrics``: evidence of what happened, and control of what is to happen."""
+"""``/_sim/*`` and ``/metrics``: evidence of what happened, control of what is to happen.
+
+Imports every folder above it but `services`.
+"""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from oagw_tornado.config import change_config, config_as_json
-from oagw_tornado.metrics import Collector, Gauges
+from oagw_tornado.config.config import change_config, config_as_json
+from oagw_tornado.evidence.metrics import Collector, Gauges
 
 if TYPE_CHECKING:
-    from oagw_tornado.responder import Responder
-    from oagw_tornado.terms import Terms
+    from oagw_tornado.gateway.responder import Responder
+    from oagw_tornado.gateway.terms import Terms
 
 
 class Control:
@@ -31,7 +31,7 @@ class Control:
         return config_as_json(self.responder.config)
 
     def change_config(self, changes: Mapping[str, Any]) -> None:
-        """All or nothing: raises `oagw_tornado.settings.ConfigError`. Replies under way go on as they began."""
+        """All or nothing: raises `oagw_tornado.config.settings.ConfigError`. Replies under way go on as they began."""
         config = change_config(self.responder.config, changes)
         self.responder.configure(config)
         self._terms.knobs = config.knobs

@@ -12,14 +12,14 @@ from typing import Any
 
 import orjson
 
+from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import Control
+from oagw_tornado.evidence.journal import exchange_as_json
+from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
+from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.handler import ExchangeHandler
-from oagw_tornado.journal import exchange_as_json
-from oagw_tornado.metrics import CONTENT_TYPE, render
-from oagw_tornado.reply import Reply, json_reply
-from oagw_tornado.rules import RuleError
-from oagw_tornado.settings import ConfigError
+from oagw_tornado.knobs.rules import RuleError
+from oagw_tornado.reply.reply import Reply, json_reply
 
 _NOTHING = Reply(204, (), b"", source=None)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from oagw_tornado import __version__
 from oagw_tornado.control import schemas
-from oagw_tornado.knobs import VOCABULARY
+from oagw_tornado.knobs.vocabulary import VOCABULARY
 
 Operation = dict[str, Any]
 

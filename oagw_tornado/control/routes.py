@@ -13,7 +13,7 @@ from oagw_tornado.control.control import Control
 from oagw_tornado.gateway.bearer import refuse_bearer
 from oagw_tornado.gateway.refusal import method_not_allowed, refusal, unknown_url
 from oagw_tornado.gateway.router import Route, refused
-from oagw_tornado.reply import Reply
+from oagw_tornado.reply.reply import Reply
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/requests", handlers.Requests),

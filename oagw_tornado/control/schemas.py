@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from oagw_tornado.knobs import VOCABULARY
-from oagw_tornado.options import OPTIONS
-from oagw_tornado.rules import MATCH_KEYS
+from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.knobs.rules import MATCH_KEYS
+from oagw_tornado.knobs.vocabulary import VOCABULARY
 
 Schema = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """What goes wrong on purpose: ``<type>[;param=value…]``, several of them separated by commas.
 
 One fault is one small class, a function from schedule to schedule. To add one: write its class, and add it to
-`FAULTS`; docs/faults.md shows it whole.
+`FAULTS`; docs/faults.md shows it whole. Imports `units` and `reply`.
 """
 
 from __future__ import annotations

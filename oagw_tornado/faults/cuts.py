@@ -6,10 +6,10 @@ from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
-from oagw_tornado.durations import parse_duration
 from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
-from oagw_tornado.reply import Reply
-from oagw_tornado.schedule import Action, Schedule, Step
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Action, Schedule, Step
+from oagw_tornado.units.durations import parse_duration
 
 
 class Cut(Fault):

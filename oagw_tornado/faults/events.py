@@ -8,8 +8,8 @@ from random import Random
 
 from oagw_tornado.faults.cuts import Cut
 from oagw_tornado.faults.fault import Fault, Stage
-from oagw_tornado.reply import Reply
-from oagw_tornado.schedule import Action, Schedule, Step
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Action, Schedule, Step
 
 _DATA = re.compile(rb"(?:\A|[\r\n])data: ?")
 

@@ -9,10 +9,10 @@ from itertools import chain
 from random import Random
 from typing import Any, ClassVar, NamedTuple
 
-from oagw_tornado.durations import format_duration, parse_duration
-from oagw_tornado.knob_errors import Unfit
-from oagw_tornado.reply import Reply
-from oagw_tornado.schedule import Action, Schedule, Step
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Action, Schedule, Step
+from oagw_tornado.units.durations import format_duration, parse_duration
+from oagw_tornado.units.knob_errors import Unfit
 
 #: What a parameter of a fault is called in its class, and how it is read; the reader raises ValueError.
 Parameter = tuple[str, Callable[[str], Any]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 from typing import ClassVar
 
-from oagw_tornado.durations import parse_duration
-from oagw_tornado.errors import error_body, no_retry, retry_headers
 from oagw_tornado.faults.fault import Fault, one_of, whole
-from oagw_tornado.reply import JSON, Headers, Reply
-from oagw_tornado.schedule import Action, Schedule
+from oagw_tornado.reply.errors import error_body, no_retry, retry_headers
+from oagw_tornado.reply.reply import JSON, Headers, Reply
+from oagw_tornado.reply.schedule import Action, Schedule
+from oagw_tornado.units.durations import parse_duration
 
 
 class Status(Fault):

@@ -7,8 +7,8 @@ from random import Random
 from typing import ClassVar
 
 from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
-from oagw_tornado.reply import Reply
-from oagw_tornado.schedule import Action, Schedule, Step
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Action, Schedule, Step
 
 #: Pieces that one write is cut into at most: a body of many megabytes must not hold up the others byte by byte.
 _MOST_PIECES = 65_536

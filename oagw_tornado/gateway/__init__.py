@@ -1,1 +1,4 @@
-"""The gateway: who replies to a request, and who is let through."""
+"""Who replies to a request and on what terms, and how the reply is sent.
+
+Imports the folders from `units` to `playback`.
+"""

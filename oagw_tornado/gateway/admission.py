@@ -11,13 +11,13 @@ from typing import Protocol
 import tornado.web
 from tornado import httputil
 
-from oagw_tornado.connection import ReplyConnection
-from oagw_tornado.exchange import Exchange
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.journal import BODY_HEAD
 from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large
+from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import GatewayRouter, Route, refused
-from oagw_tornado.journal import BODY_HEAD
-from oagw_tornado.request import Request
-from oagw_tornado.responder import Responder
+from oagw_tornado.wire.connection import ReplyConnection
 
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED
-from oagw_tornado.reply import Reply
+from oagw_tornado.reply.reply import Reply
 
 
 def refuse_bearer(authorization: str | None, tokens: Collection[str]) -> Reply | None:

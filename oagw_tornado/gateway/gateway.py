@@ -10,13 +10,13 @@ from time import monotonic, time
 import tornado.web
 from tornado import httputil
 
-from oagw_tornado.connection import ReplyConnection
-from oagw_tornado.exchange import Exchange
+from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.admission import Admission
 from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import GatewayRouter, Route
-from oagw_tornado.request import Request
-from oagw_tornado.responder import Responder
+from oagw_tornado.wire.connection import ReplyConnection
 
 
 class Gateway(httputil.HTTPServerConnectionDelegate):

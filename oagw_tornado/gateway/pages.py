@@ -5,8 +5,8 @@ from __future__ import annotations
 from time import monotonic
 
 from oagw_tornado import __version__
-from oagw_tornado.handler import ExchangeHandler
-from oagw_tornado.reply import json_reply
+from oagw_tornado.gateway.handler import ExchangeHandler
+from oagw_tornado.reply.reply import json_reply
 
 _HEALTHY = json_reply({"service": "oagw-mock-server", "status": "healthy"})
 _HEALTHY.source = None

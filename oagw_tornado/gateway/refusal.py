@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oagw_tornado.handler import ExchangeHandler
-from oagw_tornado.reply import Headers, Reply, json_reply
+from oagw_tornado.gateway.handler import ExchangeHandler
+from oagw_tornado.reply.reply import Headers, Reply, json_reply
 
 #: What a client would get again, however often it asked: openai-python and openai-node read this header.
 NO_RETRY: Headers = (("X-Should-Retry", "false"),)

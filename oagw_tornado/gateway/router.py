@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from oagw_tornado.gateway.bearer import refuse_bearer
+from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import RefusalHandler, method_not_allowed, unknown_alias, unknown_url
-from oagw_tornado.handler import ExchangeHandler
-from oagw_tornado.reply import Reply
+from oagw_tornado.reply.reply import Reply
 
 #: What a service answers, and so what the proxy passes on.
 PROXIED = ("GET", "HEAD", "POST", "PUT", "DELETE")

@@ -1,1 +1,4 @@
-"""The upstreams that the gateway proxies to: each is pure functions that make replies, and thin handlers."""
+"""The simulated upstreams: pure functions that make replies, and thin handlers.
+
+Imports `units`, `reply`, `config`, `gateway`.
+"""

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from oagw_tornado.reply import JSON, Reply, json_reply
+from oagw_tornado.reply.reply import JSON, Reply, json_reply
 from oagw_tornado.services.handler import ServiceHandler
 
 Number = int | float

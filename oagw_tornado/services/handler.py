@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oagw_tornado.handler import ExchangeHandler
+from oagw_tornado.gateway.handler import ExchangeHandler
 
 
 class ServiceHandler(ExchangeHandler):

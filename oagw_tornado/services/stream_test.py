@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from oagw_tornado.durations import parse_duration
-from oagw_tornado.latency import Fixed, Latency, parse_latency
-from oagw_tornado.reply import EVENT_STREAM, JSON, Headers, Reply, json_reply
-from oagw_tornado.schedule import Stream
+from oagw_tornado.reply.reply import EVENT_STREAM, JSON, Headers, Reply, json_reply
+from oagw_tornado.reply.schedule import Stream
+from oagw_tornado.reply.sse import BOM, encode
 from oagw_tornado.services.handler import ServiceHandler
-from oagw_tornado.sizes import parse_size
-from oagw_tornado.sse import BOM, encode
+from oagw_tornado.units.durations import parse_duration
+from oagw_tornado.units.latency import Fixed, Latency, parse_latency
+from oagw_tornado.units.sizes import parse_size
 
 INVALID_ENDPOINT = json_reply({"error": "Invalid endpoint"}).body
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oagw_tornado.reply import JSON, Reply, json_reply
+from oagw_tornado.reply.reply import JSON, Reply, json_reply
 from oagw_tornado.services.handler import ServiceHandler
 
 INVALID_ENDPOINT = json_reply({"error": "Invalid endpoint"}).body

@@ -4,7 +4,7 @@
         client = openai.OpenAI(base_url=oagw.openai_base_url, api_key=oagw.token)
 
 Importing this package costs next to nothing: what starts a server is loaded when it is asked for. The pytest plugin
-is `oagw_tornado.testing.plugin`.
+is `oagw_tornado.testing.plugin`. May import every other folder.
 """
 
 from __future__ import annotations

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Self
 
 from oagw_tornado.cli import choose_loop
-from oagw_tornado.config import read_config
+from oagw_tornado.config.config import read_config
 from oagw_tornado.simulator import Simulator, engine
 from oagw_tornado.testing.server import SimulatorError, SimulatorServer
 
 # What `start` would load otherwise.
 choose_loop("auto")
 if engine("auto") == "httptools":
-    import oagw_tornado.http1_server
+    import oagw_tornado.wire.server
 else:
-    import oagw_tornado.stock  # noqa: F401
+    import oagw_tornado.wire.stock  # noqa: F401
 
 
 class SimulatorThread(SimulatorServer):

@@ -5,7 +5,7 @@ exactly one, or some, or all. So "the user sees the first word while the second 
 matter of luck.
 """
 
-from oagw_tornado.sse import EventDecoder
+from oagw_tornado.reply.sse import EventDecoder
 
 
 class Transcript:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.reply.reply import Reply, json_reply
 
 T = TypeVar("T")
 

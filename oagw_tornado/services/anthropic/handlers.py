@@ -5,7 +5,7 @@ What makes the replies is imported with the first request that needs it: a simul
 
 from __future__ import annotations
 
-from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.errors import InvalidRequest
 from oagw_tornado.services.handler import ServiceHandler
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Stream
+from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
+from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.services import language_model as model
 from oagw_tornado.services.anthropic.errors import InvalidRequest, read
 from oagw_tornado.services.anthropic.requests import CountRequest, MessagesRequest, text_of

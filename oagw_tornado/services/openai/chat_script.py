@@ -10,8 +10,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import NamedTuple
 
-from oagw_tornado.reply import EVENT_STREAM, Reply
-from oagw_tornado.schedule import Stream
+from oagw_tornado.reply.reply import EVENT_STREAM, Reply
+from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.services.language_model import Answer
 from oagw_tornado.services.openai import chat_wire
 from oagw_tornado.services.openai.context import Context
@@ -22,7 +22,7 @@ MOST_TOKENS = 256
 
 
 class Script(NamedTuple):
-    """A stream without the beginning of its chunks. As `oagw_tornado.schedule.Stream`, less what `perform` adds."""
+    """A stream without the beginning of its chunks. As `reply.schedule.Stream`, less what `perform` adds."""
 
     opening: tuple[bytes, ...]
     tokens: list[bytes]

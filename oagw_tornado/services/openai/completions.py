@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Frame, Stream
+from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
+from oagw_tornado.reply.schedule import Frame, Stream
 from oagw_tornado.services import language_model as model
 from oagw_tornado.services.language_model import Answer, as_json
 from oagw_tornado.services.openai.bodies import read

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from oagw_tornado.reply import Headers
+from oagw_tornado.reply.reply import Headers
 
 SYSTEM_FINGERPRINT = "fp_0a9d7b3c51"
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import shake_128
 from typing import Any
 
-from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.requests import EmbeddingRequest

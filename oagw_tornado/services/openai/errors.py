@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oagw_tornado.reply import Headers, Reply, json_reply
+from oagw_tornado.reply.reply import Headers, Reply, json_reply
 
 
 def error_reply(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from oagw_tornado.reply import JSON, Reply
+from oagw_tornado.reply.reply import JSON, Reply
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.openai.context import Context, with_api_headers
 from oagw_tornado.services.openai.errors import InvalidRequest, unknown_url

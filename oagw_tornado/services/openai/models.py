@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.openai.errors import InvalidRequest
 
 MODELS = ("gpt-4", "gpt-3.5-turbo")

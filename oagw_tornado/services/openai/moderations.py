@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oagw_tornado.reply import Reply, json_reply
+from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oagw_tornado.reply import Reply
+from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services import language_model as model
 from oagw_tornado.services.json_instance import instance_of
 from oagw_tornado.services.language_model import Answer, Tool

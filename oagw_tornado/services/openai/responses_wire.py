@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from oagw_tornado.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.schedule import Stream
+from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
+from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.services.language_model import Answer, as_json
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.requests import ResponseRequest

@@ -1,0 +1,178 @@
+"""From the command line, the environment and a file to one `Config`, or to one error that names what is wrong.
+
+An option counts more than the environment, the environment more than the file, the file more than the default.
+Nothing here looks at the clock, the process or the machine: what is read is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from oagw_tornado.config.options import CONFIG, ENVIRONMENT_PREFIX, OPTIONS, Option
+from oagw_tornado.config.settings import ConfigError, Setting, nearest
+from oagw_tornado.knobs.vocabulary import Knobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How a simulator is to behave. Times in seconds, sizes in bytes. `Config()` is the default of every option."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    tokens: tuple[str, ...] = ("test-integration-token",)
+    admin_token: str | None = None
+    openai_profile: str = "prototype"
+    max_body_size: int = 10 * 2**20
+    max_header_size: int = 64 * 2**10
+    header_timeout: float = 10.0
+    idle_timeout: float = 75.0
+    gate_timeout: float = 30.0
+    drain_timeout: float = 5.0
+    journal_size: int = 1000
+    no_control: bool = False
+    http_server: str = "auto"
+    loop: str = "auto"
+    pacer_resolution: float = 600e-6
+    log_level: str = "info"
+    access_log: bool | None = None
+    """None: only if stderr is a terminal."""
+    knobs: Knobs = Knobs()
+    rules: tuple[Any, ...] = ()
+    """The rules of the file, as they are written there."""
+
+
+def value_in(config: Config, option: Option) -> Any:
+    """The value of `option` in `config`."""
+    return getattr(config.knobs if option.is_knob else config, option.field)
+
+
+def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Callable[[str], str]) -> Config:
+    """The configuration that the arguments, the environment and the file that either of them names give together.
+
+    `read_file` gets a path and gives the text of that file; it raises OSError or UnicodeDecodeError.
+    Raises ConfigError.
+    """
+    arguments = list(_from_arguments(argv))
+    variables = list(_from_environment(environ))
+    named = [setting for setting in variables + arguments if setting.option is CONFIG]
+    if not named:
+        return _assign(Config(), variables, arguments)
+
+    from oagw_tornado.config.config_file import parse_config_file
+
+    source, _, path = named[-1]
+    try:
+        text = read_file(path)
+    except OSError as error:
+        raise ConfigError(source, f"cannot read {path!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(source, f"{path!r} is not UTF-8 text") from None
+    settings, rules = parse_config_file(text, path, read_file)
+    return _assign(Config(rules=rules), settings, variables, arguments)
+
+
+def config_as_json(config: Config) -> dict[str, Any]:
+    """The options by their names, with their values as JSON has them. Credentials are masked."""
+    return {option.name: option.show(value_in(config, option)) for option in OPTIONS.values() if not option.form_of}
+
+
+def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
+    """`config` with `changes` made: option names to values as JSON has them; None stands for the default.
+
+    All or nothing: raises ConfigError if one of them is no option, has a wrong value or cannot change any more.
+    """
+    settings: list[Setting] = []
+    defaults: list[Option] = []
+    for name, value in changes.items():
+        option = OPTIONS.get(name)
+        if option is None:
+            raise ConfigError(name[:80], "no such option" + nearest(name, OPTIONS))
+        if not option.is_live:
+            raise ConfigError(name, "cannot be changed while the server runs")
+        if value is None:
+            defaults.append(option)
+        elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            settings.append(Setting(name, option, str(value)))
+        else:
+            raise ConfigError(name, f"{str(value)[:80]!r} is neither a text nor a number")
+    return _assign(_replace(config, {option: value_in(Config(), option) for option in defaults}), settings)
+
+
+def _from_arguments(argv: Sequence[str]) -> Iterator[Setting]:
+    remaining = iter(argv)
+    for argument in remaining:
+        if not argument.startswith("-"):
+            # The prototype is started with its port as the only argument; its clients still do so.
+            yield Setting("PORT", OPTIONS["port"], argument)
+            continue
+        switch, equals, text = argument.partition("=")
+        option, implied = _SWITCHES.get(switch, (None, None))
+        if option is None:
+            raise ConfigError(switch[:80], "no such option" + nearest(switch, _SWITCHES))
+        if not equals and implied is not None:
+            text = implied
+        elif not equals:
+            text = next(remaining, "--")
+            if text.startswith("--"):
+                raise ConfigError(switch, f"needs a value: {switch} {option.metavar}")
+        yield Setting(switch, option, text)
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
+    for variable, text in environ.items():
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            option = _VARIABLES.get(variable)
+            if option is None:
+                raise ConfigError(variable[:80], "no such option" + nearest(variable, _VARIABLES))
+            for part in text.split(",") if option.is_repeatable else [text]:
+                yield Setting(variable, option, part.strip())
+
+
+def _switches() -> Iterator[tuple[str, tuple[Option, str | None]]]:
+    for option in (CONFIG, *OPTIONS.values()):
+        yield f"--{option.name}", (option, "yes" if option.is_flag else None)
+        if option.is_flag and not option.name.startswith("no-"):
+            yield f"--no-{option.name}", (option, "no")
+
+
+_SWITCHES: Mapping[str, tuple[Option, str | None]] = dict(_switches())
+_VARIABLES: Mapping[str, Option] = {option.environment: option for option in (CONFIG, *OPTIONS.values())}
+
+
+def _assign(config: Config, *layers: Iterable[Setting]) -> Config:
+    """`config` with the settings of each layer, a later layer over an earlier one."""
+    values: dict[Option, Any] = {}
+    for layer in layers:
+        repeated: dict[Option, list[Any]] = {}
+        forms: dict[str, Option] = {}
+        for source, option, text in layer:
+            if forms.setdefault(option.field, option) is not option:
+                raise ConfigError(source, f"is another form of {forms[option.field].name}, which is given too")
+            value = _parse(source, option, text)
+            if option.is_repeatable:
+                repeated.setdefault(option, []).append(value)
+                value = tuple(repeated[option])
+            values.pop(option, None)  # of two forms of one thing, the last one counts
+            values[option] = value
+    values.pop(CONFIG, None)
+    return _replace(config, values)
+
+
+def _parse(source: str, option: Option, text: str) -> Any:
+    try:
+        return option.parse(text)
+    except ValueError as error:
+        reason = str(error)
+        if not option.is_secret and repr(text[:80]) not in reason:
+            reason = f"{text[:80]!r}: {reason}"
+        raise ConfigError(source, reason) from None
+
+
+def _replace(config: Config, values: Mapping[Option, Any]) -> Config:
+    own = {option.field: value for option, value in values.items() if not option.is_knob}
+    knobs = {option.field: value for option, value in values.items() if option.is_knob}
+    if knobs:
+        own["knobs"] = replace(config.knobs, **knobs)
+    return replace(config, **own) if own else config

@@ -1,0 +1,169 @@
+"""Every option of the server on one screen: its name, its field of `Config`, how a text becomes a value.
+
+The command line, the environment, the configuration file, ``--help``, ``/_sim/config`` and the README's table are
+all made from `OPTIONS`. The knobs of `oagw_tornado.knobs.vocabulary` are options too; they follow the server's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from oagw_tornado.knobs.vocabulary import VOCABULARY
+from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
+from oagw_tornado.units.sizes import format_size, parse_size
+
+ENVIRONMENT_PREFIX = "OAGW_SIM_"
+
+#: The group of the knobs.
+TIMING = "Replies, their timing and their troubles"
+
+_WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+
+
+def shown(value: Any) -> Any:
+    """A value as JSON has it: a number, a truth or nothing as they are, all else in the words it is given in."""
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+class Option(NamedTuple):
+    """One option. `parse` makes a value of a text and raises ValueError, which says what was expected."""
+
+    name: str
+    field: str
+    parse: Callable[[str], Any]
+    metavar: str
+    help: str
+    group: str
+    show: Callable[[Any], Any] = shown
+    is_flag: bool = False
+    """Takes no value on the command line; ``--no-<name>`` turns it off."""
+    is_repeatable: bool = False
+    is_knob: bool = False
+    form_of: str = ""
+    """The option that this is another form of; both set the same field."""
+    is_secret: bool = False
+    is_live: bool = False
+    """May be changed while the server runs."""
+
+    @property
+    def environment(self) -> str:
+        return ENVIRONMENT_PREFIX + self.name.upper().replace("-", "_")
+
+
+def parse_flag(text: str) -> bool:
+    value = _WORDS.get(text.strip().lower())
+    if value is None:
+        raise ValueError(f"{text[:80]!r} is not true or false")
+    return value
+
+
+def parse_token(text: str) -> str:
+    # The text is not repeated: it may be a credential with a stray space.
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a token is one or more visible ASCII characters")
+    return text
+
+
+def parse_host(text: str) -> str:
+    if not text or not text.isprintable() or " " in text:
+        raise ValueError(f"{text[:80]!r} is not an address or a host name")
+    return text.removeprefix("[").removesuffix("]")
+
+
+def _whole(expected: str, lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        digits = text.strip()
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and lowest <= int(digits) <= highest):
+            raise ValueError(f"{text[:80]!r} is not {expected}")
+        return int(digits)
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        word = text.strip().lower()
+        if word not in words:
+            raise ValueError(f"{text[:80]!r} is not one of {', '.join(words)}")
+        return word
+
+    return parse
+
+
+def _within(parse: Callable[[str], Any], show: Callable[[Any], str], lowest: Any, highest: Any) -> Callable[[str], Any]:
+    def parse_within(text: str) -> Any:
+        value = parse(text)
+        if not lowest <= value <= highest:
+            raise ValueError(f"{text[:80]!r} is not between {show(lowest)} and {show(highest)}")
+        return value
+
+    return parse_within
+
+
+def _masked(credentials: str | tuple[str, ...] | None) -> Any:
+    if credentials is None:
+        return None
+    return "***" if isinstance(credentials, str) else ["***" for _ in credentials]
+
+
+CONFIG = Option("config", "", str, "FILE", "YAML file with options by these names, and rules", "Configuration")
+
+
+def _table() -> dict[str, Option]:
+    listen, access, limits = "Listening", "Who may ask", "Limits"
+    evidence, engine, output = "Evidence and control", "Engine", "Output"
+    resolution = _within(parse_duration, format_duration, 50e-6, 0.1)
+    patience = _within(parse_duration, format_duration, 0.001, LONGEST)
+    header_size = _within(parse_size, format_size, 1024, 2**24)
+    count = _whole("a whole number from 0 to 1000000", 0, 1_000_000)
+    port = _whole("a port number from 0 to 65535", 0, 65535)
+    # fmt: off
+    options = [
+        Option("host", "host", parse_host, "ADDRESS", "address to listen on", listen),
+        Option("port", "port", port, "PORT", "port to listen on; 0: any free one, which the ready line names", listen),
+        Option("token", "tokens", parse_token, "TOKEN", "bearer token that the gateway accepts; may be repeated",
+               access, _masked, is_repeatable=True, is_secret=True),
+        Option("admin-token", "admin_token", parse_token, "TOKEN",
+               "bearer token for /_sim and /metrics; without one they answer loopback clients only", access, _masked,
+               is_secret=True),
+        Option("openai-profile", "openai_profile", _one_of("prototype", "openai"), "NAME",
+               "shape of the OpenAI replies: prototype, or openai for the real service's", TIMING, is_live=True),
+        Option("max-body-size", "max_body_size", parse_size, "SIZE",
+               "largest request body; a larger one is answered 413", limits, format_size),
+        Option("max-header-size", "max_header_size", header_size, "SIZE",
+               "largest request line with its headers", limits, format_size),
+        Option("header-timeout", "header_timeout", patience, "DURATION",
+               "time a client has to send its headers", limits, format_duration),
+        Option("idle-timeout", "idle_timeout", patience, "DURATION",
+               "time a connection is kept open without a request", limits, format_duration),
+        Option("gate-timeout", "gate_timeout", parse_duration, "DURATION",
+               "time a gated stream waits for its release before it ends in an error", limits, format_duration,
+               is_live=True),
+        Option("drain-timeout", "drain_timeout", parse_duration, "DURATION",
+               "time that running replies have to finish after SIGTERM or SIGINT", limits, format_duration,
+               is_live=True),
+        Option("journal-size", "journal_size", count, "N", "requests that /_sim/requests remembers; 0: none", evidence),
+        Option("no-control", "no_control", parse_flag, "", "turn /_sim and /metrics off", evidence, is_flag=True),
+        Option("http-server", "http_server", _one_of("auto", "tornado", "httptools"), "NAME",
+               "HTTP engine: httptools (fast), tornado (stock), or auto: httptools where installed", engine),
+        Option("loop", "loop", _one_of("auto", "asyncio", "uvloop"), "NAME",
+               "event loop: uvloop, asyncio, or auto: uvloop where installed", engine),
+        Option("pacer-resolution", "pacer_resolution", resolution, "DURATION",
+               "width of the pacer's time slots: an event leaves in the first slot that is not early", engine,
+               format_duration),
+        Option("log-level", "log_level", _one_of("critical", "error", "warning", "info", "debug"), "LEVEL",
+               "least severe message that is logged: critical, error, warning, info or debug", output),
+        Option("access-log", "access_log", parse_flag, "",
+               "log a line per request (default: only if stderr is a terminal)", output, is_flag=True),
+    ]
+    options += [
+        Option(knob.name, knob.field, knob.parse, knob.metavar, knob.help, TIMING,
+               is_knob=True, form_of=knob.form_of, is_live=True)
+        for knob in VOCABULARY.values()
+    ]
+    # fmt: on
+    return {option.name: option for option in options}
+
+
+OPTIONS: Mapping[str, Option] = _table()

@@ -1,0 +1,33 @@
+"""An option as it was given, before it is a value; and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from oagw_tornado.config.options import Option
+
+
+class ConfigError(ValueError):
+    """Something in the configuration is wrong. The text is one line: where it is, what is there, what was expected."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(" ".join(f"{key}: {reason}".split()))
+        self.key = key
+        self.reason = reason
+
+
+class Setting(NamedTuple):
+    """One option and its value as a text, found at `source`: ``--port``, ``OAGW_SIM_PORT``, ``sim.yaml: port``."""
+
+    source: str
+    option: Option
+    text: str
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean …?)`` if one of `known` looks like `name`, else nothing."""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(name[:80], list(known), 1, 0.7)
+    return f" (did you mean {matches[0]}?)" if matches else ""

@@ -1,0 +1,76 @@
+"""The facts of one request and its reply, as they become known. A plain value: no clock, no socket, no counter."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.vocabulary import Knobs
+    from oagw_tornado.reply.reply import Headers
+
+
+class Exchange:
+    """One request and its reply. Times are in seconds; offsets count from `admitted`.
+
+    A request is admitted when its last byte has arrived: the schedule of its reply counts from there.
+    """
+
+    __slots__ = (
+        "id",
+        "admitted",
+        "wall",
+        "method",
+        "target",
+        "path",
+        "alias",
+        "headers",
+        "client",
+        "body_size",
+        "body_head",
+        "knobs",
+        "rule",
+        "gate",
+        "seed",
+        "limit_headers",
+        "status",
+        "head_sent",
+        "source",
+        "planned",
+        "actual",
+        "events",
+        "bytes_sent",
+        "blocked",
+        "outcome",
+        "ended",
+    )
+
+    def __init__(self, id: str, method: str, target: str, path: str, headers: Mapping[str, str]) -> None:
+        self.id = id
+        self.method = method
+        self.target = target  # as received: path and query
+        self.path = path  # without the query, still percent-encoded
+        self.headers = headers
+        self.admitted = 0.0  # monotonic
+        self.wall = 0.0  # Unix time of the same instant
+        self.alias = ""  # the upstream asked for, once it is known to exist
+        self.client = ""  # the peer's address
+        self.body_size = 0
+        self.body_head = b""
+        self.knobs: Knobs | None = None
+        self.rule: str | None = None  # the rule that was applied
+        self.gate: str | None = None  # the gate that holds each event of the reply
+        self.seed: int | None = None  # of this request's own draws; None: they need not be the same again
+        self.limit_headers: Headers = ()  # what the gateway tells of a rate limit
+        self.status = 0  # 0 until somebody has replied
+        self.head_sent = False
+        self.source: str | None = None
+        # Offsets of the events of a stream, planned and actual, as they left; None: no stream.
+        self.planned: array[float] | None = None
+        self.actual: array[float] | None = None
+        self.events = 0  # events that left
+        self.bytes_sent = 0  # body bytes, framing not counted
+        self.blocked = 0  # events that waited for the client to read
+        self.outcome = ""  # "" while it runs; complete, client-left, drained, gate-timeout, fault:<type>
+        self.ended: float | None = None  # offset

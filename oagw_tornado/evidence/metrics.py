@@ -1,0 +1,140 @@
+"""Counters of one simulator, and their rendering for Prometheus.
+
+Counting is plain arithmetic at the end of an exchange, never on the path of an event. prometheus_client is a
+dependency of ``GET /metrics`` alone and is not imported before the first one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.timing import BINS_PER_SECOND, Timing
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+#: Upper bounds, in seconds.
+FIRST_EVENT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+LATENESS_BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Counters:
+    """What is counted when an exchange is over."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin at zero."""
+        self.requests: Counter[tuple[str, int, str | None]] = Counter()  # by alias, status, source
+        self.clients_left: Counter[str] = Counter()  # by alias
+        self.faults: Counter[str] = Counter()  # by type
+        self.events = 0
+        self.first_events = [0] * (len(FIRST_EVENT_BUCKETS) + 1)
+        self.first_event_seconds = 0.0
+
+    def count(self, exchange: Exchange) -> None:
+        """An exchange is over."""
+        self.requests[exchange.alias, exchange.status, exchange.source] += 1
+        outcome = exchange.outcome
+        if outcome != "complete":
+            if outcome == "client-left":
+                self.clients_left[exchange.alias] += 1
+            elif outcome.startswith("fault:"):
+                self.faults[outcome[6:]] += 1
+        knobs = exchange.knobs
+        if knobs is not None and knobs.fault:
+            for fault in knobs.fault:
+                if not fault.ends:
+                    self.faults[fault.type] += 1
+        self.events += exchange.events
+        if exchange.actual:
+            first = exchange.actual[0]
+            self.first_events[bisect_left(FIRST_EVENT_BUCKETS, first)] += 1
+            self.first_event_seconds += first
+
+
+class Gauges:
+    """What is so right now; `events_under_way` are those that left in streams that are still open."""
+
+    def __init__(self, in_flight: int, streams_open: int, events_under_way: int) -> None:
+        self.in_flight = in_flight
+        self.streams_open = streams_open
+        self.events_under_way = events_under_way
+
+
+class Collector:
+    """A collector as prometheus_client wants it."""
+
+    def __init__(self, counters: Counters, timing: Timing, gauges: Callable[[], Gauges]) -> None:
+        self._counters = counters
+        self._timing = timing
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        counters, timing, now = self._counters, self._timing, self._gauges()
+        timing.settle()
+        requests = CounterMetricFamily("oagw_requests", "Requests answered.", labels=("alias", "status", "source"))
+        for (alias, status, source), count in counters.requests.items():
+            requests.add_metric((alias, str(status), source or ""), count)
+        yield requests
+        yield GaugeMetricFamily("oagw_requests_in_flight", "Requests being answered.", now.in_flight)
+        yield GaugeMetricFamily("oagw_streams_open", "Streams being sent.", now.streams_open)
+        yield CounterMetricFamily("oagw_events", "Events sent in streams.", counters.events + now.events_under_way)
+        yield CounterMetricFamily(
+            "oagw_events_blocked_by_client", "Events that waited for their client to read.", timing.blocked_by_client
+        )
+        lateness = HistogramMetricFamily("oagw_event_lateness_seconds", "Actual minus planned instant of events.")
+        lateness.add_metric((), _lateness(timing), sum_value=None)
+        yield lateness
+        first = HistogramMetricFamily("oagw_first_event_seconds", "From admission to the first event of a stream.")
+        bounds = [*map(str, FIRST_EVENT_BUCKETS), "+Inf"]
+        first.add_metric(
+            (), list(zip(bounds, _cumulative(counters.first_events), strict=True)), counters.first_event_seconds
+        )
+        yield first
+        faults = CounterMetricFamily("oagw_faults_injected", "Faults that struck.", labels=("type",))
+        for kind, count in counters.faults.items():
+            faults.add_metric((kind,), count)
+        yield faults
+        left = CounterMetricFamily(
+            "oagw_clients_left", "Clients that left before their reply ended.", labels=("alias",)
+        )
+        for alias, count in counters.clients_left.items():
+            left.add_metric((alias,), count)
+        yield left
+
+
+def render(collector: Collector) -> bytes:
+    """The Prometheus text format, version 0.0.4."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry)
+
+
+def _lateness(timing: Timing) -> list[tuple[str, float]]:
+    edges = [round(bound * BINS_PER_SECOND) for bound in LATENESS_BUCKETS]
+    counts, start = [], 0
+    for edge in edges:
+        counts.append(sum(timing.late[start:edge]))
+        start = edge
+    counts.append(timing.later)
+    return list(zip([*map(str, LATENESS_BUCKETS), "+Inf"], _cumulative(counts), strict=True))
+
+
+def _cumulative(counts: Iterable[int]) -> list[int]:
+    total, sums = 0, []
+    for count in counts:
+        total += count
+        sums.append(total)
+    return sums

@@ -1,0 +1,155 @@
+"""From a reply to the wire: at once and in one write where nothing is to wait or go wrong, else by a playback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from time import monotonic
+
+from oagw_tornado.config.config import Config
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.journal import begin_events
+from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.evidence.timing import Timing
+from oagw_tornado.playback.gates import Gates
+from oagw_tornado.playback.pacer import Paced, Pacer
+from oagw_tornado.playback.plan import amend, plan, steady_times
+from oagw_tornado.playback.playback import Playback
+from oagw_tornado.playback.steady import SteadyPlayback
+from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.reply.schedule import Action, Schedule, Stream
+from oagw_tornado.units.knob_errors import Unfit
+from oagw_tornado.wire.connection import ReplyConnection, status_and_fields
+
+# The plan of a reply that no knob has a say in.
+_AT_ONCE = b"Server-Timing: ttft;dur=0, itl;dur=0\r\n"
+
+# So many events are counted in one go.
+_RECENT = 2000
+
+# Stands in where no knob draws: making a generator costs as much as a small reply.
+_NOTHING_DRAWN = Random(0)
+
+
+class Responder:
+    """Sends every reply of one simulator, and keeps what all of them share."""
+
+    def __init__(self, config: Config, pacer: Pacer, ledger: Ledger, aliases: tuple[str, ...]) -> None:
+        self.pacer = pacer
+        # Told of each exchange when it begins and when it is over.
+        self.ledger = ledger
+        self.aliases = aliases
+        self.started = monotonic()
+        self.timing = Timing()
+        self.pace: Callable[[float, Paced], None] = pacer.at
+        self.count_late: Callable[[float], None] = self.timing.recent.append
+        pacer.after_turn = self._settle_timing
+        self.gates = Gates()
+        # Replies under way that are more than one write.
+        self.playing: set[Playback] = set()
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Have `config` hold for all replies to come."""
+        self.config = config
+        self.gates.timeout = config.gate_timeout
+
+    def respond(self, exchange: Exchange, connection: ReplyConnection, reply: Reply) -> None:
+        """Send `reply` as the knobs of its exchange have it."""
+        knobs = exchange.knobs
+        if knobs is not None and knobs.amends:
+            try:
+                reply = amend(reply, knobs)
+            except Unfit as error:
+                reply, knobs = _unfit(error), None
+        status = reply.status
+        fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
+        if reply.frames is None and (knobs is None or knobs.immediate):
+            body = reply.body
+            exchange.bytes_sent = len(body)
+            # Over before the reply leaves: who has read it finds it in the journal.
+            self.over(exchange, "complete")
+            connection.send_whole(status, fields, body)
+            return
+        assert knobs is not None, "a stream needs knobs"
+        if reply.frames is not None:
+            begin_events(exchange)
+        if type(reply.frames) is Stream and knobs.is_steady and connection.method != "HEAD":
+            descriptor = connection.descriptor
+            if descriptor >= 0:
+                times = steady_times(knobs, reply.pace, self.ledger.running)
+                steady = SteadyPlayback(self, exchange, connection, descriptor, reply.frames, times, fields)
+                self.playing.add(steady)
+                steady.start()
+                return
+        random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
+        steps = plan(reply, knobs, random, self.ledger.running)
+        if connection.method == "HEAD":
+            steps = _without_body(steps)
+        length = None if reply.frames is not None else len(reply.body)
+        playback = Playback(self, exchange, connection, steps, fields, length)
+        self.playing.add(playback)
+        playback.start()
+
+    def outwaited(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
+        """Status, header lines and body of the refusal in place of a reply that waited at its gate in vain."""
+        reply = json_reply({"error": f"Nobody released the gate {exchange.gate}"}, 504)
+        reply.source = "gateway"
+        return reply.status, _fields(exchange, reply, _AT_ONCE), reply.body
+
+    def settle(self) -> None:
+        """Bring timing and exchanges up to date with what has left. Whoever reads them calls this first."""
+        self.timing.settle()
+        for playback in self.playing:
+            playback.settle()
+
+    def _settle_timing(self) -> None:
+        if len(self.timing.recent) > _RECENT:
+            self.timing.settle()
+
+    def ended(self, playback: Playback, outcome: str) -> None:
+        """A playback is over."""
+        self.playing.discard(playback)
+        self.over(playback.exchange, outcome)
+
+    def over(self, exchange: Exchange, outcome: str) -> None:
+        """An exchange is over."""
+        exchange.outcome = outcome
+        exchange.ended = monotonic() - exchange.admitted
+        self.ledger.ended(exchange)
+
+    def cut_off(self) -> None:
+        """End every reply under way where it is."""
+        for playback in list(self.playing):
+            playback.cut_off()
+
+
+def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
+    """Status line and header lines of `reply`, which is the one that `exchange` gets."""
+    exchange.status = reply.status
+    exchange.source = reply.source
+    fields = b"%b%bX-Request-Id: %b\r\n" % (
+        status_and_fields(reply.status, reply.headers, reply.source),
+        server_timing,
+        exchange.id.encode("latin-1"),
+    )
+    for name, value in exchange.limit_headers:
+        fields += f"{name}: {value}\r\n".encode("latin-1")
+    return fields
+
+
+def _unfit(error: Unfit) -> Reply:
+    reply = json_reply({"error": f"Bad knob {error}"}, 400, (("X-Should-Retry", "false"),))
+    reply.source = "gateway"
+    return reply
+
+
+def _without_body(steps: Schedule) -> Schedule:
+    """The schedule of the same reply to HEAD (RFC 9110, section 9.3.2): its head, at the same instant."""
+    for step in steps:
+        if step.action is Action.HEAD:
+            yield step
+            yield step._replace(action=Action.END)
+            return
+        if step.action is not Action.WRITE:
+            yield step

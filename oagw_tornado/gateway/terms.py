@@ -1,0 +1,102 @@
+"""On what terms is a request answered? The knobs that hold for it, request over rule over server, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random, SystemRandom
+from time import monotonic
+from typing import Any
+from urllib.parse import unquote
+
+from oagw_tornado.config.config import Config
+from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
+from oagw_tornado.knobs.rules import Facts, Rule, Rules
+from oagw_tornado.knobs.vocabulary import Knobs, knobs_in_headers, read_knobs, split_query
+from oagw_tornado.playback.plan import request_seed
+from oagw_tornado.reply.errors import error_body, retry_headers
+from oagw_tornado.reply.reply import JSON, Reply
+from oagw_tornado.units.knob_errors import KnobError
+from oagw_tornado.wire.headers import WireHeaders
+
+
+class Terms:
+    """The rules and limits of one simulator, over the knobs of its configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.knobs = config.knobs
+        self.rules = Rules(config.rules)
+        self.limiter = RateLimiter()
+        self._dice = SystemRandom()
+
+    def settle(self, request: Request, route: Route) -> Route:
+        """Set the knobs of a request that is whole, or send it to a refusal."""
+        if not route.alias:
+            return route
+        exchange = request.exchange
+        headers = request.headers
+        given = headers.starting_with(b"x-sim-") if type(headers) is WireHeaders else knobs_in_headers(headers)
+        if "sim-" in request.query:
+            request.query, in_query = split_query(request.query)
+            request.uri = f"{request.path}?{request.query}" if request.query else request.path
+            # A header is the nearer one to say it; a gateway on the way may have kept the query.
+            given = in_query | given
+        if not given and not self.rules.list:
+            exchange.knobs = knobs = self.knobs
+        else:
+            try:
+                own = read_knobs(given)
+            except KnobError as error:
+                return refused(refusal(400, f"Bad knob {error}"))
+            knobs = self.knobs
+            if self.rules.list:
+                rule = self._rule_for(request, route.alias, own)
+                if rule is not None:
+                    exchange.rule = rule.name
+                    knobs = rule.over(knobs)
+            exchange.knobs = knobs = replace(knobs, **own) if own else knobs
+        if knobs.gate is not None:
+            exchange.gate = knobs.gate
+        if knobs.draws and knobs.seed is not None:
+            exchange.seed = self._seed(knobs.seed, request, route.alias)
+        if knobs.rate_limit is not None:
+            reply = self._over_limit(request, route.alias, knobs)
+            if reply is not None:
+                exchange.knobs = None
+                return refused(reply)
+        return route
+
+    def _rule_for(self, request: Request, alias: str, own: Mapping[str, Any]) -> Rule | None:
+        path = unquote(request.exchange.path).partition(f"/proxy/{alias}/")[2]
+        facts = Facts(alias, path, request.method or "", request.headers, request.body)
+
+        def die(rule: Rule) -> Random:
+            seed = own.get("seed")
+            if seed is not None:  # this request's seed decides for this request, whatever came before it
+                return Random(f"{rule.name}\0{self._seed(seed, request, alias)}")
+            if self.knobs.seed is not None:  # the server's seed decides the sequence of throws
+                return Random(f"{rule.name}\0{self.knobs.seed}\0{rule.fitted}")
+            return self._dice
+
+        return self.rules.apply(facts, die)
+
+    def _seed(self, seed: int, request: Request, alias: str) -> int:
+        exchange = request.exchange
+        return request_seed(seed, alias, exchange.method, exchange.path, request.query, request.body)
+
+    def _over_limit(self, request: Request, alias: str, knobs: Knobs) -> Reply | None:
+        limit = knobs.rate_limit
+        assert limit is not None
+        tokens = estimated_tokens(request.body) if limit.tokens is not None else 0
+        bearer = request.headers.get("Authorization", "")
+        verdict = self.limiter.take(alias, bearer, limit, tokens, monotonic())
+        request.exchange.limit_headers = verdict.headers
+        if verdict.allowed:
+            return None
+        headers = retry_headers(verdict.retry_after)
+        if knobs.source == "upstream":
+            return Reply(429, JSON + headers, error_body(429))
+        return refusal(429, f"Rate limit reached: {verdict.limited} per {alias} and token, {limit}", headers)

@@ -1,0 +1,195 @@
+"""Request and token limits as the real services have them: token buckets per alias and bearer.
+
+``60/min``, ``60/min;burst=10;tokens=10000/min``. Nothing throttles unless asked.
+
+A bucket holds at most its burst and fills evenly. A request takes one from the bucket of requests and, where tokens
+are limited too, what it is estimated to use from the other; if one of them is short it takes nothing, and is told
+when there will be enough. The clock is handed in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from oagw_tornado.reply.reply import Headers
+
+EXPECTED = "a rate such as 60/min, with ;burst=N or ;tokens=N/min behind it where wanted"
+
+_RATE = re.compile(r"(\d{1,9})\s*/\s*(s|sec|second|m|min|minute|h|hour|d|day)", re.ASCII)
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class Rate(NamedTuple):
+    """So many in so many seconds."""
+
+    amount: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.amount}/{_NAMES[self.seconds]}"
+
+
+_NAMES = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "day"}
+
+
+class RateLimit(NamedTuple):
+    """A limit on requests, with a burst, and perhaps one on tokens."""
+
+    requests: Rate
+    burst: int
+    tokens: Rate | None = None
+
+    def __str__(self) -> str:
+        text = str(self.requests)
+        if self.burst != self.requests.amount:
+            text += f";burst={self.burst}"
+        return text if self.tokens is None else f"{text};tokens={self.tokens}"
+
+
+def parse_rate_limit(text: str) -> RateLimit:
+    """Read a limit. The burst is the whole amount unless given. Raises ValueError, which says what was expected."""
+    first, *parameters = (part.strip() for part in text.split(";"))
+    requests = _rate(first)
+    burst, tokens = requests.amount, None
+    for parameter in parameters:
+        key, _, value = (part.strip() for part in parameter.partition("="))
+        if key == "burst" and value.isascii() and value.isdigit() and 0 < len(value) < 10 and int(value) > 0:
+            burst = int(value)
+        elif key == "tokens":
+            tokens = _rate(value)
+        else:
+            raise ValueError(f"{parameter[:80]!r} is not burst=N or tokens=N/min; expected {EXPECTED}")
+    return RateLimit(requests, burst, tokens)
+
+
+def _rate(text: str) -> Rate:
+    match = _RATE.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError(f"{text[:80]!r} is not {EXPECTED}")
+    return Rate(int(match[1]), _SECONDS[match[2][0]])
+
+
+class Verdict(NamedTuple):
+    """Whether a request may pass, and what its reply says of the limit."""
+
+    allowed: bool
+    headers: Headers
+    retry_after: float
+    """Seconds until the same request could pass; 0 if it does now."""
+    limited: str
+    """``requests`` or ``tokens``: what is short; empty if nothing is."""
+
+
+class RateLimiter:
+    """The buckets of one simulator, one pair for each alias, bearer and limit; the least used are forgotten."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._buckets: OrderedDict[tuple[str, str, RateLimit], tuple[_Bucket, _Bucket | None]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def clear(self) -> None:
+        """All buckets are full again."""
+        self._buckets.clear()
+
+    def take(self, alias: str, bearer: str, limit: RateLimit, tokens: int, now: float) -> Verdict:
+        """One request of `tokens` tokens at `now`, in seconds of any clock that does not go back."""
+        key = (alias, bearer, limit)
+        pair = self._buckets.get(key)
+        if pair is None:
+            budget = limit.tokens
+            pair = (
+                _Bucket(limit.requests, limit.burst, now),
+                _Bucket(budget, budget.amount, now) if budget is not None else None,
+            )
+            self._buckets[key] = pair
+            if len(self._buckets) > self._most:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(key)
+        requests, budgeted = pair
+        waits = [(requests.wait(1, now), "requests")]
+        if budgeted is not None:
+            waits.append((budgeted.wait(tokens, now), "tokens"))
+        wait, limited = max(waits)
+        if wait == 0:
+            requests.level -= 1
+            if budgeted is not None:
+                budgeted.level -= tokens
+        headers = requests.headers("requests")
+        if budgeted is not None:
+            headers += budgeted.headers("tokens")
+        return Verdict(wait == 0, headers, wait, limited if wait else "")
+
+
+class _Bucket:
+    __slots__ = ("rate", "limit", "capacity", "level", "filled_at")
+
+    def __init__(self, rate: Rate, capacity: int, now: float) -> None:
+        self.rate = rate.amount / rate.seconds
+        self.limit = rate.amount
+        self.capacity = float(capacity)
+        self.level = float(capacity)
+        self.filled_at = now
+
+    def wait(self, amount: float, now: float) -> float:
+        """Seconds until `amount` is there; until it is full if it never can be."""
+        self.level = min(self.capacity, self.level + (now - self.filled_at) * self.rate)
+        self.filled_at = now
+        missing = min(amount, self.capacity) - self.level
+        if missing > 1e-9:
+            return missing / self.rate
+        return 0.0 if amount <= self.capacity else 1 / self.rate
+
+    def headers(self, name: str) -> Headers:
+        return (
+            (f"x-ratelimit-limit-{name}", str(self.limit)),
+            (f"x-ratelimit-remaining-{name}", str(max(0, int(self.level + 1e-9)))),
+            (f"x-ratelimit-reset-{name}", format_reset((self.capacity - self.level) / self.rate)),
+        )
+
+
+def format_reset(seconds: float) -> str:
+    """A time as the real services write it in these headers: ``20ms``, ``1s``, ``6m0s``, ``1h0m0s``; rounded up.
+
+    >>> format_reset(0), format_reset(0.0196), format_reset(1), format_reset(360), format_reset(3600)
+    ('0s', '20ms', '1s', '6m0s', '1h0m0s')
+    """
+    milliseconds = -int(-seconds * 1000 // 1) if seconds > 1e-9 else 0
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds, 60_000)
+    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    if minutes == 0:
+        return text
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{text}" if hours else f"{minutes}m{text}"
+
+
+def estimated_tokens(body: bytes) -> int:
+    """What a request counts against a token limit: a token for each four bytes of its body, rounded up, and as many
+    as it asks for with ``max_completion_tokens``, ``max_tokens`` or ``max_output_tokens``."""
+    return -(-len(body) // 4) + _asked_for(body)
+
+
+def _asked_for(body: bytes) -> int:
+    if b"_tokens" not in body:
+        return 0
+    try:
+        document: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return 0
+    if not isinstance(document, Mapping):
+        return 0
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        value = document.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9:
+            return value
+    return 0

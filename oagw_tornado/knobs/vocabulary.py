@@ -1,0 +1,294 @@
+"""The knobs of timing and trouble: one vocabulary for options, environment, file, rules, headers and queries.
+
+`VOCABULARY` names every knob once for each form it can be given in; `Knobs` is the value that holds for one request.
+Precedence (request over rule over server) is `resolve` applied three times, each over the result of the last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import unquote_plus
+
+from oagw_tornado.knobs.rate_limit import RateLimit, parse_rate_limit
+from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
+from oagw_tornado.units.knob_errors import KnobError
+from oagw_tornado.units.latency import ZERO, Fixed, Latency, parse_latency
+
+if TYPE_CHECKING:
+    from oagw_tornado.faults import Faults
+
+QUERY_PREFIX = "sim-"
+
+_GATE = re.compile(r"[A-Za-z0-9._~:-]{1,128}", re.ASCII)
+
+
+class KeepAlive(NamedTuple):
+    """A sign of life in a stream that has nothing else to say for `interval` seconds."""
+
+    interval: float
+    form: Literal["comment", "event"] = "comment"
+
+    def __str__(self) -> str:
+        return format_duration(self.interval) + (";form=event" if self.form == "event" else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Knobs:
+    """The knobs that hold for one request. Times in seconds; None means: not set, it is as the service has it."""
+
+    latency: Latency = ZERO
+    header_delay: Latency = ZERO
+    time_to_first_token: Latency = ZERO
+    inter_token_latency: Latency = Fixed(0.050)
+    event_interval: Latency = Fixed(0.100)
+    output_tokens: int | None = None
+    tokens_per_event: int = 1
+    events_per_write: int = 1
+    seed: int | None = None
+    time_factor_under_load: float = 1.0
+    max_concurrency: int = 100
+    fault: Faults | None = None
+    rate_limit: RateLimit | None = None
+    gate: str | None = None
+    line_ending: Literal["lf", "cr", "crlf"] = "lf"
+    keep_alive: KeepAlive | None = None
+    source: Literal["upstream", "gateway"] | None = None
+    """Who is to blame for an injected error or a limit. Rules set it."""
+
+    # Made from the others once, as they are looked at for every request.
+    immediate: bool = field(init=False, compare=False)
+    """A reply that is sent whole goes out at once, as it is."""
+    amends: bool = field(init=False, compare=False)
+    """The reply itself is another, not only its schedule."""
+    is_steady: bool = field(init=False, compare=False)
+    """A stream leaves as the service said it, at a fixed pace."""
+    draws: bool = field(init=False, compare=False)
+    """Something is drawn from the request's generator."""
+    server_timing: bytes = field(init=False, compare=False)
+    """The header line that states the plan (W3C Server Timing), in milliseconds: the centre of each distribution, with
+    the distribution itself as its description."""
+
+    def __post_init__(self) -> None:
+        times = (
+            self.latency,
+            self.header_delay,
+            self.time_to_first_token,
+            self.inter_token_latency,
+            self.event_interval,
+        )
+        assign = object.__setattr__
+        assign(self, "immediate", self.latency.is_zero and not self.fault and self.gate is None)
+        assign(self, "amends", bool(self.fault) or self.line_ending != "lf")
+        assign(self, "draws", bool(self.fault) or not all(time.is_fixed for time in times))
+        plain = not self.fault and self.gate is None and self.keep_alive is None and self.line_ending == "lf"
+        assign(self, "is_steady", plain and self.events_per_write == 1 and all(time.is_fixed for time in times))
+        metrics = [
+            _metric(name, time)
+            for name, time in zip(("latency", "header", "ttft", "itl", "interval"), times, strict=True)
+            if name in ("ttft", "itl") or not time.is_zero
+        ]
+        assign(self, "server_timing", b"Server-Timing: %b\r\n" % ", ".join(metrics).encode())
+
+
+class Knob(NamedTuple):
+    """One knob in one of its forms. `parse` makes a value of a text; its ValueError says what was expected."""
+
+    name: str
+    """As options, files, rules, ``X-Sim-<Name>`` and ``sim-<name>`` have it."""
+    field: str
+    """Of `Knobs`."""
+    parse: Callable[[str], Any]
+    default: str
+    """As it would be written; empty: not set."""
+    help: str
+    metavar: str
+    form_of: str = ""
+    """The knob that this is another form of; both set the same field."""
+
+
+def resolve(base: Knobs, given: Mapping[str, str]) -> Knobs:
+    """`base` with the knobs that are `given` by name in their place. Raises KnobError."""
+    return replace(base, **read_knobs(given)) if given else base
+
+
+def read_knobs(given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of the knobs that are `given` by name, by their fields of `Knobs`.
+
+    Raises KnobError for a name that is not in the vocabulary, for a value that is not one, and for two forms of the
+    same knob side by side: neither of them is the one that counts.
+    """
+    values: dict[str, Any] = {}
+    forms: dict[str, str] = {}
+    for name, text in given.items():
+        knob = VOCABULARY.get(name)
+        if knob is None:
+            raise KnobError(name[:80], f"no such knob; expected one of {', '.join(VOCABULARY)}")
+        if knob.field in forms:
+            raise KnobError(name, f"is another form of {forms[knob.field]}, which is given too")
+        forms[knob.field] = name
+        try:
+            values[knob.field] = knob.parse(text)
+        except ValueError as error:
+            raise KnobError(name, str(error)) from None
+    return values
+
+
+def knobs_in_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The knobs in ``X-Sim-<Name>`` headers, by name; the names are in the form that tornado gives to all headers.
+
+    A repeated header is as one whose values are joined by commas: several faults, say.
+    """
+    # Looked for in every request, and hardly ever there.
+    names = [name for name in headers if name[:6] == "X-Sim-"]
+    return {name[6:].lower(): headers[name] for name in names} if names else {}
+
+
+def split_query(query: str) -> tuple[str, dict[str, str]]:
+    """The query without its ``sim-<name>`` parameters, byte for byte, and the knobs in these, by name."""
+    rest: list[str] = []
+    given: dict[str, str] = {}
+    for part in query.split("&"):
+        if part.startswith(QUERY_PREFIX):
+            name, _, value = part.partition("=")
+            _add(given, unquote_plus(name[len(QUERY_PREFIX) :]), unquote_plus(value))
+        else:
+            rest.append(part)
+    return "&".join(rest), given
+
+
+def as_text(value: object) -> str:
+    """A value from JSON or YAML as `Knob.parse` reads it; a list is joined by commas.
+
+    Raises ValueError if it is nothing that can be written in one word.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float, list)):
+        raise ValueError(f"expected a text or a number, not {str(value)[:80]!r}")
+    return ",".join(map(as_text, value)) if isinstance(value, list) else str(value)
+
+
+def _add(given: dict[str, str], name: str, value: str) -> None:
+    given[name] = f"{given[name]},{value}" if name in given else value
+
+
+def _metric(name: str, time: Latency) -> str:
+    text = f"{name};dur={time.typical * 1000:.6f}".rstrip("0").rstrip(".")
+    if isinstance(time, Fixed):
+        return text
+    words = str(time)
+    return f'{text};desc="{words if len(words) <= 60 else words[:57] + "..."}"'
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        digits = text.strip()
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and low <= int(digits) <= high):
+            raise ValueError(f"{text[:80]!r} is not a whole number from {low} to {high}")
+        return int(digits)
+
+    return parse
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            raise ValueError(f"{text[:80]!r} is not a number from {low:.15g} to {high:.15g}")
+        return number
+
+    return parse
+
+
+def _tokens_per_second(text: str) -> Latency:
+    return Fixed(1 / _number(1 / LONGEST, 1_000_000)(text))
+
+
+def _faults(text: str) -> Faults:
+    from oagw_tornado.faults import parse_faults  # not before somebody wants a fault
+
+    return parse_faults(text)
+
+
+def _gate(text: str) -> str | None:
+    if text in ("", "none"):
+        return None
+    if not _GATE.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is not a name of 1 to 128 letters, digits and . _ ~ : -, or none")
+    return text
+
+
+def _rate_limit(text: str) -> RateLimit | None:
+    return None if text in ("", "none") else parse_rate_limit(text)
+
+
+def _line_ending(text: str) -> str:
+    if text not in ("lf", "cr", "crlf"):
+        raise ValueError(f"{text[:80]!r} is not one of lf, cr, crlf")
+    return text
+
+
+def _keep_alive(text: str) -> KeepAlive | None:
+    if text in ("", "none", "0"):
+        return None
+    first, _, parameter = (part.strip() for part in text.partition(";"))
+    interval = parse_duration(first)
+    if interval < 0.001:
+        raise ValueError(f"{text[:80]!r}: expected at least 1ms between signs of life")
+    if parameter in ("", "form=comment"):
+        return KeepAlive(interval)
+    if parameter == "form=event":
+        return KeepAlive(interval, "event")
+    raise ValueError(f"{parameter[:80]!r} is not form=comment or form=event")
+
+
+# fmt: off
+_KNOBS = (
+    Knob("latency", "latency", parse_latency, "0",
+         "from the request to a reply that is sent whole", "LATENCY"),
+    Knob("header-delay", "header_delay", parse_latency, "0",
+         "from the request to the status line and headers of a stream", "LATENCY"),
+    Knob("time-to-first-token", "time_to_first_token", parse_latency, "0",
+         "from the request to the first content event of a stream", "LATENCY"),
+    Knob("ttft", "time_to_first_token", parse_latency, "",
+         "short for time-to-first-token", "LATENCY", "time-to-first-token"),
+    Knob("inter-token-latency", "inter_token_latency", parse_latency, "50ms",
+         "between the content events of a stream", "LATENCY"),
+    Knob("itl", "inter_token_latency", parse_latency, "",
+         "short for inter-token-latency", "LATENCY", "inter-token-latency"),
+    Knob("tokens-per-second", "inter_token_latency", _tokens_per_second, "",
+         "inter-token-latency as its inverse", "NUMBER", "inter-token-latency"),
+    Knob("event-interval", "event_interval", parse_latency, "100ms",
+         "between the events of stream-test", "LATENCY"),
+    Knob("output-tokens", "output_tokens", _whole(0, 1_000_000), "",
+         "content events of a streamed completion, or words of one that is sent whole", "N"),
+    Knob("tokens-per-event", "tokens_per_event", _whole(1, 10_000), "1",
+         "tokens in one content event", "N"),
+    Knob("events-per-write", "events_per_write", _whole(1, 10_000), "1",
+         "events joined in one write, which leaves when the last of them is due", "N"),
+    Knob("seed", "seed", _whole(0, 2**63 - 1), "",
+         "seed of all draws: the same seed and request give the same schedule", "N"),
+    Knob("time-factor-under-load", "time_factor_under_load", _number(1, 1000), "1",
+         "factor on all times with max-concurrency requests in flight; less in proportion with fewer", "FACTOR"),
+    Knob("max-concurrency", "max_concurrency", _whole(1, 1_000_000), "100",
+         "requests in flight at which time-factor-under-load holds in full", "N"),
+    Knob("fault", "fault", _faults, "",
+         "what goes wrong: TYPE[;PARAM=VALUE…], several separated by commas; none", "FAULT"),
+    Knob("rate-limit", "rate_limit", _rate_limit, "",
+         "limit per alias and bearer: 60/min[;burst=10][;tokens=10000/min]; none", "LIMIT"),
+    Knob("gate", "gate", _gate, "",
+         "each event waits until POST /_sim/gates/NAME/release lets it pass", "NAME"),
+    Knob("line-ending", "line_ending", _line_ending, "lf",
+         "line ends of server-sent events: lf, cr or crlf", "NAME"),
+    Knob("keep-alive", "keep_alive", _keep_alive, "",
+         "sign of life in a silent stream: INTERVAL[;form=comment|event]", "INTERVAL"),
+)
+# fmt: on
+
+VOCABULARY: Mapping[str, Knob] = {knob.name: knob for knob in _KNOBS}

@@ -1,0 +1,167 @@
+"""From what is said and the knobs that hold to a schedule: when each byte is to leave, and what goes wrong.
+
+The order in which things are laid on one another::
+
+    what is said → line ending → times → signs of life → faults in events → gate
+                 → joined writes → faults in writes → faults by the clock
+
+Everything is lazy, as a stream may have no end, and everything that is drawn comes from the one generator that belongs
+to the request: the same reply, knobs, generator and load give the same schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import blake2b
+from random import Random
+
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.reply.keep_alive import with_keep_alive
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, buffered, streamed
+from oagw_tornado.reply.sse import keep_alive, with_line_ending
+
+# Fixed times draw nothing.
+_NOTHING_DRAWN = Random(0)
+
+_LINE_ENDINGS = {"lf": "\n", "cr": "\r", "crlf": "\r\n"}
+
+
+def amend(reply: Reply, knobs: Knobs) -> Reply:
+    """The reply that `knobs` make of what a service said, before any of it is planned.
+
+    Raises `oagw_tornado.units.knob_errors.Unfit` if one of the faults can have no meaning for such a reply.
+    """
+    if knobs.line_ending != "lf" and reply.frames is not None and _is_event_stream(reply):
+        ending = _LINE_ENDINGS[knobs.line_ending]
+        reply = replace(
+            reply,
+            frames=(Frame(with_line_ending(data, ending), content) for data, content in reply.frames),
+            error_event=with_line_ending(reply.error_event, ending),
+        )
+    for fault in knobs.fault or ():
+        reply = fault.amend(reply, knobs.source or "upstream")
+    return reply
+
+
+def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Schedule:
+    """The schedule of `reply`, which went through `amend`, under `knobs`, with so many requests `running`.
+
+    All draws come from `random`, which belongs to this request alone.
+    """
+    factor = load_factor(knobs, running)
+    if reply.frames is None:
+        schedule = buffered(reply.body, knobs.latency.draw(random) * factor)
+    else:
+        schedule = _streamed(reply, knobs, random, factor)
+    if knobs.immediate:
+        return schedule if knobs.events_per_write == 1 else joined(schedule, knobs.events_per_write)
+    strikes: tuple[list[Callable[[Schedule], Schedule]], ...] = ([], [], [])
+    for fault in knobs.fault or ():
+        strikes[fault.turn].append(lambda steps, fault=fault: fault.strike(steps, reply, random))  # type: ignore[misc]
+    in_events, in_writes, by_clock = strikes
+    for strike in in_events:
+        schedule = strike(schedule)
+    if knobs.gate is not None:
+        schedule = gated(schedule, reply)
+    if knobs.events_per_write > 1:
+        schedule = joined(schedule, knobs.events_per_write)
+    for strike in (*in_writes, *by_clock):
+        schedule = strike(schedule)
+    return schedule
+
+
+def steady_times(knobs: Knobs, pace: str, running: int) -> tuple[float, float, float]:
+    """Of a stream under knobs that are steady: when the head leaves, when the first content event, and the gap."""
+    factor = load_factor(knobs, running)
+    gap = knobs.event_interval if pace == "event-interval" else knobs.inter_token_latency
+    times = (knobs.header_delay, knobs.time_to_first_token, gap)
+    head_at, first_at, between = (time.draw(_NOTHING_DRAWN) * factor for time in times)
+    return head_at, first_at, between
+
+
+def load_factor(knobs: Knobs, running: int) -> float:
+    """1 + (F - 1) * (running - 1) / (max - 1), from 1 for a request alone to F at `max_concurrency` and above.
+
+    F is `time_factor_under_load`.
+    """
+    factor = knobs.time_factor_under_load
+    if factor == 1.0 or running <= 1:
+        return 1.0
+    most = knobs.max_concurrency
+    return 1.0 + (factor - 1.0) * (min(running, most) - 1) / (most - 1) if most > 1 else factor
+
+
+def request_seed(seed: int, alias: str, method: str, path: str, query: str, body: bytes) -> int:
+    """The seed of one request's own draws. It is made of the request alone, so it does not depend on what else runs."""
+    facts = "\0".join((str(seed), alias, method, path, query, "")).encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(facts + body, digest_size=8).digest(), "big")
+
+
+def joined(schedule: Schedule, events_per_write: int) -> Schedule:
+    """The same events, so many of them in one write, which leaves when the last of them is due."""
+    held: list[Step] = []
+    for step in schedule:
+        if not step.events:
+            if held:
+                yield _one(held)
+                held = []
+            yield step
+            continue
+        held.append(step)
+        if len(held) == events_per_write or step.action is not Action.WRITE:
+            yield _one(held)
+            held = []
+    if held:
+        yield _one(held)
+
+
+def gated(schedule: Schedule, reply: Reply) -> Schedule:
+    """A gate before each event; before the head of a reply that is sent whole."""
+    if reply.frames is None:
+        yield Step(0.0, b"", Action.GATE)
+        yield from schedule
+        return
+    for step in schedule:
+        if step.events:
+            yield Step(step.at, reply.error_event, Action.GATE)
+        yield step
+
+
+def _streamed(reply: Reply, knobs: Knobs, random: Random, factor: float) -> Schedule:
+    assert reply.frames is not None
+    pace = knobs.event_interval if reply.pace == "event-interval" else knobs.inter_token_latency
+    head_at = knobs.header_delay.draw(random)
+    first_at = knobs.time_to_first_token.draw(random)
+    gaps = pace.gaps(random)
+    if knobs.gate is not None:
+        gaps = _no_gaps()  # the gate is what spaces the events
+    if factor != 1.0:
+        head_at, first_at, gaps = head_at * factor, first_at * factor, (gap * factor for gap in gaps)
+    schedule = streamed(reply.frames, head_at, first_at, gaps)
+    if knobs.keep_alive is not None and _is_event_stream(reply):
+        interval, form = knobs.keep_alive
+        sign = keep_alive(form, line_ending=_LINE_ENDINGS[knobs.line_ending])
+        return with_keep_alive(schedule, interval, sign)
+    return schedule
+
+
+def _no_gaps() -> Iterator[float]:
+    while True:
+        yield 0.0
+
+
+def _one(steps: list[Step]) -> Step:
+    last = steps[-1]
+    if len(steps) == 1:
+        return last
+    return last._replace(
+        data=b"".join(step.data for step in steps),
+        events=sum(step.events for step in steps),
+        content=sum(step.content for step in steps),
+    )
+
+
+def _is_event_stream(reply: Reply) -> bool:
+    return any(name == "Content-Type" and value.startswith("text/event-stream") for name, value in reply.headers)

@@ -1,0 +1,1 @@
+"""What the program does beside serving: its log on stderr, idle work. Imports no other folder."""

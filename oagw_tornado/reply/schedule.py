@@ -1,0 +1,134 @@
+"""A reply is a schedule: a lazily produced run of steps, each with its instant and what happens then.
+
+A service decides what is said, as frames. The latency model says when. Together they make a schedule; a fault
+is a function from schedule to schedule; `playback.Playback` plays the result. Everything here is a pure function
+of values, so a test reads ``list(schedule)`` and needs neither clock nor socket.
+
+The rules of a schedule:
+
+- ``at`` is in seconds from the moment the request was admitted. It never decreases along a schedule.
+- The first step is HEAD, unless the client is to see not one byte (then CLOSE, RESET or STALL comes first).
+- WRITE steps carry body bytes; the connection frames them (chunked, by length, or by closing), one write each.
+- END ends the body in order; its data, if any, leaves in the same write. A schedule that is exhausted without
+  END ends in order too. CLOSE and RESET leave the body incomplete. Nothing after any of these is played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+
+class Action(Enum):
+    """What a step does when its time has come."""
+
+    HEAD = "status line and headers leave"
+    WRITE = "data leaves as body bytes, in one write"
+    RAW = "data leaves as it is, without the connection's framing"
+    GATE = "wait until the reply's gate is released; data is the last word of a reply whose gate never was"
+    STALL = "nothing more, until the client leaves"
+    END = "data, if any, leaves, and the body ends in order"
+    CLOSE = "the connection is closed, the body incomplete"
+    RESET = "the connection is reset (TCP RST)"
+
+
+HEAD, WRITE, END = Action.HEAD, Action.WRITE, Action.END
+
+
+class Frame(NamedTuple):
+    """One thing a service says in a stream: a whole SSE event, say."""
+
+    data: bytes
+    content: bool = True
+    """A content event: it takes the next instant of the plan, and ``at-event`` counts it. What is not content
+    before the first content event leaves with it, so does what follows the frame that ends the plan."""
+
+
+class Stream:
+    """The frames of a stream in three parts: what opens it, its content, what closes it.
+
+    A content frame is `before`, one of `contents`, and `after`: most of an event is the same in all of a stream.
+    Iterating gives the frames. Kept apart, the parts let `oagw_tornado.playback.steady` play the content without
+    making a frame, a step and a plan of each.
+    """
+
+    __slots__ = ("opening", "contents", "closing", "before", "after")
+
+    def __init__(
+        self,
+        opening: tuple[bytes, ...],
+        contents: Iterator[bytes],
+        closing: Iterable[bytes] = (),
+        before: bytes = b"",
+        after: bytes = b"",
+    ) -> None:
+        self.opening = opening
+        self.contents = contents
+        self.closing = closing
+        self.before = before
+        self.after = after
+
+    def __iter__(self) -> Iterator[Frame]:
+        for data in self.opening:
+            yield Frame(data, False)
+        before, after = self.before, self.after
+        for data in self.contents:
+            yield Frame(before + data + after, True)
+        for data in self.closing:
+            yield Frame(data, False)
+
+
+class Step(NamedTuple):
+    """One step of a schedule. `events` is how many whole events end with this write, `content` how many of them
+    are content events."""
+
+    at: float
+    data: bytes = b""
+    action: Action = WRITE
+    events: int = 0
+    content: int = 0
+    note: str = ""
+    """Why the reply ends here, for the journal: ``fault:reset``, say. Empty for a step that is as planned."""
+
+
+Schedule = Iterator[Step]
+
+
+def buffered(body: bytes, at: float) -> Schedule:
+    """The schedule of a reply that is sent whole: head and body at one instant."""
+    yield Step(at, b"", HEAD)
+    yield Step(at, body, END)
+
+
+def streamed(frames: Iterable[Frame], head_at: float, first_at: float, gaps: Iterator[float]) -> Schedule:
+    """The schedule of a stream.
+
+    The head leaves at `head_at`, the first content frame at `first_at` (or with the head, if that is later), each
+    following one a gap later. Frames that are no content keep the place they have among the others: those before
+    the first content frame leave at its instant; the first one after a content frame takes one more gap, as a
+    finish chunk takes the place of one more token, and all others leave with the frame before them.
+    """
+    yield Step(head_at, b"", HEAD)
+    at = max(head_at, first_at)
+    make = tuple.__new__  # half the price of calling Step, on the path of every event
+    begun = False
+    after_content = False
+    last: Step | None = None
+    for data, content in frames:
+        if last is not None:
+            yield last
+        if content:
+            if begun:
+                at += next(gaps)
+            begun = after_content = True
+            last = make(Step, (at, data, WRITE, 1, 1, ""))
+        else:
+            if after_content:
+                at += next(gaps)
+                after_content = False
+            last = make(Step, (at, data, WRITE, 1, 0, ""))
+    if last is None:
+        yield Step(at, b"", END)
+    else:
+        yield last._replace(action=END)
