@@ -16,6 +16,7 @@ TOKENS = frozenset(("one", "two"))
 ROUTER = GatewayRouter(
     {"/api/oagw/v1": PrototypeDialect(upstreams(), TOKENS, Status), "/health": SinglePage("/health", Health)}
 )
+ITS_KEYS = (("X-Api-Key", "one"), ("Authorization", "Bearer one"), ("X-Api-Key", "one"), ("X-Api-Key", "no"))
 KNOWN = {"Authorization": "Bearer one"}
 
 PIECES = st.sampled_from(
@@ -47,6 +48,44 @@ def test_routing_always_has_an_answer(method: str, path: str, headers: dict[str,
         assert found.alias in upstreams()
         assert method in PROXIED
         assert headers["Authorization"] in ("Bearer one", "Bearer two")
+
+
+ALIASES = st.sampled_from([*upstreams(), "nowhere"])
+ENCODED = st.builds(
+    lambda text, which: "".join(f"%{ord(c):02x}" if which & 1 << i % 30 else c for i, c in enumerate(text)),
+    ALIASES | st.sampled_from(["v1/messages", "v1/models/x", "users/octocat", "events", "current", "%2f", "a/b"]),
+    st.integers(0, 2**30 - 1),
+)
+CREDENTIALS = st.dictionaries(
+    st.sampled_from(["Authorization", "X-Api-Key"]),
+    st.sampled_from(["one", "Bearer one", "Bearer two", "Bearer no", "", "no", "two"]),
+)
+REQUESTS = st.tuples(
+    METHODS, st.builds("/proxy/{}/{}".format, ENCODED, ENCODED) | PATHS.map("/proxy/".__add__), CREDENTIALS
+)
+
+
+def as_values(found: Route) -> tuple[object, ...]:
+    """A route such that equal answers compare equal."""
+    arguments = [(each.status, each.headers, each.body) if hasattr(each, "body") else each for each in found.arguments]
+    return found.handler, arguments, found.alias
+
+
+@given(st.lists(REQUESTS, min_size=1, max_size=12))
+@example([("GET", "/proxy/%61nthropic/v1/models", {name: value}) for name, value in ITS_KEYS])
+def test_what_is_remembered_changes_no_answer(requests: list[tuple[str, str, dict[str, str]]]) -> None:
+    """A router that has answered others before says the same as one that was just made."""
+    old = PrototypeDialect(upstreams(), TOKENS, Status)
+    for asked in [*requests, *requests]:
+        method, rest, headers = asked
+        new = PrototypeDialect(upstreams(), TOKENS, Status)
+        assert as_values(old.route(method, rest, headers, "")) == as_values(new.route(method, rest, headers, ""))
+
+
+def test_an_alias_is_the_same_however_it_is_written() -> None:
+    for alias in ("anthropic", "%61nthropic", "anthropi%63"):
+        fresh = PrototypeDialect(upstreams(), TOKENS, Status)
+        assert fresh.route("GET", f"/proxy/{alias}/v1/models", {"X-Api-Key": "one"}, "").alias == "anthropic"
 
 
 def test_the_checks_keep_their_order() -> None:

@@ -83,11 +83,11 @@ class PrototypeDialect:
             return refused(unknown_url("/api/oagw/v1" + rest))
         if method not in PROXIED:
             return refused(method_not_allowed(method, PROXIED))
+        if "%" in rest:
+            alias, path = unquote(alias), unquote(path)
         refusal = refuse_bearer(self._authorization(alias, headers), self._tokens)
         if refusal is not None:
             return refused(refusal)
-        if "%" in rest:
-            alias, path = unquote(alias), unquote(path)
         upstream = self._upstreams.get(alias)
         if upstream is None:
             return refused(unknown_alias(alias))
