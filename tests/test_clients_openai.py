@@ -65,13 +65,13 @@ def test_a_completion_has_the_prototypes_words(client):
     assert completion.id == f"chatcmpl-{completion._request_id}"
 
 
-def test_a_stream_is_read_chunk_by_chunk(client, is_exact):
+def test_a_stream_is_read_chunk_by_chunk(client):
     chunks = list(client.chat.completions.create(model="gpt-4", messages=JOKE, stream=True))
     said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert said.strip() == "Streaming response to: tell me a joke"
     assert {chunk.id for chunk in chunks} == {chunks[0].id}
     assert {chunk.created for chunk in chunks} == {chunks[0].created}
-    assert chunks[0].choices[0].delta.role == ("assistant" if is_exact else None)
+    assert chunks[0].choices[0].delta.role == "assistant"
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 
@@ -261,9 +261,10 @@ def test_a_bad_request_is_the_clients_exception_with_its_parameter(client, reque
     assert caught.value.request_id
 
 
-def test_other_refusals_are_the_clients_exceptions(client, simulator):
-    with pytest.raises(openai.RateLimitError, match="Rate limit exceeded"):
-        client.chat.completions.create(model="gpt-4", messages=[{"role": "user", "content": "an error"}])
+def test_other_refusals_are_the_clients_exceptions(client, simulator, is_exact):
+    if not is_exact:  # the word makes an error in the prototype's profile only
+        with pytest.raises(openai.RateLimitError, match="Rate limit exceeded"):
+            client.chat.completions.create(model="gpt-4", messages=[{"role": "user", "content": "an error"}])
     with pytest.raises(openai.NotFoundError, match=r"Invalid URL \(GET /v1/nothing\)"):
         client.get("/nothing", cast_to=object)
     with (

@@ -29,6 +29,9 @@ for await (const chunk of stream) {
   seen.chunks.push(chunk.choices[0]?.delta?.content ?? (chunk.usage ? chunk.usage.completion_tokens : null));
 }
 
+const told = await client.chat.completions.stream({ model: "gpt-4", messages, n: 2 }).finalChatCompletion();
+seen.told = told.choices.map(({ message }) => [message.role, message.content.trim()]);
+
 const runner = client.chat.completions.stream({ model: "gpt-4", messages, tools });
 seen.tool = (await runner.finalChatCompletion()).choices[0].message.tool_calls[0].function;
 

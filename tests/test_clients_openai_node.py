@@ -62,6 +62,7 @@ def test_openai_node(package, profile):
     *said, _, usage = (chunk for chunk in seen["chunks"] if chunk != "")  # the real shape begins with an empty one
     assert "".join(said).strip() == "Streaming response to: tell me a joke"
     assert usage == 7
+    assert seen["told"] == [["assistant", "Streaming response to: tell me a joke"]] * 2
     assert seen["tool"]["name"] == "get_weather"
     assert json.loads(seen["tool"]["arguments"]) == {"city": "city"}
     assert seen["response"] == "Hello! How can I assist you today?"

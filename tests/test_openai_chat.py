@@ -59,8 +59,10 @@ def test_a_buffered_completion_to_the_letter():
 def test_a_streamed_completion_to_the_letter():
     reply = ask(stream=True, model="m")
     head = b'data: {"id":"chatcmpl-r1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":['
-    words = [b"Streaming", b"response", b"to:", b"tell", b"me", b"a", b"joke"]
+    words = [b"response", b"to:", b"tell", b"me", b"a", b"joke"]
+    first = b'{"index":0,"delta":{"content":"Streaming ","role":"assistant"},"finish_reason":null}]}\n\n'
     assert [tuple(frame) for frame in reply.frames] == [
+        (head + first, True),
         *((head + b'{"index":0,"delta":{"content":"%b "},"finish_reason":null}]}\n\n' % word, True) for word in words),
         (head + b'{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n', False),
         (b"data: [DONE]\n\n", False),
@@ -320,6 +322,51 @@ def test_logprobs_of_a_stream_are_those_of_each_token():
         assert logprob["top_logprobs"][0]["token"] == logprob["token"]
         values = [each["logprob"] for each in logprob["top_logprobs"]]
         assert all(more > less for more, less in pairwise(values))
+
+
+@pytest.mark.parametrize("context", [PROTOTYPE, REAL])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"n": 3},
+        {"logprobs": True},
+        {"logprobs": True, "top_logprobs": 2, "n": 2},
+        {"stop": "Streaming"},
+        {"stop": ["Streaming"], "n": 2},
+        {"response_format": {"type": "json_object"}},
+        {"tools": TOOLS, "n": 2},
+        {"max_tokens": 1},
+        {"stream_options": {"include_usage": True}},
+    ],
+    ids=str,
+)
+def test_each_choice_says_its_role_once_and_first(context, fields):
+    """What openai-node's `.stream()`, LangChain's and openai-go's accumulators ask of a stream."""
+    for _ in range(2):  # the second time it may be remembered
+        said = [
+            choice
+            for chunk in chunks(ask(context=context, stream=True, model="m", **fields))
+            for choice in chunk["choices"]
+        ]
+        for index in range(fields.get("n", 1)):
+            deltas = [choice["delta"] for choice in said if choice["index"] == index]
+            assert [delta.get("role") for delta in deltas] == ["assistant"] + [None] * (len(deltas) - 1)
+            if context is PROTOTYPE and "tools" not in fields and "stop" not in fields:
+                assert deltas[0]["content"], "the role has no chunk of its own"
+
+
+@pytest.mark.parametrize("tokens_per_event", [1, 3])
+@pytest.mark.parametrize("output_tokens", [0, 1, 500])
+def test_the_role_comes_whatever_the_size(output_tokens, tokens_per_event):
+    context = PROTOTYPE._replace(output_tokens=output_tokens, tokens_per_event=tokens_per_event)
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks(ask(context=context, stream=True))]
+    assert [delta.get("role") for delta in deltas] == ["assistant"] + [None] * (len(deltas) - 1)
+
+
+def test_an_error_in_the_text_is_one_in_the_prototypes_profile_only():
+    assert ask("an error, please").status == 429
+    assert content(ask("an error, please", context=REAL, model="m")).startswith("I received your message")
 
 
 # Refusals

@@ -97,7 +97,7 @@ def _check(request: ChatRequest, context: Context) -> None:
 
 
 def _answer(request: ChatRequest, context: Context) -> Answer | None:
-    """What the model says; None: that there were too many requests."""
+    """What the model says; None: the prototype's error, that there were too many requests."""
     tool = _called_tool(request)
     if tool is not None:
         try:
@@ -114,7 +114,7 @@ def _answer(request: ChatRequest, context: Context) -> Answer | None:
         return _structured(request, text)
     if request.stream:
         text = f"Streaming response to: {text}"
-    elif "hello" not in (lowered := text.lower()) and "error" in lowered:
+    elif not context.is_exact and "hello" not in (lowered := text.lower()) and "error" in lowered:
         return None
     else:
         text = model.reply_to(text)

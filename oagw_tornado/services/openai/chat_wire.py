@@ -1,12 +1,14 @@
 """Chat completions on the wire: one JSON object, or chunks of which all but the token is rendered once a stream.
 
-Two profiles. ``prototype`` has few fields, each delta a word with a space behind it, and nothing in front of the first
-one. ``openai`` has the real service's fields in its order, a first chunk with the role, and the space before a word.
+Two profiles. ``prototype`` has few fields, each delta a word with a space behind it, and in the first one the role
+beside the word: openai-node and others raise for a choice without a role. ``openai`` has the real service's fields in
+its order, a first chunk with the role, and the space before a word.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -117,6 +119,7 @@ def streamed(request: ChatRequest, answer: Answer, context: Context) -> Reply:
     no_logprobs = b',"logprobs":null' if context.is_exact or request.logprobs else b""
     goes_on = no_logprobs + b',"finish_reason":null' + tail
     ends = b'}%b,"finish_reason":"%b"%b' % (no_logprobs, _FINISH_REASONS[answer.ends].encode(), tail)
+    speaker = _speaker(answer, context)
 
     choices = [b'%b"choices":[{"index":%d,"delta":{' % (head, index) for index in range(request.n or 1)]
     opening = tuple(
@@ -124,22 +127,23 @@ def streamed(request: ChatRequest, answer: Answer, context: Context) -> Reply:
         for index, choice in enumerate(choices)
         if (delta := _first_delta(answer, context, index))
     )
-    closing = [choice + ends for choice in choices]
+    closing = [choice + (b"" if answer.count else speaker) + ends for choice in choices]
     if include_usage:
         counted = orjson.dumps(_usage(request, answer, context))
         closing.append(b'%b"choices":[],"usage":%b}\n\n' % (head, counted))
     closing.append(DONE)
 
     before, after = _around_token(answer)
-    tokens = answer.tokens(context.tokens_per_event, space_after=not context.is_exact)
     after += goes_on
     befores = [choice + before for choice in choices]
+    contents = _spoken(_tokens(answer, context), speaker)
     if request.logprobs and answer.tool is None:
-        contents = _with_logprobs(tokens, befores, request.top_logprobs or 0, b',"finish_reason":null' + tail)
+        logprobs = _logprobs(_tokens(answer, context), request.top_logprobs or 0)
+        contents = (b'%b},"logprobs":%b' % pair for pair in zip(contents, logprobs, strict=True))
+        contents = _for_each_choice(contents, befores, b',"finish_reason":null' + tail)
     elif len(befores) > 1:
-        contents = _for_each_choice(tokens, befores, after)
+        contents = _for_each_choice(contents, befores, after)
     else:
-        contents = as_json(tokens)
         return Reply(headers=EVENT_STREAM, frames=Stream(opening, contents, tuple(closing), befores[0], after))
     return Reply(headers=EVENT_STREAM, frames=Stream(opening, contents, tuple(closing)))
 
@@ -164,15 +168,30 @@ def _around_token(answer: Answer) -> tuple[bytes, bytes]:
     return b'"tool_calls":[{"index":0,"function":{"arguments":', b"}}]}"
 
 
-def _for_each_choice(tokens: Iterable[str], befores: list[bytes], after: bytes) -> Iterator[bytes]:
+def _speaker(answer: Answer, context: Context) -> bytes:
+    """The role, where no chunk in front of the first token says it."""
+    return b"" if answer.tool is not None or context.is_exact else b'"role":"assistant"'
+
+
+def _tokens(answer: Answer, context: Context) -> Iterable[str]:
+    return answer.tokens(context.tokens_per_event, space_after=not context.is_exact)
+
+
+def _spoken(tokens: Iterable[str], speaker: bytes) -> Iterator[bytes]:
+    """The tokens as JSON, and behind the first one, in the same delta, who speaks."""
+    texts = as_json(tokens)
+    if not speaker:
+        return texts
+    return chain((text + b"," + speaker for text in islice(texts, 1)), texts)
+
+
+def _for_each_choice(texts: Iterable[bytes], befores: list[bytes], after: bytes) -> Iterator[bytes]:
     """One event for each token of each choice."""
-    for token in as_json(tokens):
+    for text in texts:
         for before in befores:
-            yield before + token + after
+            yield before + text + after
 
 
-def _with_logprobs(tokens: Iterable[str], befores: list[bytes], alternatives: int, after: bytes) -> Iterator[bytes]:
+def _logprobs(tokens: Iterable[str], alternatives: int) -> Iterator[bytes]:
     for token in tokens:
-        logprobs = orjson.dumps({"content": [_logprob(token, alternatives)], "refusal": None})
-        for before in befores:
-            yield b'%b%b},"logprobs":%b%b' % (before, orjson.dumps(token), logprobs, after)
+        yield orjson.dumps({"content": [_logprob(token, alternatives)], "refusal": None})
