@@ -56,4 +56,5 @@ class Control:
             in_flight=max(0, responder.ledger.running - 1),
             streams_open=len(streams),
             events_under_way=sum(exchange.events for exchange in streams),
+            waiting={alias: waiting for alias, (_, waiting) in responder.queues.lengths().items()},
         )

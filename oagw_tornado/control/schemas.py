@@ -88,6 +88,10 @@ _REQUEST: dict[str, Schema] = {
     "rule": {"type": ["string", "null"], "description": "The rule that applied."},
     "status": {"type": ["integer", "null"]},
     "source": {"enum": ["upstream", "gateway", None]},
+    "queued": {
+        "type": ["number", "null"],
+        "description": "Seconds from admission to its turn under max-num-seqs; null before that, and without it.",
+    },
     "events_sent": COUNT,
     "bytes_sent": COUNT,
     "events_blocked": {**COUNT, "description": "Events that waited for the client to read."},

@@ -33,6 +33,8 @@ class Exchange:
         "rule",
         "gate",
         "seed",
+        "queued",
+        "planned_end",
         "limit_headers",
         "status",
         "head_sent",
@@ -62,6 +64,8 @@ class Exchange:
         self.rule: str | None = None  # the rule that was applied
         self.gate: str | None = None  # the gate that holds each event of the reply
         self.seed: int | None = None  # of this request's own draws; None: they need not be the same again
+        self.queued: float | None = None  # how long it waited for its turn; None: nobody counts how many run
+        self.planned_end: float | None = None  # offset of the end of a reply that ended as planned
         self.limit_headers: Headers = ()  # what the gateway tells of a rate limit
         self.status = 0  # 0 until somebody has replied
         self.head_sent = False

@@ -102,6 +102,7 @@ def exchange_as_json(
         "rule": exchange.rule,
         "status": exchange.status or None,
         "source": exchange.source,
+        "queued": exchange.queued,
         "events_sent": exchange.events,
         "bytes_sent": exchange.bytes_sent,
         "events_blocked": exchange.blocked,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from oagw_tornado.evidence.exchange import Exchange
@@ -21,6 +21,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 #: Upper bounds, in seconds.
 FIRST_EVENT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+QUEUE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 LATENESS_BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -38,6 +39,8 @@ class Counters:
         self.events = 0
         self.first_events = [0] * (len(FIRST_EVENT_BUCKETS) + 1)
         self.first_event_seconds = 0.0
+        self.queued = [0] * (len(QUEUE_BUCKETS) + 1)
+        self.queued_seconds = 0.0
 
     def count(self, exchange: Exchange) -> None:
         """An exchange is over."""
@@ -54,6 +57,9 @@ class Counters:
                 if not fault.ends:
                     self.faults[fault.type] += 1
         self.events += exchange.events
+        if exchange.queued is not None:
+            self.queued[bisect_left(QUEUE_BUCKETS, exchange.queued)] += 1
+            self.queued_seconds += exchange.queued
         if exchange.actual:
             first = exchange.actual[0]
             self.first_events[bisect_left(FIRST_EVENT_BUCKETS, first)] += 1
@@ -61,12 +67,16 @@ class Counters:
 
 
 class Gauges:
-    """What is so right now; `events_under_way` are those that left in streams that are still open."""
+    """What is so right now; `events_under_way` are those that left in streams that are still open, `waiting` the
+    requests that wait for their turn, by alias."""
 
-    def __init__(self, in_flight: int, streams_open: int, events_under_way: int) -> None:
+    def __init__(
+        self, in_flight: int, streams_open: int, events_under_way: int, waiting: Mapping[str, int] | None = None
+    ) -> None:
         self.in_flight = in_flight
         self.streams_open = streams_open
         self.events_under_way = events_under_way
+        self.waiting = waiting or {}
 
 
 class Collector:
@@ -88,6 +98,10 @@ class Collector:
         yield requests
         yield GaugeMetricFamily("oagw_requests_in_flight", "Requests being answered.", now.in_flight)
         yield GaugeMetricFamily("oagw_streams_open", "Streams being sent.", now.streams_open)
+        waiting = GaugeMetricFamily("oagw_requests_waiting", "Requests that wait for their turn.", labels=("alias",))
+        for alias, count in now.waiting.items():
+            waiting.add_metric((alias,), count)
+        yield waiting
         yield CounterMetricFamily("oagw_events", "Events sent in streams.", counters.events + now.events_under_way)
         yield CounterMetricFamily(
             "oagw_events_blocked_by_client", "Events that waited for their client to read.", timing.blocked_by_client
@@ -101,6 +115,10 @@ class Collector:
             (), list(zip(bounds, _cumulative(counters.first_events), strict=True)), counters.first_event_seconds
         )
         yield first
+        queued = HistogramMetricFamily("oagw_queue_wait_seconds", "From admission to the turn, under max-num-seqs.")
+        bounds = [*map(str, QUEUE_BUCKETS), "+Inf"]
+        queued.add_metric((), list(zip(bounds, _cumulative(counters.queued), strict=True)), counters.queued_seconds)
+        yield queued
         faults = CounterMetricFamily("oagw_faults_injected", "Faults that struck.", labels=("type",))
         for kind, count in counters.faults.items():
             faults.add_metric((kind,), count)

@@ -13,10 +13,12 @@ from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import BODY_HEAD
-from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large
+from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import GatewayRouter, Route, refused
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
 
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
@@ -109,7 +111,12 @@ class Admission(httputil.HTTPMessageDelegate):
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         exchange.body_head = body[:BODY_HEAD]
         request = Request(self._connection, exchange, self._start_line, self._headers, self._query, body)
-        self._answer(self._gateway.admit(request, self._route), request)
+        route = self._gateway.admit(request, self._route)
+        knobs = exchange.knobs
+        if knobs is not None and knobs.max_num_seqs is not None and route.handler.takes_turns:
+            self._take_turn(route, request, knobs)
+        else:
+            self._answer(route, request)
 
     def on_connection_close(self) -> None:
         """The client left before its request was whole."""
@@ -125,9 +132,48 @@ class Admission(httputil.HTTPMessageDelegate):
         request = Request(self._connection, self.exchange, self._start_line, self._headers, self._query, b"")
         self._answer(route, request)
 
+    def _take_turn(self, route: Route, request: Request, knobs: Knobs) -> None:
+        """Answer when it is this request's turn, or turn it away."""
+        exchange, queues = self.exchange, self._gateway.responder.queues
+        waiting = _Waiting(self, route, request)
+        turn = queues.enter(exchange, waiting)
+        if turn is Turn.LATER:
+            self._connection.set_close_callback(waiting.client_left)
+            return
+        if turn is Turn.NEVER:
+            exchange.knobs = None
+            route = refused(queue_full(knobs))
+        self._answer(route, request)
+
     def _answer(self, route: Route, request: Request) -> None:
         gateway = self._gateway
         route.handler(gateway.application, request, gateway.responder).run(*route.arguments)
+
+
+class _Waiting:
+    """A whole request that waits for its turn."""
+
+    __slots__ = ("_admission", "_route", "_request")
+
+    def __init__(self, admission: Admission, route: Route, request: Request) -> None:
+        self._admission = admission
+        self._route = route
+        self._request = request
+
+    def start(self) -> None:
+        self._admission._connection.set_close_callback(None)
+        self._admission._answer(self._route, self._request)
+
+    def client_left(self) -> None:
+        exchange, responder = self._admission.exchange, self._admission._gateway.responder
+        responder.queues.leave(exchange)
+        responder.over(exchange, "client-left")
+
+    def cut_off(self) -> None:
+        connection = self._admission._connection
+        connection.set_close_callback(None)
+        connection.close()
+        self._admission._gateway.responder.over(self._admission.exchange, "drained")
 
 
 def _origin_form(target: str) -> str:

@@ -35,6 +35,8 @@ class ExchangeHandler(tornado.web.RequestHandler):
     exchange: Exchange
     # Who made the replies of this handler, for ``X-OAGW-Error-Source``.
     source: Any = "gateway"
+    # Whether `max-num-seqs` counts it: what only tells of a service is answered however busy that is.
+    takes_turns = True
     # True once there is a reply, which may still be on its way.
     _replied = False
 

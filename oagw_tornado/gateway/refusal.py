@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from oagw_tornado.gateway.handler import ExchangeHandler
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.reply.errors import retry_headers
 from oagw_tornado.reply.reply import Headers, Reply, json_reply
 
 #: What a client would get again, however often it asked: openai-python and openai-node read this header.
@@ -42,6 +44,15 @@ def bad_request(text: str) -> Reply:
 
 def body_too_large(limit: int) -> Reply:
     return refusal(413, f"Request body too large: more than {limit} bytes")
+
+
+def queue_full(knobs: Knobs) -> Reply:
+    """What a saturated upstream says to one request more than may wait."""
+    status = knobs.queue_full_status
+    message = f"The waiting queue is full: {knobs.max_num_seqs} run, {knobs.max_waiting_queue_length} wait"
+    kind, code = ("rate_limit_error", "queue_full") if status == 429 else ("server_error", "queue_full")
+    error = {"message": message, "type": kind, "param": None, "code": code}
+    return json_reply({"error": error}, status, retry_headers(1.0))
 
 
 class RefusalHandler(ExchangeHandler):

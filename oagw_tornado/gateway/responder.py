@@ -13,9 +13,10 @@ from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.timing import Timing
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
-from oagw_tornado.playback.plan import amend, plan, steady_times
+from oagw_tornado.playback.plan import amend, plan, shifted, steady_times
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.playback.steady import SteadyPlayback
+from oagw_tornado.playback.waiting import WaitingQueues
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.reply.schedule import Action, Schedule, Stream
 from oagw_tornado.units.knob_errors import Unfit
@@ -45,6 +46,7 @@ class Responder:
         self.count_late: Callable[[float], None] = self.timing.recent.append
         pacer.after_turn = self._settle_timing
         self.gates = Gates()
+        self.queues = WaitingQueues()
         # Replies under way that are more than one write.
         self.playing: set[Playback] = set()
         self.configure(config)
@@ -77,13 +79,17 @@ class Responder:
         if type(reply.frames) is Stream and knobs.is_steady and connection.method != "HEAD":
             descriptor = connection.descriptor
             if descriptor >= 0:
-                times = steady_times(knobs, reply.pace, self.ledger.running)
+                times = steady_times(knobs, reply.pace, self._running)
+                if exchange.queued:
+                    times = (times[0] + exchange.queued, times[1] + exchange.queued, times[2])
                 steady = SteadyPlayback(self, exchange, connection, descriptor, reply.frames, times, fields)
                 self.playing.add(steady)
                 steady.start()
                 return
         random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
-        steps = plan(reply, knobs, random, self.ledger.running)
+        steps = plan(reply, knobs, random, self._running)
+        if exchange.queued:
+            steps = shifted(steps, exchange.queued)
         if connection.method == "HEAD":
             steps = _without_body(steps)
         length = None if reply.frames is not None else len(reply.body)
@@ -116,10 +122,18 @@ class Responder:
         """An exchange is over."""
         exchange.outcome = outcome
         exchange.ended = monotonic() - exchange.admitted
+        if exchange.queued is not None:
+            self.queues.over(exchange)
         self.ledger.ended(exchange)
 
+    @property
+    def _running(self) -> int:
+        """Requests under way that have had their turn."""
+        return self.ledger.running - self.queues.waiting
+
     def cut_off(self) -> None:
-        """End every reply under way where it is."""
+        """End every reply under way where it is, and what waits for its turn."""
+        self.queues.cut_off()
         for playback in list(self.playing):
             playback.cut_off()
 
@@ -128,6 +142,8 @@ def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
     """Status line and header lines of `reply`, which is the one that `exchange` gets."""
     exchange.status = reply.status
     exchange.source = reply.source
+    if exchange.queued:
+        server_timing = b"%b, queue;dur=%.3f\r\n" % (server_timing[:-2], exchange.queued * 1000)
     fields = b"%b%bX-Request-Id: %b\r\n" % (
         status_and_fields(reply.status, reply.headers, reply.source),
         server_timing,

@@ -50,6 +50,9 @@ class Knobs:
     seed: int | None = None
     time_factor_under_load: float = 1.0
     max_concurrency: int = 100
+    max_num_seqs: int | None = None
+    max_waiting_queue_length: int = 1000
+    queue_full_status: int = 429
     fault: Faults | None = None
     rate_limit: RateLimit | None = None
     gate: str | None = None
@@ -193,6 +196,21 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _limit(high: int) -> Callable[[str], int | None]:
+    whole = _whole(1, high)
+
+    def parse(text: str) -> int | None:
+        return None if text in ("", "none") else whole(text)
+
+    return parse
+
+
+def _status(text: str) -> int:
+    if text.strip() not in ("429", "503"):
+        raise ValueError(f"{text[:80]!r} is not 429 or 503")
+    return int(text)
+
+
 def _number(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
@@ -278,6 +296,12 @@ _KNOBS = (
          "factor on all times with max-concurrency requests in flight; less in proportion with fewer", "FACTOR"),
     Knob("max-concurrency", "max_concurrency", _whole(1, 1_000_000), "100",
          "requests in flight at which time-factor-under-load holds in full", "N"),
+    Knob("max-num-seqs", "max_num_seqs", _limit(1_000_000), "",
+         "requests of an alias that run at once; more wait for their turn, in order; none: no limit", "N"),
+    Knob("max-waiting-queue-length", "max_waiting_queue_length", _whole(0, 1_000_000), "1000",
+         "requests of an alias that may wait for their turn; still more are turned away", "N"),
+    Knob("queue-full-status", "queue_full_status", _status, "429",
+         "status of those that are turned away: 429 or 503", "STATUS"),
     Knob("fault", "fault", _faults, "",
          "what goes wrong: TYPE[;PARAM=VALUE…], several separated by commas; none", "FAULT"),
     Knob("rate-limit", "rate_limit", _rate_limit, "",

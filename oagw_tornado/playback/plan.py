@@ -129,6 +129,11 @@ def gated(schedule: Schedule, reply: Reply) -> Schedule:
         yield step
 
 
+def shifted(schedule: Schedule, wait: float) -> Schedule:
+    """The same schedule, `wait` seconds later: that of a reply whose request waited for its turn."""
+    return (step._replace(at=step.at + wait) for step in schedule)
+
+
 def _streamed(reply: Reply, knobs: Knobs, random: Random, factor: float) -> Schedule:
     assert reply.frames is not None
     pace = knobs.event_interval if reply.pace == "event-interval" else knobs.inter_token_latency

@@ -244,6 +244,8 @@ class Playback:
         last = self._take_head() + connection.render_end(step.data)
         if last:
             connection.send(last)
+        if step.at > max(self._excused, 0.0):
+            exchange.planned_end = step.at
         if step.data:
             exchange.bytes_sent += len(step.data)
         if step.events:

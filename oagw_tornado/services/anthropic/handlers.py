@@ -44,6 +44,8 @@ class Messages(ApiHandler):
 class CountTokens(ApiHandler):
     """``v1/messages/count_tokens``"""
 
+    takes_turns = False
+
     def reply(self, *path_args: str) -> Reply:
         from oagw_tornado.services.anthropic.messages import count_reply
 
@@ -58,6 +60,8 @@ def _model(id: str) -> dict[str, str]:
 class Models(ApiHandler):
     """``v1/models``"""
 
+    takes_turns = False
+
     def reply(self, *path_args: str) -> Reply:
         data = [_model(id) for id in MODELS]
         return json_reply({"data": data, "has_more": False, "first_id": MODELS[0], "last_id": MODELS[-1]})
@@ -65,6 +69,8 @@ class Models(ApiHandler):
 
 class Model(ApiHandler):
     """``v1/models/<id>``"""
+
+    takes_turns = False
 
     def reply(self, *path_args: str) -> Reply:
         if path_args[0] not in MODELS:
@@ -74,6 +80,8 @@ class Model(ApiHandler):
 
 class UnknownUrl(ApiHandler):
     """Any other path."""
+
+    takes_turns = False
 
     def reply(self, *path_args: str) -> Reply:
         raise InvalidRequest("Not found", 404)

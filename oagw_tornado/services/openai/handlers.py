@@ -52,6 +52,8 @@ class ChatCompletions(ApiHandler):
 class Models(ApiHandler):
     """``v1/models``"""
 
+    takes_turns = False
+
     def reply(self, context: Context, *path_args: str) -> Reply:
         from oagw_tornado.services.openai.models import MODEL_LIST
 
@@ -60,6 +62,8 @@ class Models(ApiHandler):
 
 class Model(ApiHandler):
     """``v1/models/<id>``"""
+
+    takes_turns = False
 
     def reply(self, context: Context, *path_args: str) -> Reply:
         from oagw_tornado.services.openai.models import model_reply
@@ -105,6 +109,8 @@ class Moderations(ApiHandler):
 
 class UnknownUrl(ApiHandler):
     """Any other path."""
+
+    takes_turns = False
 
     def reply(self, context: Context, *path_args: str) -> Reply:
         return unknown_url(self.request.method or "GET", *path_args)
