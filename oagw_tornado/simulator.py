@@ -94,7 +94,7 @@ class Simulator:
         }
         if not config.no_control:
             for prefix in ("/_sim", "/metrics"):
-                dialects[prefix] = ControlDialect(prefix, self.control, config.admin_token)
+                dialects[prefix] = ControlDialect(prefix, self.control, config.admin_token, config.control_hosts)
         return dialects
 
     def _new_server(self) -> Http1Server | StockServer:

@@ -51,8 +51,14 @@ def request(
 ) -> bytes:
     """The bytes of a request, authorized, that asks for the connection to be closed behind it."""
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"{method or ('GET' if body is None else 'POST')} {target} HTTP/1.1", "Host: x", "Connection: close"]
+    lines = [
+        f"{method or ('GET' if body is None else 'POST')} {target} HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+    ]
     given = {"Authorization": f"Bearer {TOKEN}", "Content-Length": str(len(content)), **(headers or {})}
+    if body is not None:
+        given.setdefault("Content-Type", "application/json")
     lines += [f"{name}: {value}" for name, value in given.items()]
     return "\r\n".join([*lines, "", ""]).encode() + content
 

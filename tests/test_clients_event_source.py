@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import shutil
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from tempfile import TemporaryDirectory
 
 import pytest
+from browser import browsing, needs_browser
 
 from oagw_tornado.testing import SimulatorThread
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 PAGE = b"""<!doctype html><meta charset="utf-8"><title>EventSource</title><script>
 const seen = [], opened = [];
@@ -92,44 +87,18 @@ class PageHandler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+@needs_browser
 @pytest.mark.parametrize("ending", ["lf", "crlf", "cr"])
-def test_a_browser_comes_back_and_is_ended(tmp_path, ending):
+def test_a_browser_comes_back_and_is_ended(ending):
     rule = {"match": {"alias": "stream-test"}, "when": {"first": 1}, "fault": "close;at-event=2"}
     query = f"retry=50ms&interval=1ms&bom=1&comment=x&sim-line-ending={ending}"
-    with (
-        # It leaves its locks behind when it is killed; one is a socket, whose path must be short.
-        TemporaryDirectory(prefix="sse") as locks,
-        SimulatorThread(rules=[rule]) as simulator,
-        PageServer(simulator, query) as server,
-    ):
+    with SimulatorThread(rules=[rule]) as simulator, PageServer(simulator, query) as server:
         serving = threading.Thread(target=server.serve_forever, daemon=True)
         serving.start()
-        assert BROWSER is not None
-        browser = subprocess.Popen(
-            [
-                BROWSER,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                f"--user-data-dir={tmp_path}",
-                "--remote-debugging-port=0",  # else it ends when the page is loaded
-                f"http://127.0.0.1:{server.server_port}/",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"TMPDIR": locks},
-            start_new_session=True,
-        )
         try:
-            assert server.done.wait(25), f"the browser asked {server.last_event_ids} and was not ended"
+            with browsing(f"http://127.0.0.1:{server.server_port}/"):
+                assert server.done.wait(25), f"the browser asked {server.last_event_ids} and was not ended"
         finally:
-            os.killpg(browser.pid, 9)
-            browser.wait()
             server.shutdown()
             serving.join()
     assert server.result["seen"] == [

@@ -47,6 +47,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "idle-timeout": ("1m", 60.0),
     "gate-timeout": ("1500ms", 1.5),
     "drain-timeout": ("0", 0.0),
+    "control-host": ("Oagw.test.", ("oagw.test",)),
     "journal-size": ("5", 5),
     "no-control": ("yes", True),
     "http-server": ("tornado", "tornado"),

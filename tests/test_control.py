@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from raw_http import CHAT, TOKEN, RawReply, chat, request, talk
 
-from oagw_tornado.control.routes import ROUTES, is_loopback
+from oagw_tornado.control.access import is_loopback
+from oagw_tornado.control.routes import ROUTES
 from oagw_tornado.testing import ControlError, SimulatorThread
 
 WEATHER = "/api/oagw/v1/proxy/weather/current"

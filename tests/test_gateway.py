@@ -11,12 +11,14 @@ from oagw_tornado.gateway.pages import Health, Status
 from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED, RefusalHandler
 from oagw_tornado.gateway.router import PROXIED, GatewayRouter, PrototypeDialect, Route, SinglePage
 from oagw_tornado.services.table import upstreams
+from oagw_tornado.wire.connection import ReplyConnection
 
 TOKENS = frozenset(("one", "two"))
 ROUTER = GatewayRouter(
     {"/api/oagw/v1": PrototypeDialect(upstreams(), TOKENS, Status), "/health": SinglePage("/health", Health)}
 )
 ITS_KEYS = (("X-Api-Key", "one"), ("Authorization", "Bearer one"), ("X-Api-Key", "one"), ("X-Api-Key", "no"))
+CALLER = ReplyConnection()
 KNOWN = {"Authorization": "Bearer one"}
 
 PIECES = st.sampled_from(
@@ -27,7 +29,7 @@ METHODS = st.sampled_from([*PROXIED, "PATCH", "BREW", ""])
 
 
 def route(path: str, method: str = "GET", **headers: str) -> Route:
-    return ROUTER.route(method, path, headers or KNOWN, "127.0.0.1")
+    return ROUTER.route(method, path, headers or KNOWN, CALLER)
 
 
 def refusal_of(found: Route) -> int:
@@ -40,7 +42,7 @@ def refusal_of(found: Route) -> int:
 @example("GET", "/api/oagw/v1/proxy/%/%", KNOWN)
 @example("GET", "/api/oagw/v1/proxy/weather/\xff%ff%00", KNOWN)
 def test_routing_always_has_an_answer(method: str, path: str, headers: dict[str, str]) -> None:
-    found = ROUTER.route(method, path, headers, "")
+    found = ROUTER.route(method, path, headers, CALLER)
     if found.handler is RefusalHandler:
         assert 400 <= refusal_of(found) < 500
         assert found.arguments[0].source == "gateway"

@@ -178,7 +178,7 @@ def test_two_forms_of_one_knob_are_refused(oagw: SimulatorThread) -> None:
 
 def test_a_repeated_header_is_a_list_of_faults(oagw: SimulatorThread) -> None:
     data = request(CHAT, chat()).replace(
-        b"Host: x\r\n", b"Host: x\r\nX-Sim-Fault: split\r\nX-Sim-Fault: reset;at-event=1\r\n"
+        b"Host: localhost\r\n", b"Host: localhost\r\nX-Sim-Fault: split\r\nX-Sim-Fault: reset;at-event=1\r\n"
     )
     assert talk(oagw.port, data).end == "reset"
     assert settled(oagw)["knobs"]["fault"] == "split,reset;at-event=1"

@@ -187,7 +187,7 @@ def post(target: str, body: Any, *lines: str, version: str = "1.1") -> bytes:
 
 
 def render(target: str, *lines: str, method: str, version: str = "1.1") -> bytes:
-    given = ["Host: test", *lines]
+    given = ["Host: localhost", *lines]
     if not any(line.lower().startswith("authorization:") for line in lines):
         given.append(AUTHORIZED)
     return "\r\n".join([f"{method} {target} HTTP/{version}", *given, "", ""]).encode("latin-1")

@@ -23,6 +23,7 @@ class Config:
     port: int = 8765
     tokens: tuple[str, ...] = ("test-integration-token",)
     admin_token: str | None = None
+    control_hosts: tuple[str, ...] = ()
     openai_profile: str = "prototype"
     max_body_size: int = 10 * 2**20
     max_header_size: int = 64 * 2**10

@@ -6,6 +6,7 @@ all made from `OPTIONS`. The knobs of `oagw_tornado.knobs.vocabulary` are option
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -71,6 +72,13 @@ def parse_host(text: str) -> str:
     return text.removeprefix("[").removesuffix("]")
 
 
+def parse_control_host(text: str) -> str:
+    name = text.strip().lower().removesuffix(".")
+    if not re.fullmatch(r"[a-z0-9._-]{1,253}", name):
+        raise ValueError(f"{text[:80]!r} is not a host name, without scheme and port")
+    return name
+
+
 def _whole(expected: str, lowest: int, highest: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         digits = text.strip()
@@ -125,8 +133,11 @@ def _table() -> dict[str, Option]:
         Option("token", "tokens", parse_token, "TOKEN", "bearer token that the gateway accepts; may be repeated",
                access, _masked, is_repeatable=True, is_secret=True),
         Option("admin-token", "admin_token", parse_token, "TOKEN",
-               "bearer token for /_sim and /metrics; without one they answer loopback clients only", access, _masked,
-               is_secret=True),
+               "bearer token for /_sim and /metrics; without one they answer programs on this machine only", access,
+               _masked, is_secret=True),
+        Option("control-host", "control_hosts", parse_control_host, "NAME",
+               "host name under which /_sim and /metrics are asked without a token, beside localhost and loopback "
+               "addresses; may be repeated", access, is_repeatable=True),
         Option("openai-profile", "openai_profile", _one_of("prototype", "openai"), "NAME",
                "shape of the OpenAI replies: prototype, or openai for the real service's", TIMING, is_live=True),
         Option("max-body-size", "max_body_size", parse_size, "SIZE",

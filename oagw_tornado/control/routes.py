@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from ipaddress import ip_address
 from urllib.parse import unquote
 
 from oagw_tornado.control import handlers
+from oagw_tornado.control.access import Broken, broken_rule
 from oagw_tornado.control.control import Control
 from oagw_tornado.gateway.bearer import refuse_bearer
-from oagw_tornado.gateway.refusal import method_not_allowed, refusal, unknown_url
-from oagw_tornado.gateway.router import Route, refused
-from oagw_tornado.reply.reply import Reply
+from oagw_tornado.gateway.refusal import NO_RETRY, method_not_allowed, unknown_url
+from oagw_tornado.gateway.router import Caller, Route, refused
+from oagw_tornado.reply.reply import Reply, json_reply
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/requests", handlers.Requests),
@@ -29,8 +29,6 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/metrics", handlers.Metrics),
 )
 
-NOT_LOOPBACK = refusal(403, "The control endpoints answer loopback clients only, as there is no --admin-token")
-
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], type[handlers.ControlHandler]], ...]:
@@ -39,15 +37,19 @@ def _patterns() -> tuple[tuple[re.Pattern[str], type[handlers.ControlHandler]], 
 
 
 class ControlDialect:
-    """All paths under `prefix`. The order of checks: who asks, path, method."""
+    """All paths under `prefix`. The order of checks: who asks, path, method.
 
-    def __init__(self, prefix: str, control: Control, admin_token: str | None) -> None:
+    An admin token proves the owner, and nothing else does then; without one `hosts` are names that count as loopback.
+    """
+
+    def __init__(self, prefix: str, control: Control, admin_token: str | None, hosts: tuple[str, ...] = ()) -> None:
         self._prefix = prefix
         self._control = control
-        self._tokens = None if admin_token is None else frozenset((admin_token,))
+        self._tokens = None if admin_token is None else (admin_token,)
+        self._hosts = frozenset(hosts)
 
-    def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
-        refusal = self._refuse(headers, client)
+    def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
+        refusal = self._refuse(headers, caller)
         if refusal is not None:
             return refused(refusal)
         path = self._prefix + rest
@@ -60,17 +62,15 @@ class ControlDialect:
                 return Route(handler, (self._control, *map(unquote, match.groups())))
         return refused(unknown_url(path))
 
-    def _refuse(self, headers: Mapping[str, str], client: str) -> Reply | None:
+    def _refuse(self, headers: Mapping[str, str], caller: Caller) -> Reply | None:
         if self._tokens is not None:
             return refuse_bearer(headers.get("Authorization"), self._tokens)
-        return None if is_loopback(client) else NOT_LOOPBACK
+        broken = broken_rule(caller.client, caller.scheme, caller.version, headers, self._hosts)
+        return None if broken is None else _forbidden(broken)
 
 
-def is_loopback(client: str) -> bool:
-    """Whether `client`, an address, is this machine."""
-    try:
-        address = ip_address(client.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+def _forbidden(broken: Broken) -> Reply:
+    text = f"The control endpoints refuse this request by their rule {broken.rule}: {broken.reason}"
+    reply = json_reply({"error": text, "rule": broken.rule, "hint": broken.hint}, 403, NO_RETRY)
+    reply.source = "gateway"
+    return reply

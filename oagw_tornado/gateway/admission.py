@@ -89,7 +89,7 @@ class Admission(httputil.HTTPMessageDelegate):
         elif host is not None and not _is_host(host):
             self._route = refused(bad_request("Bad request: the Host header is not one host"))
         else:
-            self._route = gateway.router.route(method, path, headers, self._connection.client)
+            self._route = gateway.router.route(method, path, headers, self._connection)
         exchange.alias = self._route.alias
         gateway.opened(exchange)
         length = headers.get("Content-Length")

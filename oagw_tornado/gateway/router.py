@@ -41,10 +41,24 @@ class Upstream(Protocol):
         """Who replies to `path`: percent-decoded, without the slash it began with."""
 
 
+class Caller(Protocol):
+    """Who asks, as far as the connection knows."""
+
+    version: str
+
+    @property
+    def client(self) -> str:
+        """The peer's address; ``unix:`` for one of a Unix socket."""
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``: what the listener speaks."""
+
+
 class Dialect(Protocol):
     """All paths under one prefix."""
 
-    def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
+    def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         """Who replies to `rest`, which is the path without the dialect's prefix, still percent-encoded."""
 
 
@@ -69,7 +83,7 @@ class PrototypeDialect:
         # Where paths that were asked for lead: most requests ask for what another asked for before.
         self._known: dict[str, Route] = {}
 
-    def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
+    def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         known = self._known.get(rest)
         if known is not None and method in PROXIED:
             refusal = refuse_bearer(self._authorization(known.alias, headers), self._tokens)
@@ -114,7 +128,7 @@ class SinglePage:
         self._path = path
         self._handler = handler
 
-    def route(self, method: str, rest: str, headers: Mapping[str, str], client: str) -> Route:
+    def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         if rest:
             return refused(unknown_url(self._path + rest))
         return Route(self._handler) if method in READ else refused(method_not_allowed(method, READ))
@@ -126,9 +140,9 @@ class GatewayRouter:
     def __init__(self, dialects: Mapping[str, Dialect]) -> None:
         self._dialects = tuple((prefix, len(prefix), dialect) for prefix, dialect in dialects.items())
 
-    def route(self, method: str, path: str, headers: Mapping[str, str], client: str) -> Route:
+    def route(self, method: str, path: str, headers: Mapping[str, str], caller: Caller) -> Route:
         """Who replies to this request."""
         for prefix, length, dialect in self._dialects:
             if path.startswith(prefix) and path[length : length + 1] in ("", "/"):
-                return dialect.route(method, path[length:], headers, client)
+                return dialect.route(method, path[length:], headers, caller)
         return refused(unknown_url(path))

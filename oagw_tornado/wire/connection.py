@@ -117,6 +117,11 @@ class ReplyConnection(httputil.HTTPConnection):
         """The peer's address."""
         raise NotImplementedError
 
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        return "http"
+
     # Framing.
 
     def render_head(self, status: int, fields: bytes, length: int | None) -> bytes:

@@ -27,6 +27,7 @@ http {{
             proxy_pass {upstream};
             proxy_http_version 1.1;      # chunked replies need it
             proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $remote_addr;  # else the world may use /_sim as this machine
             proxy_read_timeout 1h;       # between two events, not for the whole
         }}
     }}
