@@ -91,6 +91,9 @@ async def serve(config: Config) -> int:
         await simulator.start()
     except OSError as error:
         return _cannot_listen(config, error)
+    except ConfigError as error:
+        say(f"oagw-tornado: {error}")
+        return BAD_USAGE
     say(f"oagw-tornado {__version__}: listening on http://{_bracketed(config.host)}:{simulator.port}")
 
     idle_work = IdleWork(loop, lambda: not simulator.responder.playing)

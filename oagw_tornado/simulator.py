@@ -42,16 +42,16 @@ class Simulator:
         self._server: Http1Server | StockServer | None = None
 
     async def start(self) -> None:
-        """Listen. Raises OSError if the address can not be had."""
+        """Listen. Raises OSError if the address can not be had, ConfigError for a rule that fits no upstream."""
         config = self.config
+        table = upstreams()
+        terms = Terms(config, tuple(table))
         sockets = bind(config.host, config.port)
         self.port = sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
         self.pacer = Pacer(loop, config.pacer_resolution)
-        table = upstreams()
         ledger = Ledger(config.journal_size, bool(config.access_log))
         self.responder = Responder(config, self.pacer, ledger, tuple(table))
-        terms = Terms(config)
         self.control = Control(self.responder, terms)
         self.gateway = Gateway(
             tornado.web.Application(),

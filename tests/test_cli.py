@@ -153,6 +153,26 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "port: 0\nrules:\n- latency: 1s\n- match:\n    alias: opnai\n",
+            "line 4: rule-2: match.alias: no upstream 'opnai'",
+        ),
+        ("rules:\n- {name: late, latnecy: 1s}\n", "line 2: late: latnecy: no such key"),
+        ("rules: [{match: {path: " + "[" * 1000 + "]" * 1000 + "}}]\n", "nested too deeply"),
+    ],
+)
+def test_a_mistake_in_a_file_of_rules_is_one_line_too(text: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / "sim.yaml").write_text(text)
+    result = run("--config=sim.yaml", "--port=0", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("oagw-tornado: sim.yaml: ")
+    assert line in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(("option", "module"), [("--loop=uvloop", "uvloop"), ("--http-server=httptools", "httptools")])
 def test_an_engine_that_is_not_installed_is_refused_by_name(option: str, module: str, tmp_path: Path) -> None:
     # A finder before all others that finds no such module: as if it were not installed.

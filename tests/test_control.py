@@ -23,7 +23,7 @@ WEATHER = "/api/oagw/v1/proxy/weather/current"
 @pytest.fixture(scope="module")
 def server(wire: str) -> Iterator[SimulatorThread]:
     engine, loop = wire.split("-")
-    rules = [{"name": "from-the-start", "match": {"alias": "nobody"}, "latency": "1s"}]
+    rules = [{"name": "from-the-start", "match": {"alias": "github"}, "latency": "1s"}]
     with SimulatorThread(http_server=engine, loop=loop, inter_token_latency="1ms", rules=rules) as running:
         yield running
 

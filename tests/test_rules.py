@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.knobs.rules import MATCH_KEYS, MOST_RULES, Facts, Rule, RuleError, Rules, When
+from oagw_tornado.knobs.match import MATCH_KEYS, Facts, RuleError
+from oagw_tornado.knobs.rules import LARGEST_RULES, MOST_RULES, Rule, Rules, When
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs
 from oagw_tornado.units.latency import Fixed
 
@@ -213,3 +214,71 @@ def test_no_document_breaks_it(document: Any) -> None:
         rule.over(Knobs())
         rules.apply(facts(), lambda rule: Random(1))
         assert rule.as_json()["name"] == rule.name
+
+
+# Errors that name the rule, and bounds.
+
+ALIASES = ("openai", "github")
+
+
+@pytest.mark.parametrize(
+    ("document", "hint"),
+    [
+        ({"latnecy": "1s"}, "(did you mean latency?)"),
+        ({"match": {"modle": "x"}}, "match.modle: no such key; expected alias, path, method, header, body, model"),
+        ({"match": {"modle": "x"}}, "(did you mean model?)"),
+        ({"when": {"frist": 1}}, "(did you mean first?)"),
+        (
+            {"match": {"alias": "opnai"}},
+            "match.alias: no upstream 'opnai'; expected openai, github (did you mean openai?)",
+        ),
+        ({"match": {"alias": ["github", "OpenAI"]}}, "no upstream 'OpenAI'"),
+        ({"latency": [["1s"]]}, "latency: expected a text or a number"),
+        ({"match": {"header": {f"x-{n}": "*" for n in range(101)}}}, "match.header: expected at most 100"),
+        ({"match": {"path": "x" * 1001}}, "match.path: expected a text of at most 1000 characters"),
+        ({"match": {"body": "x" * 5_000_000}}, "rules: expected at most 4194304 bytes"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_may_have_been_meant(document: Any, hint: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        Rules((), ALIASES).add(document)
+    assert hint in str(caught.value)
+    with pytest.raises(RuleError) as caught:
+        Rules((), ALIASES).replace([{}, {"name": "mine", **document}])
+    assert str(caught.value).startswith("mine: ")
+    with pytest.raises(RuleError) as caught:
+        Rules([{}, document], ALIASES, ["line 2", "line 7"])
+    assert str(caught.value).startswith("line 7: rule-2: ")
+    assert hint in str(caught.value)
+
+
+def test_all_rules_together_are_bounded_in_bytes() -> None:
+    large = {"match": {"body": "x" * (LARGEST_RULES // 4)}}
+    rules = Rules([large] * 3)
+    with pytest.raises(RuleError, match="bytes"):
+        rules.add(large)
+    with pytest.raises(RuleError, match="rule-4"):
+        rules.replace([large] * 4)
+    rules.remove("rule-1")
+    rules.add(large)
+
+
+def test_rules_are_read_a_step_at_a_time_and_hold_with_the_last() -> None:
+    rules = Rules([{"name": "old"}])
+    steps = rules.replacing([{}] * 3)
+    for _ in range(3):
+        next(steps)
+        assert [rule.name for rule in rules.list] == ["old"]
+    assert list(steps) == []
+    assert len(rules.list) == 3
+
+
+def test_reset_brings_back_the_first_rules_with_no_count() -> None:
+    rules = Rules([{"name": "first"}])
+    rules.apply(facts(), never)
+    rules.add({})
+    assert (rules.list[0].fitted, rules.list[0].applied) == (1, 1)
+    rules.replace([])
+    rules.reset()
+    assert [(rule.name, rule.fitted, rule.applied) for rule in rules.list] == [("first", 0, 0)]
+    assert rules.add({}).name == "rule-2"

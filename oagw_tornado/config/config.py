@@ -7,12 +7,15 @@ Nothing here looks at the clock, the process or the machine: what is read is han
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from oagw_tornado.config.defaults import DEFAULT_TOKEN
 from oagw_tornado.config.options import CONFIG, ENVIRONMENT_PREFIX, OPTIONS, Option
-from oagw_tornado.config.settings import ConfigError, Setting, nearest
+from oagw_tornado.config.settings import ConfigError, Setting
 from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.units.documents import quoted
+from oagw_tornado.units.nearest import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,7 @@ class Config:
 
     host: str = "127.0.0.1"
     port: int = 8765
-    tokens: tuple[str, ...] = ("test-integration-token",)
+    tokens: tuple[str, ...] = (DEFAULT_TOKEN,)
     admin_token: str | None = None
     control_hosts: tuple[str, ...] = ()
     openai_profile: str = "prototype"
@@ -42,6 +45,8 @@ class Config:
     knobs: Knobs = Knobs()
     rules: tuple[Any, ...] = ()
     """The rules of the file, as they are written there."""
+    rule_places: tuple[str, ...] = field(default=(), compare=False)
+    """Where each of them stands, such as ``sim.yaml: rules: line 4``; empty if that is not known."""
 
 
 def value_in(config: Config, option: Option) -> Any:
@@ -70,8 +75,8 @@ def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Call
         raise ConfigError(source, f"cannot read {path!r}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise ConfigError(source, f"{path!r} is not UTF-8 text") from None
-    settings, rules = parse_config_file(text, path, read_file)
-    return _assign(Config(rules=rules), settings, variables, arguments)
+    settings, rules, places = parse_config_file(text, path, read_file)
+    return _assign(Config(rules=rules, rule_places=places), settings, variables, arguments)
 
 
 def config_as_json(config: Config) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
         elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
             settings.append(Setting(name, option, str(value)))
         else:
-            raise ConfigError(name, f"{str(value)[:80]!r} is neither a text nor a number")
+            raise ConfigError(name, f"{quoted(value)} is neither a text nor a number")
     return _assign(_replace(config, {option: value_in(Config(), option) for option in defaults}), settings)
 
 

@@ -13,12 +13,22 @@ from typing import Any
 import yaml
 
 from oagw_tornado.config.options import OPTIONS
-from oagw_tornado.config.settings import ConfigError, Setting, nearest
+from oagw_tornado.config.settings import ConfigError, Setting
+from oagw_tornado.units.documents import DEEPEST, TOO_DEEP, quoted
 from oagw_tornado.units.latency import expand_traces
+from oagw_tornado.units.nearest import nearest
+
+#: Characters of one file.
+LARGEST_FILE = 8 * 2**20
+
+#: Values that a file stands for once its aliases are written out.
+MOST_VALUES = 200_000
 
 
-def parse_config_file(text: str, path: str, read_file: Callable[[str], str]) -> tuple[list[Setting], tuple[Any, ...]]:
-    """The settings and the rules in the file `path`, whose text is `text`.
+def parse_config_file(
+    text: str, path: str, read_file: Callable[[str], str]
+) -> tuple[list[Setting], tuple[Any, ...], tuple[str, ...]]:
+    """The settings and the rules in the file `path`, whose text is `text`, and where each of the rules stands.
 
     A latency may name a file of offsets, ``trace(@file)``, relative to this one; `read_file` reads it.
     Raises ConfigError.
@@ -30,14 +40,32 @@ def parse_config_file(text: str, path: str, read_file: Callable[[str], str]) -> 
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(path, f"cannot read the trace {name!r}: {error}") from None
 
+    entries, rules = _read(text, path)
+    settings = [setting for key, node in entries.items() for setting in _settings(key, node, path, read_trace)]
+    if rules is None:
+        return settings, (), ()
+    documents, lines = rules
+    expanded = _checked(documents, lines, path, read_trace)
+    return settings, expanded, tuple(f"{path}: rules: {line}" for line in lines)
+
+
+def _read(text: str, path: str) -> tuple[dict[str, yaml.Node], tuple[Any, list[str]] | None]:
+    """The options of the file as they are written, and its rules with the line on which each begins."""
+    if len(text) > LARGEST_FILE:
+        raise ConfigError(path, f"expected at most {LARGEST_FILE} characters, not {len(text)}")
     try:
         loader = yaml.SafeLoader(text)
         document = loader.get_single_node()
         if document is None or _is_null(document):
-            return [], ()
+            return {}, None
+        _refuse_bombs(document, path)
         _refuse_duplicates(document, path)
         entries = _entries(document, path)
-        rules = loader.construct_document(entries.pop("rules")) if "rules" in entries else []
+        node = entries.pop("rules", None)
+        if node is None:
+            return entries, None
+        lines = [f"line {item.start_mark.line + 1}" for item in node.value] if _is_list(node) else []
+        return entries, (loader.construct_document(node), lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise ConfigError(
@@ -46,19 +74,23 @@ def parse_config_file(text: str, path: str, read_file: Callable[[str], str]) -> 
     except yaml.YAMLError as error:
         raise ConfigError(path, f"not valid YAML: {error}") from None
     except RecursionError:
-        raise ConfigError(path, "not valid YAML: nested too deeply") from None
-    settings = [setting for key, node in entries.items() for setting in _settings(key, node, path, read_trace)]
-    return settings, _checked(rules, path, read_trace)
+        raise ConfigError(path, f"not valid YAML: {TOO_DEEP}") from None
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        # PyYAML lets through what its constructors stumble over: 2024-13-45, !!bool maybe, !!int "".
+        raise ConfigError(path, f"not valid YAML: a value that is not of its type ({str(error)[:80]})") from None
 
 
-def _checked(rules: Any, path: str, read_trace: Callable[[str], str]) -> tuple[Any, ...]:
-    from oagw_tornado.knobs.rules import RuleError, Rules
+def _checked(rules: Any, lines: list[str], path: str, read_trace: Callable[[str], str]) -> tuple[Any, ...]:
+    from oagw_tornado.knobs.match import RuleError
+    from oagw_tornado.knobs.rules import Rules
 
     if not isinstance(rules, list):
-        raise ConfigError(f"{path}: rules", f"expected a list of rules, not {str(rules)[:80]!r}")
+        raise ConfigError(f"{path}: rules", f"expected a list of rules, not {quoted(rules)}")
     expanded = tuple(_with_traces(rule, read_trace) for rule in rules)
     try:
-        Rules(expanded)
+        Rules(expanded, places=lines)
     except RuleError as error:
         raise ConfigError(f"{path}: rules", str(error)) from None
     return expanded
@@ -91,6 +123,49 @@ def _settings(key: str, node: yaml.Node, path: str, read_trace: Callable[[str], 
 
 def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _is_list(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.SequenceNode)
+
+
+def _refuse_bombs(document: yaml.Node, path: str) -> None:
+    """A node may stand in many places by its alias, so that a few lines can mean more values than there is memory for,
+    or nest without end. Both are refused before anything is made of them. Every node is looked at once."""
+    # By node: how many values it stands for, and how deep these are; None while what is in it is looked at.
+    known: dict[int, tuple[int, int] | None] = {}
+    nodes = [document]
+    while nodes:
+        node = nodes[-1]
+        inside = _inside(node)
+        if id(node) not in known:
+            known[id(node)] = None
+            for item in inside:
+                if known.get(id(item), ()) is None:
+                    raise ConfigError(path, f"not valid YAML: an alias within what it stands for, {_line(item)}")
+            nodes.extend(item for item in inside if id(item) not in known)
+            continue
+        nodes.pop()
+        if known[id(node)] is not None:
+            continue
+        measures = [measure for item in inside if (measure := known[id(item)]) is not None]
+        values = 1 + sum(count for count, _ in measures)
+        depth = bool(inside) + max((depth for _, depth in measures), default=0)
+        if depth > DEEPEST:
+            raise ConfigError(path, f"not valid YAML: {TOO_DEEP}, {_line(node)}")
+        if values > MOST_VALUES:
+            raise ConfigError(path, f"expected at most {MOST_VALUES} values, its aliases written out, {_line(node)}")
+        known[id(node)] = (values, depth)
+
+
+def _inside(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [item for pair in node.value for item in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _line(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}"
 
 
 def _refuse_duplicates(document: yaml.Node, path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from oagw_tornado.config.options import Option
@@ -23,11 +22,3 @@ class Setting(NamedTuple):
     source: str
     option: Option
     text: str
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean …?)`` if one of `known` looks like `name`, else nothing."""
-    from difflib import get_close_matches
-
-    matches = get_close_matches(name[:80], list(known), 1, 0.7)
-    return f" (did you mean {matches[0]}?)" if matches else ""

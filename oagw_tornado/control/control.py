@@ -41,7 +41,7 @@ class Control:
         config = self._started_as
         self.responder.configure(config)
         self._terms.knobs = config.knobs
-        self.rules.replace(config.rules)
+        self.rules.reset()
         self._terms.limiter.clear()
         self.gates.reset()
         self.journal.clear()

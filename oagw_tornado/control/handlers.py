@@ -10,16 +10,15 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
-import orjson
-
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import Control
 from oagw_tornado.evidence.journal import exchange_as_json
 from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.knobs.rules import RuleError
+from oagw_tornado.knobs.match import RuleError
 from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.units.documents import DocumentError, read_json
 
 _NOTHING = Reply(204, (), b"", source=None)
 
@@ -59,8 +58,8 @@ class ControlHandler(ExchangeHandler):
     def document(self) -> Any:
         """The JSON document in the request's body."""
         try:
-            return orjson.loads(self.request.body)
-        except orjson.JSONDecodeError as error:
+            return read_json(self.request.body)
+        except DocumentError as error:
             raise BadRequest(f"the body is not JSON: {error}") from None
 
     def parameters(self, *known: str) -> dict[str, str]:

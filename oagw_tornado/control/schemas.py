@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oagw_tornado.config.options import OPTIONS
-from oagw_tornado.knobs.rules import MATCH_KEYS
+from oagw_tornado.knobs.match import MATCH_KEYS
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 
 Schema = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random, SystemRandom
 from time import monotonic
@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from oagw_tornado.config.config import Config
+from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.knobs.match import Facts, RuleError
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
-from oagw_tornado.knobs.rules import Facts, Rule, Rules
+from oagw_tornado.knobs.rules import Rule, Rules
 from oagw_tornado.knobs.vocabulary import Knobs, knobs_in_headers, read_knobs, split_query
 from oagw_tornado.playback.plan import request_seed
 from oagw_tornado.reply.errors import error_body, retry_headers
@@ -24,11 +26,18 @@ from oagw_tornado.wire.headers import WireHeaders
 
 
 class Terms:
-    """The rules and limits of one simulator, over the knobs of its configuration."""
+    """The rules and limits of one simulator, over the knobs of its configuration.
 
-    def __init__(self, config: Config) -> None:
+    Raises ConfigError for a rule of the configuration that looks at an upstream which is none of `aliases`.
+    """
+
+    def __init__(self, config: Config, aliases: Sequence[str]) -> None:
         self.knobs = config.knobs
-        self.rules = Rules(config.rules)
+        try:
+            self.rules = Rules(config.rules, aliases, config.rule_places)
+        except RuleError as error:
+            place, _, reason = str(error).rpartition(": rules: ")
+            raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
         self.limiter = RateLimiter()
         self._dice = SystemRandom()
 

@@ -13,53 +13,28 @@ Matching and counting are pure functions of the request and the rule's own count
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import translate
 from random import Random
 from typing import Any, cast
 
 import orjson
 
+from oagw_tornado.knobs.match import Facts, RuleError, Test, tests_of, unknown_key, words
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
+from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.knob_errors import KnobError
+from oagw_tornado.units.nearest import nearest
 
 #: Rules in one list.
 MOST_RULES = 1000
 
+#: Bytes of all rules in one list, as JSON.
+LARGEST_RULES = 4 * 2**20
+
 _NAME = re.compile(r"[A-Za-z0-9._~:-]{1,64}", re.ASCII)
 _OWN_KEYS = ("name", "match", "when", "source")
-
-#: What a rule can look at.
-MATCH_KEYS = ("alias", "path", "method", "header", "body", "model")
-
-
-class RuleError(ValueError):
-    """A rule that can not be understood. The text names the key and says what was expected."""
-
-
-class Facts:
-    """What a rule may look at. `path` is the service's, percent-decoded, without its leading slash."""
-
-    __slots__ = ("alias", "path", "method", "headers", "body", "_model")
-
-    def __init__(self, alias: str, path: str, method: str, headers: Mapping[str, str], body: bytes) -> None:
-        self.alias = alias
-        self.path = path
-        self.method = method
-        self.headers = headers
-        self.body = body
-        self._model: str | None = None
-
-    @property
-    def model(self) -> str:
-        """The ``model`` of a JSON body; empty if there is none. Read once, for the first rule that asks."""
-        if self._model is None:
-            self._model = _model_in(self.body)
-        return self._model
-
-
-Test = Callable[[Facts], bool]
+_WHEN_KEYS = ("probability", "first", "every", "after")
 
 
 class When:
@@ -99,6 +74,7 @@ class Rule:
         self.knobs = knobs
         self.source = source
         self.document = document
+        self.size = 0  # bytes of the document as JSON
         self.fitted = 0
         self.applied = 0
         # The server's knobs, and this rule's over them.
@@ -123,25 +99,51 @@ class Rule:
 
 
 class Rules:
-    """The rules of one simulator, in order, with their counts."""
+    """The rules of one simulator, in order, with their counts.
 
-    def __init__(self, documents: Sequence[Any] = ()) -> None:
+    `aliases` are the upstreams there are, None if that is not known; `places` say where each of the first rules
+    stands, such as ``sim.yaml: line 4``, for an error to name.
+    """
+
+    def __init__(
+        self, documents: Sequence[Any] = (), aliases: Collection[str] | None = None, places: Sequence[str] = ()
+    ) -> None:
         self.list: list[Rule] = []
+        self._aliases = aliases
         self._numbered = 0
-        self.replace(documents)
+        for _ in self.replacing(documents, places):
+            pass
+        self._first = self.list
 
     def replace(self, documents: Sequence[Any]) -> None:
         """Other rules in the place of all. All or nothing: raises RuleError."""
+        for _ in self.replacing(documents):
+            pass
+
+    def replacing(self, documents: Sequence[Any], places: Sequence[str] = ()) -> Iterator[None]:
+        """As `replace`, one rule a step, so that a long list need not be read in one go; done with the last step."""
         if len(documents) > MOST_RULES:
             raise RuleError(f"expected at most {MOST_RULES} rules")
-        rules: list[Rule] = []
+        rules: dict[str, Rule] = {}
+        size = 0
         for number, document in enumerate(documents, 1):
-            rule = parse_rule(document, f"rule-{number}")
-            if any(rule.name == other.name for other in rules):
-                raise RuleError(f"name: there are two rules {rule.name!r}")
-            rules.append(rule)
-        self.list = rules
+            try:
+                rule = self._read(document, f"rule-{number}", rules, size)
+            except RuleError as error:
+                place = f"{places[number - 1]}: " if places else ""
+                raise RuleError(f"{place}{_name_in(document, number)}: {error}") from None
+            rules[rule.name] = rule
+            size += rule.size
+            yield
+        self.list = list(rules.values())
         self._numbered = len(rules)
+
+    def reset(self) -> None:
+        """The first rules again, their counts at zero."""
+        self.list = self._first
+        self._numbered = len(self.list)
+        for rule in self.list:
+            rule.fitted = rule.applied = 0
 
     def add(self, document: Any) -> Rule:
         """One more rule, behind the others. Raises RuleError."""
@@ -151,11 +153,23 @@ class Rules:
         number = self._numbered + 1
         while f"rule-{number}" in names:
             number += 1
-        rule = parse_rule(document, f"rule-{number}")
-        if rule.name in names:
-            raise RuleError(f"name: there is a rule {rule.name!r} already")
+        rule = self._read(document, f"rule-{number}", names, sum(rule.size for rule in self.list))
         self.list = [*self.list, rule]
         self._numbered = number
+        return rule
+
+    def _read(self, document: Any, name: str, names: Container[str], size: int) -> Rule:
+        """A rule that goes with those of these names, which take `size` bytes."""
+        rule = parse_rule(document, name)
+        if rule.name in names:
+            raise RuleError(f"name: there would be two rules {rule.name!r}")
+        if size + rule.size > LARGEST_RULES:
+            raise RuleError(f"rules: expected at most {LARGEST_RULES} bytes of rules in all")
+        if self._aliases is not None:
+            aliases = words("match.alias", document.get("match", {}).get("alias", ["*"]))
+            for alias in set(aliases).difference(self._aliases, "*"):
+                hint = nearest(alias, self._aliases)
+                raise RuleError(f"match.alias: no upstream {quoted(alias)}; expected {', '.join(self._aliases)}{hint}")
         return rule
 
     def find(self, name: str) -> Rule | None:
@@ -182,16 +196,16 @@ class Rules:
 def parse_rule(document: Any, name: str) -> Rule:
     """Read a rule, which is called `name` unless it says otherwise. Raises RuleError, which names the key."""
     if not isinstance(document, dict):
-        raise RuleError(f"expected an object such as {{'match': …, 'fault': …}}, not {str(document)[:80]!r}")
+        raise RuleError(f"expected an object such as {{'match': …, 'fault': …}}, not {quoted(document)}")
     for key in document:
         if key not in _OWN_KEYS and key not in VOCABULARY:
-            raise RuleError(f"{str(key)[:80]}: no such key; expected {', '.join((*_OWN_KEYS, *VOCABULARY))}")
+            raise RuleError(unknown_key(key, (*_OWN_KEYS, *VOCABULARY)))
     given = document.get("name", name)
     if not isinstance(given, str) or not _NAME.fullmatch(given):
         raise RuleError("name: expected 1 to 64 letters, digits and . _ ~ : -")
     source = document.get("source")
     if source not in (None, "upstream", "gateway"):
-        raise RuleError(f"source: expected upstream or gateway, not {str(source)[:80]!r}")
+        raise RuleError(f"source: expected upstream or gateway, not {quoted(source)}")
     knobs: dict[str, str] = {}
     for key, value in document.items():
         if key in VOCABULARY:
@@ -199,112 +213,37 @@ def parse_rule(document: Any, name: str) -> Rule:
                 knobs[key] = as_text(value)
             except ValueError as error:
                 raise RuleError(f"{key}: {error}") from None
-    rule = Rule(given, _tests(document.get("match", {})), _when(document.get("when", {})), knobs, source, document)
+    rule = Rule(given, tests_of(document.get("match", {})), _when(document.get("when", {})), knobs, source, document)
     try:
         rule.over(Knobs())
     except KnobError as error:
         raise RuleError(str(error)) from None
+    rule.size = _size(document)
     return rule
 
 
-def _model_in(body: bytes) -> str:
-    if b'"model"' not in body:
-        return ""
+def _name_in(document: Any, number: int) -> str:
+    name = document.get("name") if isinstance(document, dict) else None
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else f"rule-{number}"
+
+
+def _size(document: Any) -> int:
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return ""
-    model = document.get("model") if isinstance(document, dict) else None
-    return model if isinstance(model, str) else ""
-
-
-def _tests(match: Any) -> tuple[Test, ...]:
-    if not isinstance(match, dict):
-        raise RuleError(f"match: expected an object, not {str(match)[:80]!r}")
-    tests: list[Test] = []
-    for key, value in match.items():
-        make = _TESTS.get(key)
-        if make is None:
-            raise RuleError(f"match.{str(key)[:80]}: no such key; expected {', '.join(_TESTS)}")
-        tests.append(make(f"match.{key}", value))
-    return tuple(tests)
+        return len(orjson.dumps(document))
+    except TypeError as error:  # YAML has values that JSON has not; and what nests too deep is none either
+        raise RuleError(f"expected what JSON can say: {error}") from None
 
 
 def _when(when: Any) -> When:
     if not isinstance(when, dict):
-        raise RuleError(f"when: expected an object, not {str(when)[:80]!r}")
+        raise RuleError(f"when: expected an object, not {quoted(when)}")
     for key, value in when.items():
-        if key not in ("probability", "first", "every", "after"):
-            raise RuleError(f"when.{str(key)[:80]}: no such key; expected probability, first, every, after")
+        if key not in _WHEN_KEYS:
+            raise RuleError(f"when.{unknown_key(key, _WHEN_KEYS)}")
         low = 1 if key == "every" else 0
         if key == "probability":
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-                raise RuleError(f"when.probability: expected a number from 0 to 1, not {str(value)[:80]!r}")
+                raise RuleError(f"when.probability: expected a number from 0 to 1, not {quoted(value)}")
         elif isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
-            raise RuleError(f"when.{key}: expected a whole number from {low} up, not {str(value)[:80]!r}")
+            raise RuleError(f"when.{key}: expected a whole number from {low} up, not {quoted(value)}")
     return When(**when)
-
-
-def _glob(where: str, value: Any) -> re.Pattern[str]:
-    if not isinstance(value, str) or len(value) > 1000:
-        raise RuleError(f"{where}: expected a text, not {str(value)[:80]!r}")
-    return re.compile(translate(value))
-
-
-def _words(where: str, value: Any) -> list[str]:
-    words = value if isinstance(value, list) else [value]
-    if not words or not all(isinstance(word, str) for word in words):
-        raise RuleError(f"{where}: expected a text or a list of texts, not {str(value)[:80]!r}")
-    return words
-
-
-def _alias(where: str, value: Any) -> Test:
-    aliases = frozenset(_words(where, value))
-    return lambda facts: facts.alias in aliases
-
-
-def _path(where: str, value: Any) -> Test:
-    pattern = _glob(where, value.removeprefix("/") if isinstance(value, str) else value)
-    return lambda facts: pattern.match(facts.path) is not None
-
-
-def _method(where: str, value: Any) -> Test:
-    methods = frozenset(word.upper() for word in _words(where, value))
-    return lambda facts: facts.method in methods
-
-
-def _header(where: str, value: Any) -> Test:
-    if not isinstance(value, dict):
-        raise RuleError(f"{where}: expected an object of header names and globs, not {str(value)[:80]!r}")
-    patterns = [(str(name), _glob(f"{where}.{str(name)[:80]}", glob)) for name, glob in value.items()]
-
-    def test(facts: Facts) -> bool:
-        for name, pattern in patterns:
-            found = facts.headers.get(name)
-            if found is None or pattern.match(found) is None:
-                return False
-        return True
-
-    return test
-
-
-def _body(where: str, value: Any) -> Test:
-    if not isinstance(value, str):
-        raise RuleError(f"{where}: expected a text, not {str(value)[:80]!r}")
-    text = value.encode("utf-8", "surrogatepass")
-    return lambda facts: text in facts.body
-
-
-def _model(where: str, value: Any) -> Test:
-    pattern = _glob(where, value)
-    return lambda facts: pattern.match(facts.model) is not None
-
-
-_TESTS: Mapping[str, Callable[[str, Any], Test]] = {
-    "alias": _alias,
-    "path": _path,
-    "method": _method,
-    "header": _header,
-    "body": _body,
-    "model": _model,
-}

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
 from oagw_tornado.knobs.rate_limit import RateLimit, parse_rate_limit
+from oagw_tornado.reply.sse import LINE_ENDINGS
+from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
 from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.latency import ZERO, Fixed, Latency, parse_latency
@@ -163,15 +165,22 @@ def split_query(query: str) -> tuple[str, dict[str, str]]:
 
 
 def as_text(value: object) -> str:
-    """A value from JSON or YAML as `Knob.parse` reads it; a list is joined by commas.
+    """A value from JSON or YAML as `Knob.parse` reads it; a list of texts and numbers is joined by commas.
 
     Raises ValueError if it is nothing that can be written in one word.
     """
+    if isinstance(value, list):
+        return ",".join(map(_word, value))
+    return _word(value)
+
+
+def _word(value: object) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, (int, float, list)):
-        raise ValueError(f"expected a text or a number, not {str(value)[:80]!r}")
-    return ",".join(map(as_text, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"expected a text or a number, not {quoted(value)}")
+    # Python refuses to write out an integer of thousands of digits, and no knob takes one.
+    return str(value) if isinstance(value, float) or value.bit_length() <= 256 else quoted(value)
 
 
 def _add(given: dict[str, str], name: str, value: str) -> None:
@@ -247,8 +256,8 @@ def _rate_limit(text: str) -> RateLimit | None:
 
 
 def _line_ending(text: str) -> str:
-    if text not in ("lf", "cr", "crlf"):
-        raise ValueError(f"{text[:80]!r} is not one of lf, cr, crlf")
+    if text not in LINE_ENDINGS:
+        raise ValueError(f"{text[:80]!r} is not one of {', '.join(LINE_ENDINGS)}")
     return text
 
 

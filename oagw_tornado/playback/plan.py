@@ -20,12 +20,10 @@ from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.keep_alive import with_keep_alive
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, buffered, streamed
-from oagw_tornado.reply.sse import keep_alive, with_line_ending
+from oagw_tornado.reply.sse import LINE_ENDINGS, keep_alive, with_line_ending
 
 # Fixed times draw nothing.
 _NOTHING_DRAWN = Random(0)
-
-_LINE_ENDINGS = {"lf": "\n", "cr": "\r", "crlf": "\r\n"}
 
 
 def amend(reply: Reply, knobs: Knobs) -> Reply:
@@ -34,7 +32,7 @@ def amend(reply: Reply, knobs: Knobs) -> Reply:
     Raises `oagw_tornado.units.knob_errors.Unfit` if one of the faults can have no meaning for such a reply.
     """
     if knobs.line_ending != "lf" and reply.frames is not None and _is_event_stream(reply):
-        ending = _LINE_ENDINGS[knobs.line_ending]
+        ending = LINE_ENDINGS[knobs.line_ending]
         reply = replace(
             reply,
             frames=(Frame(with_line_ending(data, ending), content) for data, content in reply.frames),
@@ -147,7 +145,7 @@ def _streamed(reply: Reply, knobs: Knobs, random: Random, factor: float) -> Sche
     schedule = streamed(reply.frames, head_at, first_at, gaps)
     if knobs.keep_alive is not None and _is_event_stream(reply):
         interval, form = knobs.keep_alive
-        sign = keep_alive(form, line_ending=_LINE_ENDINGS[knobs.line_ending])
+        sign = keep_alive(form, line_ending=LINE_ENDINGS[knobs.line_ending])
         return with_keep_alive(schedule, interval, sign)
     return schedule
 

@@ -8,10 +8,9 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from oagw_tornado.reply.reply import JSON, Reply, json_reply
 from oagw_tornado.services.handler import ServiceHandler
+from oagw_tornado.units.documents import brief, read_json
 
 Number = int | float
 
@@ -29,7 +28,7 @@ INEXACT = 2.0**53
 def calculate(body: bytes) -> Reply:
     """The reply to a body ``{"operation": …, "a": …, "b": …}``, `a` and `b` 0 if they are not given."""
     try:
-        problem = orjson.loads(body)
+        problem = read_json(body)
         if type(problem) is not dict:
             return _refuse("The body must be a JSON object")
         a, b = problem.get("a", 0), problem.get("b", 0)
@@ -42,7 +41,7 @@ def calculate(body: bytes) -> Reply:
     name = problem.get("operation")
     operation = OPERATIONS.get(name) if type(name) is str else None
     if operation is None:
-        return _refuse(f"Unknown operation: {name}")
+        return _refuse(f"Unknown operation: {brief(name)}")
     if not (_is_finite_number(a) and _is_finite_number(b)):
         return _refuse("a and b must be finite numbers")
     if b == 0 and operation is operator.truediv:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from oagw_tornado.services.pattern_text import UnsupportedSchema, text_for_pattern
+from oagw_tornado.units.documents import quoted
 
 MAX_DEPTH = 40
 MAX_VALUES = 10_000
@@ -66,7 +67,7 @@ class _Maker:
         if schema is True:
             return name
         if not isinstance(schema, dict):
-            raise UnsupportedSchema(f"a schema is an object: {str(schema)[:80]!r}")
+            raise UnsupportedSchema(f"a schema is an object: {quoted(schema)}")
 
         reference = schema.get("$ref")
         if isinstance(reference, str):
@@ -126,7 +127,7 @@ class _Maker:
             kind = _implied_type(schema)
         make = self.by_type.get(kind) if isinstance(kind, str) else None
         if make is None:
-            raise UnsupportedSchema(f"{str(kind)[:80]!r} is not a type")
+            raise UnsupportedSchema(f"{quoted(kind)} is not a type")
         return make(schema, name, index, depth, followed)
 
     def first_possible(self, schemas: list[Any], name: str, index: int, depth: int, followed: frozenset[str]) -> Any:

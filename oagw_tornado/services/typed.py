@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from oagw_tornado.units.documents import DEEPEST, read_json
+
 T = TypeVar("T")
 
 _EXPECTED = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
@@ -34,7 +36,10 @@ class WrongField(ValueError):
 def read(body: bytes, type: type[T]) -> T:
     """Read `body` as a value of `type`. Fields that it does not know are ignored. Raises NotJson or WrongField."""
     try:
-        return _decoder(type).decode(body)
+        value = _decoder(type).decode(body)
+        if body.count(b"[") + body.count(b"{") > DEEPEST:
+            read_json(body)  # raises DocumentError, a ValueError, for one that nests too deep
+        return value
     except msgspec.ValidationError as error:
         raise _wrong_field(str(error)) from None
     except (ValueError, RecursionError):  # malformed, too deep, or not UTF-8

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from oagw_tornado.config.defaults import DEFAULT_TOKEN
 from oagw_tornado.testing.control import Control
-
-DEFAULT_TOKEN = "test-integration-token"
 
 
 class SimulatorError(RuntimeError):

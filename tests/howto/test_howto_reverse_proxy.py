@@ -3,6 +3,10 @@
 nginx collects a reply before it passes it on, unless it is told not to; then a chat arrives in one lump at its end.
 The simulator's event streams carry `X-Accel-Buffering: no`, which tells it. A gate proves that it works: the first
 event is there while the second one has not been sent.
+
+The proxy passes on the gateway and nothing else. To the simulator every request of a proxy on the same machine comes
+from the same machine, so whoever reaches `/_sim` or `/metrics` through it could change rules and read the journal.
+Where these have to be reached through a proxy, start the simulator with `--admin-token`.
 """
 
 import shutil
@@ -23,7 +27,7 @@ http {{
     fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
     server {{
         listen 127.0.0.1:{port};
-        location / {{
+        location /api/oagw/ {{           # never `/`: /_sim and /metrics are not for the world
             proxy_pass {upstream};
             proxy_http_version 1.1;      # chunked replies need it
             proxy_set_header Connection "";
@@ -76,6 +80,20 @@ def test_events_are_passed_on_one_by_one(oagw, proxy_url):
             assert request["events_sent"] == number
         oagw.release("steps", events="all")
         assert [event.id for event in events] == ["3", "4"]
+
+
+def test_the_control_endpoints_are_not_published(oagw, proxy_url):
+    for path in (
+        "/_sim/requests",
+        "/_sim/reset",
+        "/metrics",
+        "//_sim/requests",
+        "/%5fsim/requests",
+        "/api/oagw/../../_sim/requests",
+    ):
+        with socket.create_connection(("127.0.0.1", int(proxy_url.rpartition(":")[2]))) as connection:
+            connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            assert connection.makefile("rb").readline().split()[1] in (b"404", b"400"), path
 
 
 def test_leaving_is_passed_on_too(oagw, proxy_url):
