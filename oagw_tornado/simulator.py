@@ -21,7 +21,8 @@ from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import Dialect, GatewayRouter, PrototypeDialect, SinglePage
 from oagw_tornado.gateway.terms import Terms
 from oagw_tornado.playback.pacer import Pacer
-from oagw_tornado.services.table import upstreams
+from oagw_tornado.services.table import upstreams as simulated_upstreams
+from oagw_tornado.services.upstream import Upstream
 
 if TYPE_CHECKING:
     from oagw_tornado.wire.server import Http1Server
@@ -36,15 +37,17 @@ BACKLOG = 4096
 class Simulator:
     """A whole simulated gateway. Lives on the running loop from `start` to `stop`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, upstreams: Mapping[str, Upstream] | None = None) -> None:
+        """`upstreams` are more aliases, or others in the place of those that are there."""
         self.config = config
+        self._upstreams = dict(upstreams or {})
         self.port = 0
         self._server: Http1Server | StockServer | None = None
 
     async def start(self) -> None:
         """Listen. Raises OSError if the address can not be had, ConfigError for a rule that fits no upstream."""
         config = self.config
-        table = upstreams()
+        table: dict[str, Upstream] = {**simulated_upstreams(), **self._upstreams}
         terms = Terms(config, tuple(table))
         sockets = bind(config.host, config.port)
         self.port = sockets[0].getsockname()[1]
@@ -86,10 +89,10 @@ class Simulator:
         # The transports close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
 
-    def _dialects(self, table: Mapping[str, object]) -> dict[str, Dialect]:
+    def _dialects(self, table: Mapping[str, Upstream]) -> dict[str, Dialect]:
         config = self.config
         dialects: dict[str, Dialect] = {
-            "/api/oagw/v1": PrototypeDialect(table, frozenset(config.tokens), Status),  # type: ignore[arg-type]
+            "/api/oagw/v1": PrototypeDialect(table, frozenset(config.tokens), Status),
             "/health": SinglePage("/health", Health),
         }
         if not config.no_control:

@@ -19,7 +19,7 @@ from oagw_tornado.knobs.vocabulary import Knobs, resolve
 from oagw_tornado.playback.plan import amend, plan
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.schedule import Action, Frame, Step
-from oagw_tornado.units.knob_errors import Unfit
+from oagw_tornado.units.knob_errors import InapplicableKnob
 
 DONE = b"data: [DONE]\n\n"
 ERROR = b'data: {"error":{}}\n\n'
@@ -188,7 +188,7 @@ def test_a_slow_body_is_never_faster_than_its_rate() -> None:
     "kind", ["malformed-chunk", "malformed-event", "error-event", "duplicate-event", "reset;at-event=1"]
 )
 def test_a_fault_without_a_meaning_for_a_whole_reply_is_refused(kind: str) -> None:
-    with pytest.raises(Unfit, match=kind.partition(";")[0]):
+    with pytest.raises(InapplicableKnob, match=kind.partition(";")[0]):
         planned(kind, json_reply({"a": 1}))
 
 

@@ -56,7 +56,7 @@ class ControlDialect:
         for pattern, handler in _patterns():
             match = pattern.fullmatch(path)
             if match:
-                served = tuple(handler._served_methods())
+                served = tuple(handler.allowed_methods())
                 if method not in served:
                     return refused(method_not_allowed(method, served))
                 return Route(handler, (self._control, *map(unquote, match.groups())))

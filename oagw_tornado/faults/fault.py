@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action, Schedule, Step
 from oagw_tornado.units.durations import format_duration, parse_duration
-from oagw_tornado.units.knob_errors import Unfit
+from oagw_tornado.units.knob_errors import InapplicableKnob
 
 #: What a parameter of a fault is called in its class, and how it is read; the reader raises ValueError.
 Parameter = tuple[str, Callable[[str], Any]]
@@ -125,15 +125,16 @@ class Fault(ABC):
         return self.stage
 
     def amend(self, reply: Reply, blame: str) -> Reply:
-        """The reply this fault makes of `reply`, before there is a schedule. Raises Unfit if it can make none.
+        """The reply this fault makes of `reply`, before there is a schedule.
 
+        Raises InapplicableKnob if it has no meaning for that reply.
         `blame` is who says an error that this fault brings up: ``upstream`` or ``gateway``.
         """
         if reply.frames is None:
             if self.streams_only:
-                raise Unfit("fault", f"{self.type!r} has a meaning for streamed replies only")
+                raise InapplicableKnob("fault", f"{self.type!r} has a meaning for streamed replies only")
             if self.at_event > 0:
-                raise Unfit(
+                raise InapplicableKnob(
                     "fault", f"'{self.type};at-event={self.at_event}': this reply is sent whole, without events"
                 )
         return reply

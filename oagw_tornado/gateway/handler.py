@@ -1,35 +1,52 @@
 """Every handler here is a `tornado.web.RequestHandler` that ends with a `Reply`.
 
-`respond` takes the reply; `write` and `finish` work as in any tornado handler and make one. What tornado does beside
-that for each request (a task, a date, an etag over the body) is left out, and its place is taken by the rooms below:
-the latency model, the faults, the journal.
+`respond` takes the reply; `write` and `finish` work as in any tornado handler and make one. `flush` leaves the path of
+replies: the handler sends by itself then, at its own pace, and is counted all the same. What a handler of tornado's
+could do and this one cannot is refused when the class is defined.
 """
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import logging
-from collections.abc import Awaitable
 from http.client import responses
-from typing import TYPE_CHECKING, Any
+from types import FunctionType, TracebackType
+from typing import TYPE_CHECKING, Any, cast
 
 import tornado.web
 from tornado import httputil
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream
 
 from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.gateway.lazy_tornado import LazyHandler
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.units.knob_errors import InapplicableKnob
+from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from oagw_tornado.config.config import Config
     from oagw_tornado.gateway.responder import Responder
 
 log = logging.getLogger(__name__)
 
+# Fields of a written reply that the wire decides.
+_FRAMING = frozenset(("Content-Length", "Transfer-Encoding", "Connection", "Date"))
 
-class ExchangeHandler(tornado.web.RequestHandler):
-    """One exchange. Subclasses define ``get``, ``post`` … as with tornado; a method that is not there is a 405."""
+_IMPOSSIBLE = {
+    "__init__": "override initialize",
+    "data_received": "the body is complete before a handler is asked: read self.request.body",
+    "_execute": "override prepare",
+}
+
+
+class ExchangeHandler(LazyHandler):
+    """One exchange. Subclasses define ``get``, ``post`` … as with tornado; a method that is not there is a 405.
+
+    Defining a class that uses what cannot work here raises TypeError.
+    """
 
     request: Request
     exchange: Exchange
@@ -37,45 +54,17 @@ class ExchangeHandler(tornado.web.RequestHandler):
     source: Any = "gateway"
     # Whether `max-num-seqs` counts it: what only tells of a service is answered however busy that is.
     takes_turns = True
-    # True once there is a reply, which may still be on its way.
-    _replied = False
+    # True once nothing that this handler says can reach the client as its reply.
+    _is_over = False
 
-    # What the constructor of tornado's handler gives each instance: most requests never touch it.
-    _headers_written = False
-    _finished = False
-    _auto_finish = True
-    _prepared_future = None
-    _status_code = 200
-    _reason = "OK"
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_impossible(cls)
 
     def __init__(self, application: tornado.web.Application, request: Request, responder: Responder) -> None:
-        # Instead of tornado's constructor, not after it: that one ties each handler into a circle with its template
-        # namespace, so that only the garbage collector can free it and the whole request with it, and builds headers
-        # and a close callback that a reply does not need. What it sets is here all the same, made on first use.
-        self.application = application
-        self.request = request
+        super().__init__(application, request)
         self.responder = responder
         self.exchange = request.exchange
-        self.initialize()
-
-    def __getattr__(self, name: str) -> Any:
-        make = _LATER.get(name)
-        if make is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = make(self)
-        setattr(self, name, value)
-        return value
-
-    def clear(self) -> None:
-        """Start the reply anew, as tornado's own does, without its default headers."""
-        self._headers = httputil.HTTPHeaders()
-        self._write_buffer: list[bytes] = []
-        self._status_code = 200
-        self._reason = "OK"
-        self.set_default_headers()
-
-    def compute_etag(self) -> None:
-        return None
 
     @property
     def config(self) -> Config:
@@ -83,124 +72,125 @@ class ExchangeHandler(tornado.web.RequestHandler):
         return self.responder.config
 
     def respond(self, reply: Reply) -> None:
-        """Give the reply. Once for each request; what comes after is ignored, as the client can not get it."""
-        if not self._replied:
-            self._replied = self._finished = True
-            self.responder.respond(self.exchange, self.request.connection, reply)  # type: ignore[arg-type]
+        """Give the reply, once for each request. A client that has left gets none."""
+        if self.is_finished:
+            raise RuntimeError("the request has its reply already")
+        if not self._is_over:
+            if self.is_flushed:
+                raise RuntimeError("respond() after flush()")
+            connection = cast(ReplyConnection, self.request.connection)
+            self.responder.respond(self.exchange, connection, reply)
+        self.is_finished = self._is_over = True
+        self.on_finish()
 
-    def run(self, *path_args: str) -> None:
-        """Answer the request. Never raises."""
-        try:
-            method = self.request.method or ""
-            if method not in self.SUPPORTED_METHODS:
-                raise tornado.web.HTTPError(405)
-            result = getattr(self, method.lower())(*path_args)
-            if result is None:
-                if not self._finished:
-                    self.finish()
-                return
-        except Exception as error:
-            self._fail(error)
-            return
-        if not self._finished:
-            self.request.connection.set_close_callback(self._client_left)  # type: ignore[union-attr]
-        self._running = asyncio.ensure_future(self._run_on(result))  # the loop alone would not keep it
+    def send_written(self, status: int, reason: str, headers: httputil.HTTPHeaders, body: bytes) -> None:
+        if "close" in headers.get("Connection", "").lower():
+            cast(ReplyConnection, self.request.connection).keep_alive = False
+        kept = tuple(field for field in headers.get_all() if field[0] not in _FRAMING)
+        if reason == responses.get(status):
+            reason = ""
+        self.respond(Reply(status, kept, body, source=self.source, reason=reason))
 
-    async def _run_on(self, awaitable: Awaitable[None]) -> None:
-        try:
-            await awaitable
-            if not self._finished:
-                self.finish()
-        except StreamClosedError:
-            self._client_left()
-        except Exception as error:
-            self._fail(error)
-
-    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
-        if self._headers_written:  # a handler that flushed by itself ends by itself
-            self._over("complete")
-            return super().finish(chunk)
-        if chunk is not None:
-            self.write(chunk)
-        for cookie in getattr(self, "_new_cookie", {}).values():
-            self.add_header("Set-Cookie", cookie.OutputString(None))
-        headers = tuple(self._headers.get_all())
-        self.respond(Reply(self.get_status(), headers, b"".join(self._write_buffer), source=self.source))
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        future.set_result(None)
-        return future
-
-    def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
+    def flush(self, include_footers: bool = False) -> Future[None]:
         exchange = self.exchange
-        if not self._headers_written:
-            self.request.connection.set_close_callback(self._client_left)  # type: ignore[union-attr]
-            self._replied = exchange.head_sent = True
+        if not self.is_flushed and not self._is_over:
+            self._refuse_knobs()
+            exchange.head_sent = True
             exchange.status = self.get_status()
             exchange.source = self.source
             self.set_header("X-Request-Id", exchange.id)
             if self.source is not None:
                 self.set_header("X-OAGW-Error-Source", self.source)
-        exchange.bytes_sent += sum(map(len, self._write_buffer))
+        exchange.bytes_sent += self.unsent_size
         return super().flush(include_footers)
 
-    def _client_left(self) -> None:
+    def _refuse_knobs(self) -> None:
+        """A handler that flushes sends by itself: no fault and no gate gets hold of what it sends."""
+        knobs = self.exchange.knobs
+        for name in ("fault", "gate"):
+            if knobs is not None and getattr(knobs, name):
+                raise InapplicableKnob(name, "this service sends its reply by itself, piece by piece")
+
+    def _finish_flushed(self) -> Future[None]:
+        self._close_exchange("complete")
+        return super()._finish_flushed()
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None))[1]
+        if isinstance(error, InapplicableKnob) and not self.is_flushed:
+            reply = json_reply({"error": f"Bad knob {error}"}, 400, (("X-Should-Retry", "false"),))
+            reply.source = "gateway"
+            self.respond(reply)
+        else:
+            super().send_error(status_code, **kwargs)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """``{"error": text}``: an HTTPError's message, else its reason, else the status in words."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        text = (error.get_message() or error.reason) if isinstance(error, tornado.web.HTTPError) else None
+        if text is None:
+            text = "Internal server error" if status_code == 500 else responses.get(status_code, "Unknown")
+        self.set_header("Content-Type", "application/json")
+        self.finish(json_reply({"error": text}).body)
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Log what nobody expected. An HTTPError is a reply, and the access log has those."""
+        if not isinstance(value, (tornado.web.HTTPError, InapplicableKnob)):
+            request = self.request
+            log.error("%s %s", request.method, (request.uri or "")[:200], exc_info=value)
+
+    def client_left(self) -> None:
         if self.exchange.ended is None:
-            self._replied = True
-            self._over("client-left")
+            self._close_exchange("client-left")
             self.on_connection_close()
 
-    def _over(self, outcome: str) -> None:
+    def cut(self) -> None:
+        self._close_exchange("closed")
+        self.request.connection.close()  # type: ignore[union-attr]
+        if not self.is_finished:
+            self.is_finished = True
+            try:
+                self.on_finish()
+            except Exception:
+                self._log_failure()
+
+    def _close_exchange(self, outcome: str) -> None:
         """The exchange of a handler that sends by itself, or never came to reply, is over."""
+        self._is_over = True
         if self.exchange.ended is None:
             self.responder.over(self.exchange, outcome)
 
-    def log_exception(self, *args: Any) -> None:
-        """Tornado's own log of an error; `_fail` has logged it."""
-
-    def _log(self) -> None:
-        """Tornado's access log; there is one for all engines elsewhere."""
-
-    def _fail(self, error: Exception) -> None:
-        if isinstance(error, tornado.web.HTTPError):
-            status = error.status_code
-            text = error.log_message or responses.get(status, "Unknown")
-        else:
-            status, text = 500, "Internal server error"
-            log.error("%s %s", self.request.method, (self.request.uri or "")[:200], exc_info=error)
-        if self._replied:
-            # Part of the reply may have left: only a cut tells the client that it is not whole.
-            if self._headers_written:
-                self._over("closed")
-            self.request.connection.close()  # type: ignore[union-attr]
-            return
-        headers = (("Allow", ", ".join(self._served_methods())),) if status == 405 else ()
-        reply = json_reply({"error": text}, status, headers)
-        reply.source = self.source
-        self.respond(reply)
-
-    @classmethod
-    def _served_methods(cls) -> list[str]:
-        methods = [(name, name.lower()) for name in cls.SUPPORTED_METHODS]
-        return [name for name, own in methods if getattr(cls, own) is not getattr(tornado.web.RequestHandler, own)]
+    def detach(self) -> IOStream:
+        raise RuntimeError("detach() is not possible: the connection serves other requests too")
 
 
-def _default_headers(handler: ExchangeHandler) -> httputil.HTTPHeaders:
-    # Before `set_default_headers`, which adds to them.
-    handler.__dict__["_headers"] = headers = httputil.HTTPHeaders()
-    handler.set_default_headers()
-    return headers
+def refuse_impossible(cls: type[ExchangeHandler]) -> None:
+    """Raise TypeError if `cls` uses something of tornado's that cannot work in this gateway."""
+    for base in cls.__mro__:
+        if base.__module__.partition(".")[0] == "tornado" and base is not tornado.web.RequestHandler:
+            raise TypeError(f"{cls.__qualname__}: {base.__name__} of tornado is not supported by this gateway")
+    own = vars(cls)
+    for name, instead in _IMPOSSIBLE.items():
+        if name in own:
+            raise TypeError(f"{cls.__qualname__}.{name} is not supported: {instead}")
+    for name, value in own.items():
+        if isinstance(value, FunctionType) and "detach" in value.__code__.co_names and _detaches(value):
+            raise TypeError(f"{cls.__qualname__}.{name}: self.detach() is not supported")
+    if "initialize" in own:
+        try:
+            inspect.signature(own["initialize"]).bind(None)
+        except TypeError as error:
+            raise TypeError(f"{cls.__qualname__}.initialize is called without arguments: {error}") from None
 
 
-def _template_namespace(handler: ExchangeHandler) -> Any:
-    complete = tornado.web.RequestHandler(handler.application, handler.request)
-    return complete.ui
+def _detaches(function: FunctionType) -> bool:
+    from dis import get_instructions
 
-
-_LATER: dict[str, Any] = {
-    "_headers": _default_headers,
-    "_write_buffer": lambda handler: [],
-    "_transforms": lambda handler: [],
-    "ui": _template_namespace,
-    "path_args": lambda handler: [],
-    "path_kwargs": lambda handler: {},
-}
+    previous = None
+    for instruction in get_instructions(function):
+        if instruction.argval == "detach" and previous == "self":
+            return True
+        previous = instruction.argval
+    return False

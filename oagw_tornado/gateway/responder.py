@@ -19,7 +19,7 @@ from oagw_tornado.playback.steady import SteadyPlayback
 from oagw_tornado.playback.waiting import WaitingQueues
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.reply.schedule import Action, Schedule, Stream
-from oagw_tornado.units.knob_errors import Unfit
+from oagw_tornado.units.knob_errors import InapplicableKnob
 from oagw_tornado.wire.connection import ReplyConnection, status_and_fields
 
 # The plan of a reply that no knob has a say in.
@@ -62,8 +62,8 @@ class Responder:
         if knobs is not None and knobs.amends:
             try:
                 reply = amend(reply, knobs)
-            except Unfit as error:
-                reply, knobs = _unfit(error), None
+            except InapplicableKnob as error:
+                reply, knobs = _inapplicable(error), None
         status = reply.status
         fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
         if reply.frames is None and (knobs is None or knobs.immediate):
@@ -145,7 +145,7 @@ def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
     if exchange.queued:
         server_timing = b"%b, queue;dur=%.3f\r\n" % (server_timing[:-2], exchange.queued * 1000)
     fields = b"%b%bX-Request-Id: %b\r\n" % (
-        status_and_fields(reply.status, reply.headers, reply.source),
+        status_and_fields(reply.status, reply.headers, reply.source, reply.reason),
         server_timing,
         exchange.id.encode("latin-1"),
     )
@@ -154,7 +154,7 @@ def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
     return fields
 
 
-def _unfit(error: Unfit) -> Reply:
+def _inapplicable(error: InapplicableKnob) -> Reply:
     reply = json_reply({"error": f"Bad knob {error}"}, 400, (("X-Should-Retry", "false"),))
     reply.source = "gateway"
     return reply

@@ -29,7 +29,7 @@ _NOTHING_DRAWN = Random(0)
 def amend(reply: Reply, knobs: Knobs) -> Reply:
     """The reply that `knobs` make of what a service said, before any of it is planned.
 
-    Raises `oagw_tornado.units.knob_errors.Unfit` if one of the faults can have no meaning for such a reply.
+    Raises `oagw_tornado.units.knob_errors.InapplicableKnob` if one of the faults can have no meaning for such a reply.
     """
     if knobs.line_ending != "lf" and reply.frames is not None and _is_event_stream(reply):
         ending = LINE_ENDINGS[knobs.line_ending]

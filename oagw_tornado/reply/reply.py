@@ -39,6 +39,8 @@ class Reply:
     )
     source: Literal["upstream", "gateway"] | None = "upstream"
     """Who made this reply: the value of ``X-OAGW-Error-Source``; None leaves the header out."""
+    reason: str = ""
+    """The reason phrase of the status line, where it is not the status' own."""
 
 
 def json_reply(payload: Any, status: int = 200, headers: Headers = ()) -> Reply:

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import Any
+
+import tornado.web
+
 from oagw_tornado.gateway.handler import ExchangeHandler
+from oagw_tornado.gateway.router import PROXIED
 
 
 class ServiceHandler(ExchangeHandler):
-    """A handler of a simulated upstream. Override `serve`; end it with `respond`, or with tornado's own `finish`."""
+    """A handler of a simulated upstream.
+
+    Override `serve`, or single methods as in tornado (``get``, ``post``, …): then the others are answered 405. Either
+    may be a coroutine, and ends with `respond` or with tornado's own ``write`` and ``finish``.
+    """
 
     source = "upstream"
+    SUPPORTED_METHODS = PROXIED
 
-    def serve(self, *path_args: str) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("patch", "options"):
+            if name in vars(cls):
+                raise TypeError(
+                    f"{cls.__qualname__}.{name} is never called: the gateway passes on {', '.join(PROXIED)} only"
+                )
+
+    def serve(self, *path_args: str) -> Awaitable[None] | None:
         """Answer GET, POST, PUT, DELETE and HEAD alike. `path_args` are the groups of the route's pattern."""
-        raise NotImplementedError
+        raise tornado.web.HTTPError(405)
 
-    def get(self, *path_args: str) -> None:
+    def get(self, *path_args: str) -> Awaitable[None] | None:
         return self.serve(*path_args)
 
     head = post = put = delete = get
+
+    @classmethod
+    def allowed_methods(cls) -> list[str]:
+        if cls.serve is not ServiceHandler.serve:
+            return list(PROXIED)
+        return [name for name in PROXIED if getattr(cls, name.lower()) is not ServiceHandler.get]

@@ -6,13 +6,15 @@ import asyncio
 import json
 import logging
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from oagw_tornado.cli import choose_loop
 from oagw_tornado.config.config import read_config
+from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.simulator import Simulator, engine
 from oagw_tornado.testing.server import SimulatorError, SimulatorServer
 
@@ -26,6 +28,11 @@ else:
 
 class SimulatorThread(SimulatorServer):
     """A simulator in a thread. It shares the interpreter's lock with the tests: for exact timing take a process."""
+
+    def __init__(self, *, upstreams: Mapping[str, Upstream] | None = None, **options: Any) -> None:
+        """`upstreams` are those of `Simulator`; all else is as of `SimulatorServer`."""
+        super().__init__(**options)
+        self._upstreams = upstreams
 
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop
@@ -72,7 +79,8 @@ class SimulatorThread(SimulatorServer):
                 arguments.append("--config=rules")
             config = read_config(arguments, {}, self._read_file)
             with asyncio.Runner(loop_factory=choose_loop(config.loop)) as runner:
-                runner.run(self._serve(Simulator(replace(config, access_log=bool(config.access_log))), started))
+                config = replace(config, access_log=bool(config.access_log))
+                runner.run(self._serve(Simulator(config, upstreams=self._upstreams), started))
         except BaseException as error:
             if started.done():
                 raise

@@ -1,10 +1,10 @@
-"""What is said of a knob that is not one, or not for this reply."""
+"""Errors in a knob: one that is unknown, malformed, or not applicable to a reply."""
 
 from __future__ import annotations
 
 
 class KnobError(ValueError):
-    """A knob that is not known, or a value that is not one. The text names the knob and says what was expected."""
+    """A knob is unknown, or its value is invalid. The text names the knob and says what was expected."""
 
     def __init__(self, knob: str, reason: str) -> None:
         super().__init__(f"{knob}: {reason}")
@@ -12,5 +12,5 @@ class KnobError(ValueError):
         self.reason = reason
 
 
-class Unfit(KnobError):
-    """A knob that has no meaning for the reply at hand."""
+class InapplicableKnob(KnobError):
+    """The knob is valid, but has no meaning for the reply at hand."""

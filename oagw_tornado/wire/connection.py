@@ -40,12 +40,14 @@ def date_line() -> bytes:
 
 
 @lru_cache(512)
-def status_and_fields(status: int, headers: Headers, source: str | None) -> bytes:
+def status_and_fields(status: int, headers: Headers, source: str | None, reason: str = "") -> bytes:
     """Status line and header lines of a reply, without what differs from request to request.
 
     Raises ValueError for a header that would break out of its line.
     """
-    lines = [f"HTTP/1.1 {status} {responses.get(status, 'Unknown')}"]
+    if "\r" in reason or "\n" in reason:
+        raise ValueError("the reason phrase holds a line break")
+    lines = [f"HTTP/1.1 {status} {reason or responses.get(status, 'Unknown')}"]
     if source is not None:
         lines.append(f"X-OAGW-Error-Source: {source}")
     for name, value in headers:
@@ -176,7 +178,7 @@ class ReplyConnection(httputil.HTTPConnection):
             for name, value in headers.get_all()
             if name not in ("Content-Length", "Transfer-Encoding", "Connection", "Date")
         )
-        fields = status_and_fields(start_line.code, pairs, None)
+        fields = status_and_fields(start_line.code, pairs, None, start_line.reason)
         head = self.render_head(start_line.code, fields, int(length) if length is not None else None)
         if chunk and not self.bodiless:
             head += b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked else chunk
