@@ -137,22 +137,19 @@ def test_the_configuration_file_is_one(tmp_path: Path) -> None:
     assert len(config.rules) == 1
 
 
-def test_a_service_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_is_a_file_and_a_line() -> None:
     from types import SimpleNamespace
     from urllib.request import Request, urlopen
 
-    from oagw_tornado import simulator
     from oagw_tornado.services.upstream import Upstream
-    from oagw_tornado.testing import SimulatorThread
+    from oagw_tornado.testing.thread import SimulatorThread
 
     (module,) = [block for block in blocks("python") if "class Echo" in block]
     (line,) = [block for block in blocks("python") if block.startswith('"echo"')]
     namespace: dict[str, Any] = {}
     exec(module, namespace)
     more = eval("{" + line + "}", {"Upstream": Upstream, "echo": SimpleNamespace(**namespace)})
-    plain = simulator.upstreams
-    monkeypatch.setattr(simulator, "upstreams", lambda: {**plain(), **more})
-    with SimulatorThread() as server:
+    with SimulatorThread(upstreams=more) as server:
         url = f"{server.base_url}/api/oagw/v1/proxy/echo/some/path"
         request = Request(url, b"hi", {"Authorization": f"Bearer {server.token}"})
         with urlopen(request) as reply:

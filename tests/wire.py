@@ -135,6 +135,25 @@ class Client:
             headers[name.lower()] = value.strip()
         return version, int(status), headers
 
+    def status_line(self) -> str:
+        """The first line of the reply that comes."""
+        return self._file.readline().decode("latin-1").rstrip()
+
+    def head_lines(self) -> list[str]:
+        """All lines of a head, as they are; the body of such a reply is read away."""
+        lines = [line.decode("latin-1").rstrip() for line in iter(self._file.readline, b"\r\n")]
+        lengths = [int(line.partition(":")[2]) for line in lines if line.lower().startswith("content-length:")]
+        self.read(sum(lengths))
+        return lines
+
+    def reply_body(self) -> bytes:
+        """The body of a reply whose status line has been read, by its length."""
+        length = 0
+        while (line := self._file.readline()).strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            length = int(value) if name.lower() == "content-length" else length
+        return self.read(length)
+
     def reply(self, method: str = "GET") -> WireReply:
         """The next reply, which is one to `method`."""
         version, status, headers = self.head()

@@ -101,7 +101,8 @@ class ExchangeHandler(LazyHandler):
             self.set_header("X-Request-Id", exchange.id)
             if self.source is not None:
                 self.set_header("X-OAGW-Error-Source", self.source)
-        exchange.bytes_sent += self.unsent_size
+        if self.request.method != "HEAD":
+            exchange.bytes_sent += self.unsent_size
         return super().flush(include_footers)
 
     def _refuse_knobs(self) -> None:
@@ -111,15 +112,15 @@ class ExchangeHandler(LazyHandler):
             if knobs is not None and getattr(knobs, name):
                 raise InapplicableKnob(name, "this service sends its reply by itself, piece by piece")
 
-    def _finish_flushed(self) -> Future[None]:
+    def flushed_all(self) -> None:
         self._close_exchange("complete")
-        return super()._finish_flushed()
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, InapplicableKnob) and not self.is_flushed:
             reply = json_reply({"error": f"Bad knob {error}"}, 400, (("X-Should-Retry", "false"),))
             reply.source = "gateway"
+            self.exchange.knobs = None  # a refusal is sent as it is
             self.respond(reply)
         else:
             super().send_error(status_code, **kwargs)

@@ -241,10 +241,11 @@ class LazyHandler(tornado.web.RequestHandler):
         return future
 
     def _finish_flushed(self) -> asyncio.Future[None]:
-        missing = (self._body_left or 0) - self.unsent_size
-        if self._body_left is not None and missing > 0:
+        if self._body_left is not None and (missing := self._body_left - self.unsent_size):
             self.cut()
-            raise httputil.HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
+            what = "less" if missing > 0 else "more"
+            raise httputil.HTTPOutputError(f"Tried to write {abs(missing)} bytes {what} than Content-Length")
+        self.flushed_all()
         return super().finish()
 
     @property
@@ -282,6 +283,9 @@ class LazyHandler(tornado.web.RequestHandler):
     def send_written(self, status: int, reason: str, headers: httputil.HTTPHeaders, body: bytes) -> None:
         """Send what the handler has written, all of it in memory."""
         raise NotImplementedError
+
+    def flushed_all(self) -> None:
+        """The last piece of a reply that was flushed is about to leave."""
 
     def client_left(self) -> None:
         """The client is gone before the reply was complete."""
