@@ -15,6 +15,7 @@ from oagw_tornado.config.config import Config
 from oagw_tornado.control.control import Control
 from oagw_tornado.control.routes import ControlDialect
 from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.pages import Health, Status
 from oagw_tornado.gateway.responder import Responder
@@ -62,6 +63,8 @@ class Simulator:
             self.responder,
             config.max_body_size,
             terms.settle,
+            Cors(config.cors) if config.cors else None,
+            config.token_in_query,
         )
         self._server = self._new_server()
         await self._server.listen(sockets, BACKLOG)

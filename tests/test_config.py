@@ -47,6 +47,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "idle-timeout": ("1m", 60.0),
     "gate-timeout": ("1500ms", 1.5),
     "drain-timeout": ("0", 0.0),
+    "cors": ("HTTP://Localhost:80", ("http://localhost",)),
+    "token-in-query": ("yes", True),
     "control-host": ("Oagw.test.", ("oagw.test",)),
     "journal-size": ("5", 5),
     "no-control": ("yes", True),

@@ -632,8 +632,6 @@ def tensors(self: Any, tensor: Any) -> None:
         ({"_execute": lambda self: None}, "Mine._execute is not supported"),
         ({"initialize": lambda self, database: None}, "Mine.initialize is called without arguments.*'database'"),
         ({"serve": given_up}, "Mine.serve: self.detach() is not supported"),
-        ({"patch": lambda self: None}, "Mine.patch is never called: the gateway passes on GET, HEAD"),
-        ({"options": lambda self: None}, "Mine.options is never called"),
     ],
 )
 def test_what_cannot_work_is_refused_when_it_is_defined(members: dict[str, Any], says: str) -> None:

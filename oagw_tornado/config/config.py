@@ -27,6 +27,8 @@ class Config:
     tokens: tuple[str, ...] = (DEFAULT_TOKEN,)
     admin_token: str | None = None
     control_hosts: tuple[str, ...] = ()
+    cors: tuple[str, ...] = ()
+    token_in_query: bool = False
     openai_profile: str = "prototype"
     max_body_size: int = 10 * 2**20
     max_header_size: int = 64 * 2**10

@@ -79,6 +79,19 @@ def parse_control_host(text: str) -> str:
     return name
 
 
+def parse_origin(text: str) -> str:
+    """An origin as a browser writes it (WHATWG HTML, section 7.1.1): scheme, host, a port that is no default."""
+    origin = text.strip().lower()
+    if origin in ("*", "null"):
+        return origin
+    match = re.fullmatch(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", origin)
+    if match is None:
+        raise ValueError(f"{text[:80]!r} is not an origin such as http://localhost:3000 (no path, no slash), nor *")
+    scheme, host, port = match.groups()
+    is_default = port is None or int(port) == {"http": 80, "https": 443}.get(scheme)
+    return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{int(port)}"
+
+
 def _whole(expected: str, lowest: int, highest: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         digits = text.strip()
@@ -138,6 +151,12 @@ def _table() -> dict[str, Option]:
         Option("control-host", "control_hosts", parse_control_host, "NAME",
                "host name under which /_sim and /metrics are asked without a token, beside localhost and loopback "
                "addresses; may be repeated", access, is_repeatable=True),
+        Option("cors", "cors", parse_origin, "ORIGIN",
+               "origin whose pages may ask and read the replies (http://localhost:3000), or * for all; may be repeated",
+               access, is_repeatable=True),
+        Option("token-in-query", "token_in_query", parse_flag, "",
+               "take the token of a client that can send no header, an EventSource, from ?access_token=", access,
+               is_flag=True),
         Option("openai-profile", "openai_profile", _one_of("prototype", "openai"), "NAME",
                "shape of the OpenAI replies: prototype, or openai for the real service's", TIMING, is_live=True),
         Option("max-body-size", "max_body_size", parse_size, "SIZE",

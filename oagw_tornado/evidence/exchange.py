@@ -36,6 +36,7 @@ class Exchange:
         "queued",
         "planned_end",
         "limit_headers",
+        "page_headers",
         "status",
         "head_sent",
         "source",
@@ -67,6 +68,7 @@ class Exchange:
         self.queued: float | None = None  # how long it waited for its turn; None: nobody counts how many run
         self.planned_end: float | None = None  # offset of the end of a reply that ended as planned
         self.limit_headers: Headers = ()  # what the gateway tells of a rate limit
+        self.page_headers: Headers = ()  # what it tells browsers of the pages that may read the reply
         self.status = 0  # 0 until somebody has replied
         self.head_sent = False
         self.source: str | None = None

@@ -13,10 +13,12 @@ from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import BODY_HEAD
+from oagw_tornado.gateway.bearer import take_token
+from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.responder import Responder
-from oagw_tornado.gateway.router import GatewayRouter, Route, refused
+from oagw_tornado.gateway.router import GatewayRouter, Route, is_control, refused
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
@@ -47,6 +49,9 @@ class Front(Protocol):
     max_body_size: int
     admit: Callable[[Request, Route], Route]
     opened: Callable[[Exchange], None]
+    cors: Cors | None
+    # True if a client that can send no header may send its token in the query.
+    token_in_query: bool
 
     def next_id(self) -> str:
         """An id for a request whose client gave none."""
@@ -77,6 +82,8 @@ class Admission(httputil.HTTPMessageDelegate):
             target = _origin_form(target)
         path, _, self._query = target.partition("?")
         gateway = self._gateway
+        if self._query and gateway.token_in_query:
+            target = self._take_token(path)
         given = headers.get("X-Request-Id")
         number = given if given is not None and _REQUEST_ID.fullmatch(given) else gateway.next_id()
         self.exchange = exchange = Exchange(number, method, target, path, headers)
@@ -89,12 +96,33 @@ class Admission(httputil.HTTPMessageDelegate):
         elif host is not None and not _is_host(host):
             self._route = refused(bad_request("Bad request: the Host header is not one host"))
         else:
-            self._route = gateway.router.route(method, path, headers, self._connection)
+            self._route = self._find_route(method, path)
         exchange.alias = self._route.alias
         gateway.opened(exchange)
         length = headers.get("Content-Length")
         if length is not None and _exceeds(length, gateway.max_body_size):
             self._refuse_body()
+
+    def _find_route(self, method: str, path: str) -> Route:
+        gateway, headers = self._gateway, self._headers
+        if gateway.cors is not None and not is_control(path):
+            self.exchange.page_headers = gateway.cors.fields(headers.get("Origin"))
+            if method == "OPTIONS":
+                reply = gateway.cors.preflight(headers)
+                if reply is not None:
+                    return refused(reply)
+        return gateway.router.route(method, path, headers, self._connection)
+
+    def _take_token(self, path: str) -> str:
+        """Have a token in the query stand in the header, and nowhere else; gives the target as it may be shown."""
+        token, query, masked = take_token(self._query)
+        if token is None:
+            return f"{path}?{self._query}"
+        self._query = query
+        self._start_line = self._start_line._replace(path=f"{path}?{query}" if query else path)
+        if "Authorization" not in self._headers and not is_control(path):
+            self._headers["Authorization"] = f"Bearer {token}"
+        return f"{path}?{masked}"
 
     def data_received(self, chunk: bytes) -> None:
         self._size += len(chunk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hmac import compare_digest
+from urllib.parse import unquote_plus
 
 from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED
 from oagw_tornado.reply.reply import Reply
@@ -17,6 +18,25 @@ def refuse_bearer(authorization: str | None, tokens: Iterable[str]) -> Reply | N
     if authorization is None or not authorization.startswith("Bearer "):
         return UNAUTHORIZED
     return None if is_one_of(authorization[7:], tokens) else FORBIDDEN
+
+
+def take_token(query: str) -> tuple[str | None, str, str]:
+    """The ``access_token`` of a query (RFC 6750, section 2.3), the query without it, and the query with it masked.
+
+    Given twice it is empty, which no token is: nobody can say which of them counts.
+    """
+    token: str | None = None
+    kept: list[str] = []
+    masked: list[str] = []
+    for pair in query.split("&"):
+        name, _, text = pair.partition("=")
+        if unquote_plus(name) == "access_token":
+            token = unquote_plus(text, "latin-1") if token is None else ""
+            masked.append(f"{name}=***")
+        else:
+            kept.append(pair)
+            masked.append(pair)
+    return token, "&".join(kept), "&".join(masked)
 
 
 def is_one_of(given: str, tokens: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.admission import Admission
+from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.responder import Responder
@@ -29,12 +30,16 @@ class Gateway(httputil.HTTPServerConnectionDelegate):
         responder: Responder,
         max_body_size: int,
         admit: Callable[[Request, Route], Route],
+        cors: Cors | None = None,
+        token_in_query: bool = False,
     ) -> None:
         self.application = application
         self.router = router
         self.responder = responder
         self.max_body_size = max_body_size
         self.admit = admit
+        self.cors = cors
+        self.token_in_query = token_in_query
         self.opened: Callable[[Exchange], None] = responder.ledger.opened
         # No two simulators, and no two runs of one, give the same id.
         prefix = os.urandom(6).hex()

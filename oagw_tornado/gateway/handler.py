@@ -101,6 +101,8 @@ class ExchangeHandler(LazyHandler):
             self.set_header("X-Request-Id", exchange.id)
             if self.source is not None:
                 self.set_header("X-OAGW-Error-Source", self.source)
+            for name, value in exchange.page_headers:
+                self.set_header(name, value)
         if self.request.method != "HEAD":
             exchange.bytes_sent += self.unsent_size
         return super().flush(include_footers)

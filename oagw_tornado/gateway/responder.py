@@ -11,6 +11,7 @@ from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import begin_events
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.timing import Timing
+from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
 from oagw_tornado.playback.plan import amend, plan, shifted, steady_times
@@ -142,10 +143,13 @@ def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
     """Status line and header lines of `reply`, which is the one that `exchange` gets."""
     exchange.status = reply.status
     exchange.source = reply.source
+    headers = reply.headers
+    if exchange.page_headers:
+        headers = with_cors(headers, exchange.page_headers, exchange.limit_headers)
     if exchange.queued:
         server_timing = b"%b, queue;dur=%.3f\r\n" % (server_timing[:-2], exchange.queued * 1000)
     fields = b"%b%bX-Request-Id: %b\r\n" % (
-        status_and_fields(reply.status, reply.headers, reply.source, reply.reason),
+        status_and_fields(reply.status, headers, reply.source, reply.reason),
         server_timing,
         exchange.id.encode("latin-1"),
     )

@@ -18,6 +18,10 @@ from oagw_tornado.reply.reply import Reply
 #: What a service answers, and so what the proxy passes on.
 PROXIED = ("GET", "HEAD", "POST", "PUT", "DELETE")
 READ = ("GET", "HEAD")
+#: What a service may answer beside, if one of its handlers wants to.
+ON_REQUEST = ("PATCH", "OPTIONS")
+#: Where the control endpoints are: no page of another origin, and no token of the gateway's, gets there.
+CONTROL = ("/_sim", "/metrics")
 
 _MOST_KNOWN = 1024
 _LONGEST_KNOWN = 256
@@ -36,6 +40,8 @@ class Upstream(Protocol):
 
     key_header: str
     """The header in which its clients send their key where they send no bearer; empty: there is none."""
+    methods: tuple[str, ...]
+    """What it answers of `ON_REQUEST`."""
 
     def route(self, path: str) -> tuple[type[ExchangeHandler], tuple[str, ...]]:
         """Who replies to `path`: percent-decoded, without the slash it began with."""
@@ -60,6 +66,11 @@ class Dialect(Protocol):
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         """Who replies to `rest`, which is the path without the dialect's prefix, still percent-encoded."""
+
+
+def is_control(path: str) -> bool:
+    """Whether `path` is one of the control endpoints'."""
+    return any(path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/") for prefix in CONTROL)
 
 
 def refused(reply: Reply) -> Route:
@@ -95,10 +106,12 @@ class PrototypeDialect:
         alias, _, path = rest[7:].partition("/")
         if not path or not alias:
             return refused(unknown_url("/api/oagw/v1" + rest))
-        if method not in PROXIED:
-            return refused(method_not_allowed(method, PROXIED))
         if "%" in rest:
             alias, path = unquote(alias), unquote(path)
+        if method not in PROXIED:
+            served = PROXIED + (self._upstreams[alias].methods if alias in self._upstreams else ())
+            if method not in served:
+                return refused(method_not_allowed(method, served))
         refusal = refuse_bearer(self._authorization(alias, headers), self._tokens)
         if refusal is not None:
             return refused(refusal)

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any
 
 import tornado.web
 
 from oagw_tornado.gateway.handler import ExchangeHandler
-from oagw_tornado.gateway.router import PROXIED
+from oagw_tornado.gateway.router import ON_REQUEST, PROXIED
 
 
 class ServiceHandler(ExchangeHandler):
     """A handler of a simulated upstream.
 
     Override `serve`, or single methods as in tornado (``get``, ``post``, …): then the others are answered 405. Either
-    may be a coroutine, and ends with `respond` or with tornado's own ``write`` and ``finish``.
+    may be a coroutine, and ends with `respond` or with tornado's own ``write`` and ``finish``. PATCH and OPTIONS reach
+    a handler that defines ``patch`` or ``options``.
     """
 
     source = "upstream"
-    SUPPORTED_METHODS = PROXIED
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        for name in ("patch", "options"):
-            if name in vars(cls):
-                raise TypeError(
-                    f"{cls.__qualname__}.{name} is never called: the gateway passes on {', '.join(PROXIED)} only"
-                )
+    SUPPORTED_METHODS = PROXIED + ON_REQUEST
 
     def serve(self, *path_args: str) -> Awaitable[None] | None:
         """Answer GET, POST, PUT, DELETE and HEAD alike. `path_args` are the groups of the route's pattern."""
@@ -40,6 +32,7 @@ class ServiceHandler(ExchangeHandler):
 
     @classmethod
     def allowed_methods(cls) -> list[str]:
+        more = [name for name in ON_REQUEST if getattr(cls, name.lower()) is not getattr(ServiceHandler, name.lower())]
         if cls.serve is not ServiceHandler.serve:
-            return list(PROXIED)
-        return [name for name in PROXIED if getattr(cls, name.lower()) is not ServiceHandler.get]
+            return [*PROXIED, *more]
+        return [name for name in PROXIED if getattr(cls, name.lower()) is not ServiceHandler.get] + more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from oagw_tornado.gateway.router import ON_REQUEST
 from oagw_tornado.services.handler import ServiceHandler
 
 Handler = type[ServiceHandler]
@@ -16,10 +17,11 @@ class Upstream:
     `exact` is looked at first. Then the first of `patterns` that is found in the path wins (`re.search`: anchor it
     where it is to match the whole path); its groups are the arguments of `ServiceHandler.serve`. What is left is for
     `otherwise`, which replies with the service's own 404 and is handed the path. `key_header` is where the service's
-    own clients send their key; the gateway takes it in place of a bearer.
+    own clients send their key; the gateway takes it in place of a bearer. A handler that defines ``patch`` or
+    ``options`` gets these requests too.
     """
 
-    __slots__ = ("_exact", "_patterns", "_otherwise", "key_header")
+    __slots__ = ("_exact", "_patterns", "_otherwise", "key_header", "methods")
 
     def __init__(
         self,
@@ -33,6 +35,10 @@ class Upstream:
         self._exact = exact or {}
         self._patterns = [(re.compile(pattern, re.DOTALL), handler) for pattern, handler in patterns]
         self._otherwise = otherwise
+        handlers = {*self._exact.values(), *(handler for _, handler in self._patterns), otherwise}
+        self.methods = tuple(
+            name for name in ON_REQUEST if any(name in handler.allowed_methods() for handler in handlers)
+        )
 
     def route(self, path: str) -> tuple[Handler, tuple[str, ...]]:
         """Who replies to `path` (percent-decoded, without the slash it began with), and with which arguments."""
