@@ -67,7 +67,7 @@ def choose_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 def require(option: str, value: str, module: str) -> None:
     """Raise ConfigError if `option` asks for `module` by name and it is not installed."""
     if value == module and find_spec(module) is None:
-        raise ConfigError(option, f"{module!r} is not installed (pip install 'oagw-tornado[fast]')")
+        raise ConfigError(option, f"{module!r} is not installed (pip install {module})")
 
 
 async def serve(config: Config) -> int:

@@ -55,6 +55,10 @@ def test_locust_with_two_workers(simulator):
     assert measured["time to first event"]["min_response_time"] >= 40
     assert measured["whole stream"]["min_response_time"] >= 40 + 5 * 20
 
+    # No two requests draw the same times, whichever worker sent them.
+    seeds = [request["knobs"]["seed"] for request in simulator.control.requests(alias="openai")]
+    assert len(set(seeds)) == len(seeds) >= streams
+
     timing = json.loads(re.search(r"^simulator: (.*)$", output, re.MULTILINE)[1])
     assert timing["events"] >= streams  # it is asked while the last streams still run
     assert timing["earliest_ms"] >= 0
@@ -82,6 +86,8 @@ def test_k6(simulator):
 
     assert "✓ the stream is complete" in output
     assert "✗" not in output
+    seeds = [request["knobs"]["seed"] for request in simulator.control.requests(alias="openai")]
+    assert len(set(seeds)) == len(seeds)
     assert len(simulator.control.requests(alias="openai", status=200)) >= 8
 
 

@@ -8,6 +8,7 @@ simulator is asked how late its own events were: if those figures are not small 
 From the environment: OAGW_AUTH_TOKEN (default test-integration-token) and OAGW_PROMPT.
 """
 
+import itertools
 import json
 import os
 import time
@@ -20,6 +21,10 @@ from oagw_tornado.reply.sse import EventDecoder
 
 TOKEN = os.environ.get("OAGW_AUTH_TOKEN", "test-integration-token")
 PROMPT = os.environ.get("OAGW_PROMPT", "Tell me a story of ten words, no more, no less")
+# Drawn times are made of the seed and the request, so the same request would get the same times, again and again:
+# each has a seed of its own. They are counted, so the next run draws the same.
+SEEDS = itertools.count()
+AS_HEADERS = {"catch_response": True, "name": "headers"}
 PATH = "/api/oagw/v1/proxy/openai/v1/chat/completions"
 
 
@@ -32,10 +37,12 @@ class ChatUser(HttpUser):
     @task
     def stream(self):
         question = {"model": "gpt-4", "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
+        # The workers count apart from one another.
+        seed = {"X-Sim-Seed": str(next(SEEDS) + getattr(self.environment.runner, "worker_index", 0) * 1_000_000_000)}
         started = time.perf_counter()
         decoder = EventDecoder()
         last, size, complete = None, 0, False
-        with self.client.post(PATH, json=question, stream=True, catch_response=True, name="headers") as response:
+        with self.client.post(PATH, json=question, headers=seed, stream=True, **AS_HEADERS) as response:
             if response.status_code != 200:
                 response.failure(f"status {response.status_code}")
                 return
