@@ -68,6 +68,10 @@ static void print_series(const char *name, series *s) {
     printf(", \"%s\": {\"count\": %zu, \"min\": %.4f, \"p50\": %.4f, \"p90\": %.4f, \"p99\": %.4f, \"p99.9\": %.4f, \"max\": %.4f, \"quantiles\": [",
            name, s->count, quantile(s, 0), quantile(s, .5), quantile(s, .9), quantile(s, .99), quantile(s, .999), quantile(s, 1));
     for (int i = 0; i <= 200; i++) printf("%s%.4f", i ? ", " : "", quantile(s, i / 200.0));
+    // As HdrHistogram plots them: ever finer towards the end, down to the last single value. Shares above, values.
+    printf("], \"percentiles\": [");
+    double above = 1;
+    for (; above * s->count >= 1; above *= 0.7943282347) printf("%s[%.8f, %.4f]", above < 1 ? ", " : "", above, quantile(s, 1 - above));
     printf("]}");
 }
 

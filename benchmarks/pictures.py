@@ -31,19 +31,24 @@ def styles(titles: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def lateness(quantiles: Mapping[str, Sequence[float]], path: Path) -> None:
-    """What share of the events is at most so late. `quantiles` are evenly spaced, in milliseconds."""
+def lateness(curves: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> None:
+    """How late the events are at each percentile, as HdrHistogram plots it.
+
+    A curve is pairs: the share of the events that is later, and milliseconds.
+    """
     figure, axes = plt.subplots(figsize=(8, 4.5), dpi=110)
-    style = styles(quantiles)
-    for title, values in quantiles.items():
-        shares = [100 * index / (len(values) - 1) for index in range(len(values))]
-        axes.plot([max(value, LEAST) for value in values], shares, **style[title])
+    style = styles(curves)
+    for title, points in curves.items():
+        axes.plot([1 / above for above, _ in points], [max(late, LEAST) for _, late in points], **style[title])
     axes.set_xscale("log")
-    axes.set_xticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1,000"])
-    axes.set_xlabel(f"milliseconds after the planned instant (at {LEAST}: so much or less, or early)")
-    axes.set_ylabel("% of the events")
+    axes.set_yscale("log")
+    shares = {1: "0 %", 10: "90 %", 100: "99 %", 1000: "99.9 %", 10_000: "99.99 %", 100_000: "99.999 %"}
+    axes.set_xticks(list(shares), list(shares.values()))
+    axes.minorticks_off()
+    axes.set_yticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1,000"])
+    axes.set_xlabel("percentile of the events")
+    axes.set_ylabel(f"ms after the planned instant (at {LEAST}: less, or early)")
     axes.set_title("How late events are: 1,000 streams × 20 events/s")
-    axes.set_ylim(0, 100)
     finish(figure, axes, path)
 
 
@@ -63,7 +68,8 @@ def cost(points: Mapping[str, Sequence[tuple[int, float, float]]], path: Path) -
         axes.set_xlabel("streams")
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-    time.set_title("20/s per stream at 100 and 1,000, 5/s at 4,000, 1/s at 9,500", fontsize=9)
+    time.set_title("Cost of an event: 20/s per stream at 100 and 1,000, 5/s at 4,000, 1/s at 9,500", fontsize=9)
+    memory.set_title("Memory of the whole server", fontsize=9)
     finish(figure, time, path, memory)
 
 

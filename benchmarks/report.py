@@ -1,4 +1,7 @@
-"""Make docs/performance.md and its pictures of what was measured: ``python -m benchmarks.report [--load FILE] ...``"""
+"""Make docs/performance.md and its pictures of what was measured: ``python -m benchmarks.report [--load FILE] ...``
+
+The page is figures alone, the results first. What a person has to say about them stands in docs/measuring.md.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks import machine
-from benchmarks.load import Result
+from benchmarks.bars import Latencies, bars
+from benchmarks.figures import Measured, Runs, late, middle_run, ratios, table, text, value, values
 from benchmarks.measure import RESULTS, load_results
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import SERVERS
@@ -20,148 +23,72 @@ from benchmarks.servers import SERVERS
 LATENCIES = machine.CACHE / "latency.json"
 DOCS = machine.HERE.parent / "docs"
 
-#: Server → its runs.
-Runs = dict[str, list[Result]]
-Measured = dict[str, Runs]
+PICTURES = {
+    "lateness.png": "How late events are, by percentile: 1,000 streams",
+    "cost.png": "Cost of an event and memory, against the number of streams",
+}
 
 
-class Bar(NamedTuple):
-    """A figure, what it should be, and whether it is."""
-
-    what: str
-    figure: str
-    bar: str
-    is_met: bool
-
-    def row(self) -> list[str]:
-        return [self.what, self.figure, self.bar, "yes" if self.is_met else "**no**"]
-
-
-def value(runs: Runs, server: str, *path: str) -> float:
-    """The median over a server's runs of one figure of their results."""
-
-    def figure(run: Result) -> float:
-        found: Any = run
-        for key in path:
-            found = found[key]
-        return float(found)
-
-    return median(map(figure, runs[server]))
-
-
-def late(runs: Runs, key: str, server: str = "simulator") -> float:
-    """Milliseconds. The earliest is the earliest of all runs: one event before its time is one too many."""
-    if key == "min":
-        return min(float(run["late_ms"]["min"]) for run in runs[server])
-    return value(runs, server, "late_ms", key)
-
-
-def steady(runs: Runs, server: str) -> float:
-    """µs per event while all streams run; nan where there was no such time."""
-    figures = [run["us_per_steady_event"] for run in runs.get(server, []) if run.get("us_per_steady_event")]
-    return median(figures) if figures else float("nan")
-
-
-def ratio_text(figure: float, ruler: float | None) -> str:
-    return f"{figure / ruler:.2f}" if ruler and figure == figure else "–"
-
-
-def middle_run(runs: list[Result]) -> Result:
-    """The run whose p99 is the median one."""
-    return sorted(runs, key=lambda run: float(run["late_ms"]["p99"]))[len(runs) // 2]
-
-
-def bars(measured: Measured, latencies: dict[str, dict[str, Any]]) -> list[Bar]:
-    """What the simulator is built for, of what was measured."""
-    found: list[Bar] = []
-
-    def has(scenario: str, *servers: str) -> bool:
-        return all(server in measured.get(scenario, {}) for server in ("simulator", *servers))
-
-    if has("streams-1000", "floor"):
-        runs = measured["streams-1000"]
-        ratio = value(runs, "simulator", "us_per_event") / value(runs, "floor", "us_per_event")
-        found.append(Bar("CPU per event, 1,000 streams × 20/s", f"{ratio:.2f} × floor", "≤ 1.8 × floor", ratio <= 1.8))
-        for key, most in (("p50", 0.7), ("p99", 3.0)):
-            figure = late(runs, key)
-            found.append(Bar(f"… lateness, {key}", f"{figure:.2f} ms", f"≤ {most:g} ms", figure <= most))
-        earliest = late(runs, "min")
-        found.append(Bar("… the earliest event", f"{earliest:.2f} ms late", "never early", earliest >= 0))
-    for scenario, what in (("streams-2000", "2,000 streams × 20/s"), ("streams-9500", "9,500 streams × 1/s")):
-        if has(scenario):
-            figure = late(measured[scenario], "p99")
-            found.append(Bar(f"Lateness, {what}, p99", f"{figure:.2f} ms", "≤ 10 ms, all complete", figure <= 10))
-    if has("streams-9500"):
-        peak = value(measured["streams-9500"], "simulator", "peak_mb")
-        found.append(Bar("… peak resident memory", f"{peak:.0f} MB", "≤ 80 MB", peak <= 80))
-    if has("streams-1000") and has("streams-4000"):
-        ratio = value(measured["streams-4000"], "simulator", "us_per_event")
-        ratio /= value(measured["streams-1000"], "simulator", "us_per_event")
-        found.append(Bar("CPU per event, 4,000 streams against 1,000", f"{ratio:.2f} ×", "≤ 1.0 ×", ratio <= 1.0))
-    if has("slow-readers"):
-        figure = late(measured["slow-readers"], "p99")
-        what = "Lateness for 800 that read beside 200 that do not, p99"
-        found.append(Bar(what, f"{figure:.2f} ms", "≤ 3 ms, all complete", figure <= 3))
-    if has("requests", "aiohttp"):
-        runs = measured["requests"]
-        ratio = value(runs, "simulator", "us_per_request") / value(runs, "aiohttp", "us_per_request")
-        found.append(Bar("CPU per small request", f"{ratio:.2f} × aiohttp", "≤ 0.9 × aiohttp", ratio <= 0.9))
-    if start := latencies.get("test_start_up"):
-        ratio = start["ratio"]
-        what, bar = "Start-up, spawn to first healthy reply", "≤ 1.35 × `import tornado.web`"
-        found.append(Bar(what, f"{ratio:.2f} × `import tornado.web`", bar, ratio <= 1.35))
-    return found
-
-
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    heads = list(heads)
-    lines = [heads, ["---"] + ["--:"] * (len(heads) - 1), *rows]
-    return ["| " + " | ".join(cells) + " |" for cells in lines] + [""]
+def summary_table(measured: Measured) -> list[str]:
+    """Everything in one table: ratios, and how late events are."""
+    streams, requests = measured.get("streams-1000", {}), measured.get("requests", {})
+    heads = ["", "CPU per event, × floor", "… steady", "late p50 ms", "p99 ms", "CPU per request, × aiohttp"]
+    rows = [
+        [
+            server.title,
+            text(ratios(streams, name, "floor", "us_per_event")),
+            text(ratios(streams, name, "floor", "us_per_steady_event")),
+            *(text(values(streams, name, "late_ms", key)) for key in ("p50", "p99")),
+            text(ratios(requests, name, "aiohttp", "us_per_request")),
+        ]
+        for name, server in SERVERS.items()
+        if name in streams or name in requests
+    ]
+    return table(heads, rows) if rows else []
 
 
 def stream_table(runs: Runs) -> list[str]:
-    heads = ["", "µs/event", "× floor", "steady", "× floor"]
-    heads += ["late p50", "p99", "max", "earliest", "peak MB", "KiB/stream"]
-    floor = value(runs, "floor", "us_per_event") if "floor" in runs else None
-    steady_floor = steady(runs, "floor")
+    heads = ["", "µs/event", "× floor", "steady µs", "× floor"]
+    heads += ["late p50 ms", "p99", "max", "earliest", "peak MB", "KiB/stream"]
     rows = []
-    for name in SERVERS:
+    for name, server in SERVERS.items():
         if name not in runs:
             continue
-        cost = value(runs, name, "us_per_event")
-        figures = [late(runs, key, name) for key in ("p50", "p99", "max", "min")]
-        memory = value(runs, name, "peak_mb"), value(runs, name, "kb_per_stream")
-        rows.append(
-            [SERVERS[name].title, f"{cost:.1f}", ratio_text(cost, floor)]
-            + [f"{steady(runs, name):.1f}".replace("nan", "–"), ratio_text(steady(runs, name), steady_floor)]
-            + [f"{figure:,.2f}" for figure in figures]
-            + [f"{memory[0]:.0f}", f"{memory[1]:.1f}"]
-        )
+        cells = [server.title]
+        for key in ("us_per_event", "us_per_steady_event"):
+            cells += [text(values(runs, name, key), "{:.1f}".format), text(ratios(runs, name, "floor", key))]
+        cells += [text(values(runs, name, "late_ms", key), "{:,.2f}".format) for key in ("p50", "p99", "max")]
+        earliest = late(runs, "min", name)
+        cells.append(text([] if earliest is None else [earliest]))
+        cells += [text(values(runs, name, "peak_mb"), "{:.0f}".format)]
+        rows.append([*cells, text(values(runs, name, "kb_per_stream"), "{:.1f}".format)])
     return table(heads, rows)
 
 
 def request_table(runs: Runs) -> list[str]:
     heads = ["", "µs/request", "× aiohttp", "requests/s", "p50 ms", "p99 ms"]
-    ruler = value(runs, "aiohttp", "us_per_request") if "aiohttp" in runs else None
-    rows = []
-    for name in SERVERS:
-        if name not in runs:
-            continue
-        cost = value(runs, name, "us_per_request")
-        latency = [f"{value(runs, name, 'latency_ms', key):.2f}" for key in ("p50", "p99")]
-        rate = f"{value(runs, name, 'requests_per_second'):,.0f}"
-        rows.append([SERVERS[name].title, f"{cost:.1f}", ratio_text(cost, ruler), rate, *latency])
+    rows = [
+        [
+            server.title,
+            text(values(runs, name, "us_per_request"), "{:.1f}".format),
+            text(ratios(runs, name, "aiohttp", "us_per_request")),
+            text(values(runs, name, "requests_per_second"), "{:,.0f}".format),
+            *(text(values(runs, name, "latency_ms", key)) for key in ("p50", "p99")),
+        ]
+        for name, server in SERVERS.items()
+        if name in runs
+    ]
     return table(heads, rows)
 
 
-def latency_table(latencies: dict[str, dict[str, Any]]) -> list[str]:
+def latency_table(latencies: Latencies) -> list[str]:
     rows = [
         [
             name.removeprefix("test_").replace("_", " "),
-            f"{info['median_ms']:.2f}",
+            text([info["median_ms"]]),
             info["target_ms"],
-            f"{info['yardstick_ms']:.2f}",
-            f"{info['ratio']:.2f}",
+            text([info["yardstick_ms"]]),
+            text([info["ratio"]]),
             f"`{info['yardstick']}`" if info["yardstick"].startswith("python") else info["yardstick"],
         ]
         for name, info in latencies.items()
@@ -169,32 +96,29 @@ def latency_table(latencies: dict[str, dict[str, Any]]) -> list[str]:
     return table(["", "median ms", "target ms", "yardstick ms", "ratio", "yardstick"], rows)
 
 
-def page(measured: Measured, latencies: dict[str, dict[str, Any]], pictures: Iterable[str]) -> str:
+def page(measured: Measured, latencies: Latencies, pictures: Iterable[str]) -> str:
     """docs/performance.md."""
-    shown = {"lateness.png": "How late events are, 1,000 streams", "cost.png": "Cost of an event and memory"}
-    images = [f"![{shown[name]}](performance/{name})" for name in pictures]
     lines = [
+        "<!-- Made by scripts/bench: what is written here by hand is lost. -->",
+        "",
         "# Performance",
         "",
-        "Made by `scripts/bench`; do not edit. "
-        f"Measured on {machine.description()}. Only ratios between servers measured in one go hold elsewhere.",
+        f"Measured on {machine.description()}. Medians, with the lowest and the highest of several rounds behind them. "
+        "Ratios are made round by round, and only they hold on another machine. [How it is measured](measuring.md).",
         "",
-        *(machine.HERE / "method.md").read_text().splitlines(),
-        "",
+        *summary_table(measured),
+        *[line for name in pictures for line in (f"![{PICTURES[name]}](performance/{name})", "")],
         "## What it is built for",
         "",
         *table(["", "measured", "bar", "met"], [bar.row() for bar in bars(measured, latencies)]),
-        *[line for image in images for line in (image, "")],
     ]
     for name, scenario in SCENARIOS.items():
         if runs := measured.get(name):
             rounds = max(map(len, runs.values()))
             title = f"{scenario.title[0].upper()}{scenario.title[1:]}"
-            lines += [f"## {title}", "", f"{'One round' if rounds == 1 else f'Medians of {rounds} rounds'}.", ""]
-            if "us_per_request" in next(iter(runs.values()))[0]:
-                lines += request_table(runs)
-            else:
-                lines += stream_table(runs)
+            lines += [f"## {title}", "", "One round." if rounds == 1 else f"{rounds} rounds.", ""]
+            is_requests = "us_per_request" in next(iter(runs.values()))[0]
+            lines += request_table(runs) if is_requests else stream_table(runs)
     if latencies:
         lines += ["## One client, nothing else going on", "", *latency_table(latencies)]
     return "\n".join(lines).rstrip() + "\n"
@@ -210,27 +134,32 @@ def draw(measured: Measured, folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     if runs := measured.get("streams-1000"):
-        pictures.lateness(
-            {SERVERS[name].title: middle_run(of)["late_ms"]["quantiles"] for name, of in runs.items()},
-            folder / "lateness.png",
-        )
+        curves = {SERVERS[name].title: middle_run(of)["late_ms"].get("percentiles", []) for name, of in runs.items()}
+        pictures.lateness(curves, folder / "lateness.png")
         drawn.append("lateness.png")
-    points: dict[str, list[tuple[int, float, float]]] = {}
-    for scenario, runs in measured.items():
-        if scenario in ("streams-100", "streams-1000", "streams-4000", "streams-9500"):
-            for name in runs:
-                cost, memory = steady(runs, name), value(runs, name, "peak_mb")
-                points.setdefault(SERVERS[name].title, []).append((runs[name][0]["streams"], cost, memory))
-    if points:
+    if points := _cost_points(measured):
         pictures.cost({title: sorted(of) for title, of in points.items()}, folder / "cost.png")
         drawn.append("cost.png")
     return drawn
 
 
-def load_latencies(path: Path) -> dict[str, dict[str, Any]]:
+def _cost_points(measured: Measured) -> dict[str, list[tuple[int, float, float]]]:
+    """Title → streams, µs of a steady event (of any event, where no time was steady), MB."""
+    points: dict[str, list[tuple[int, float, float]]] = {}
+    for scenario in ("streams-100", "streams-1000", "streams-4000", "streams-9500"):
+        for name, runs in measured.get(scenario, {}).items():
+            named = {name: runs}
+            cost = value(named, name, "us_per_steady_event") or value(named, name, "us_per_event")
+            memory = value(named, name, "peak_mb")
+            if cost is not None and memory is not None:
+                points.setdefault(SERVERS[name].title, []).append((runs[0]["streams"], cost, memory))
+    return points
+
+
+def load_latencies(path: Path) -> Latencies:
     """Name of the benchmark → its extra info, for those that have a yardstick."""
     try:
-        benchmarks = json.loads(path.read_text())["benchmarks"]
+        benchmarks: list[dict[str, Any]] = json.loads(path.read_text())["benchmarks"]
     except FileNotFoundError:
         return {}
     return {bench["name"]: bench["extra_info"] for bench in benchmarks if "ratio" in bench["extra_info"]}

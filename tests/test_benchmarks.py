@@ -127,7 +127,15 @@ def test_the_scenarios_and_their_report(tmp_path):
     run("-m", "benchmarks.report", "--load", results, "--latencies", latencies, "--docs", tmp_path)
     page = (tmp_path / "performance.md").read_text()
 
-    assert "| Start-up, spawn to first healthy reply | 1.50 × `import tornado.web` | ≤ 1.35 × " in page
+    assert "| Start-up, spawn to first healthy reply | 1.50 × `import tornado.web` | ≤ 1.08 × " in page
+    assert "nan" not in page
+    # The results first, and no prose of a person's below "made by".
+    assert page.startswith("<!-- Made by scripts/bench")
+    assert (
+        page.index("| CPU per event, × floor |")
+        < page.index("## What it is built for")
+        < page.index("## Small requests")
+    )
     for line in ("| oagw-tornado |", "| stock Tornado |", "| start up | 300.00 | 500 | 200.00 | 1.50 |"):
         assert line in page
     assert sorted(path.name for path in tmp_path.glob("performance/*.png")) == (
@@ -137,17 +145,31 @@ def test_the_scenarios_and_their_report(tmp_path):
 
 def test_the_report_says_what_is_not_met():
     script = """if True:
-        from benchmarks.report import bars
-        late = {"p50": 0.7, "p99": 3.1, "min": -0.001}
-        runs = {"simulator": [{"us_per_event": 18.0, "late_ms": late}], "floor": [{"us_per_event": 10.0}]}
+        from benchmarks.bars import bars
+        late = {"p50": 0.5, "p99": 2.6, "min": -0.001}
+        nothing = {"us_per_steady_event": None}
+        runs = {"simulator": [{"us_per_event": 18.0, "late_ms": late, **nothing}], "floor": [{"us_per_event": 10.0}]}
         for bar in bars({"streams-1000": runs}, {}): print(bar.figure, bar.is_met, sep=": ")
     """
     assert run("-c", script).splitlines() == [
         "1.80 × floor: True",
-        "0.70 ms: True",
-        "3.10 ms: False",
+        "0.50 ms: True",
+        "2.60 ms: False",
         "-0.00 ms late: False",
     ]
+
+
+def test_a_figure_has_its_spread_and_what_is_none_a_dash():
+    script = """if True:
+        from benchmarks.figures import ratios, text, values
+        runs = {
+            "a": [{"x": 2.0, "y": None}, {"x": 4.0}, {"x": float("nan")}],
+            "b": [{"x": 1.0}, {"x": 1.0}, {"x": 1.0}],
+        }
+        print(text(values(runs, "a", "x")), text(ratios(runs, "a", "b", "x")), text(values(runs, "a", "y")))
+        print(text(values(runs, "a", "late", "p50")), text(values(runs, "c", "x")), text([0.001, 0.002]))
+    """
+    assert run("-c", script).splitlines() == ["3.00 (2.00–4.00) 3.00 (2.00–4.00) –", "– – 0.00"]
 
 
 @pytest.mark.skipif(find_spec("pytest_benchmark") is None, reason="pytest-benchmark is not installed")
