@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from oagw_tornado import __version__
 from oagw_tornado.config.config import Config, read_config
 from oagw_tornado.config.settings import ConfigError
+from oagw_tornado.extensions import ExtensionError, Extensions, gather
 from oagw_tornado.process.stderr_log import StderrLog
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
@@ -31,12 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"oagw-tornado {__version__}")  # noqa: T201
         return OK
     try:
-        config = read_config(arguments, os.environ, _read_file)
+        extensions = gather()
+        with extensions.known_faults():
+            config = read_config(arguments, os.environ, _read_file)
         loop_factory = choose_loop(config.loop)
         require("--http-server", config.http_server, "httptools")
     except ConfigError as error:
         say(f"oagw-tornado: {error}")
         return BAD_USAGE
+    except ExtensionError as error:
+        say(f"oagw-tornado: {error}")
+        return FAILED
 
     if config.access_log is None:
         config = replace(config, access_log=os.isatty(2))
@@ -44,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     raise_descriptor_limit()
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(serve(config))
+            return runner.run(serve(config, extensions))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
@@ -70,7 +76,7 @@ def require(option: str, value: str, module: str) -> None:
         raise ConfigError(option, f"{module!r} is not installed (pip install {module})")
 
 
-async def serve(config: Config) -> int:
+async def serve(config: Config, extensions: Extensions) -> int:
     """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once."""
     from oagw_tornado.process.idle_work import IdleWork
     from oagw_tornado.simulator import Simulator
@@ -86,7 +92,7 @@ async def serve(config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
 
-    simulator = Simulator(config)
+    simulator = Simulator(config, extensions=extensions)
     try:
         await simulator.start()
     except OSError as error:

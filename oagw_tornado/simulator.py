@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import tornado.web
@@ -15,6 +15,7 @@ from oagw_tornado.config.config import Config
 from oagw_tornado.control.control import Control
 from oagw_tornado.control.routes import ControlDialect
 from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.extensions import Extensions, gather
 from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.pages import Health, Status
@@ -26,6 +27,8 @@ from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.services.upstream import Upstream
 
 if TYPE_CHECKING:
+    from oagw_tornado.faults.fault import Fault
+    from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.wire.server import Http1Server
     from oagw_tornado.wire.stock import StockServer
 
@@ -38,17 +41,32 @@ BACKLOG = 4096
 class Simulator:
     """A whole simulated gateway. Lives on the running loop from `start` to `stop`."""
 
-    def __init__(self, config: Config, *, upstreams: Mapping[str, Upstream] | None = None) -> None:
-        """`upstreams` are more aliases, or others in the place of those that are there."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        upstreams: Mapping[str, Upstream | type[ServiceHandler]] | None = None,
+        faults: Iterable[type[Fault]] = (),
+        extensions: Extensions | None = None,
+    ) -> None:
+        """`upstreams` are more aliases, or others in the place of those that are there; `faults` are more of these.
+
+        What installed packages offer comes with them, unless `extensions` are given: then these are all there are.
+        Raises `oagw_tornado.extensions.ExtensionError`.
+        """
         self.config = config
-        self._upstreams = dict(upstreams or {})
+        self.extensions = gather(upstreams, faults) if extensions is None else extensions
         self.port = 0
         self._server: Http1Server | StockServer | None = None
 
     async def start(self) -> None:
         """Listen. Raises OSError if the address can not be had, ConfigError for a rule that fits no upstream."""
+        with self.extensions.known_faults():
+            await self._start()
+
+    async def _start(self) -> None:
         config = self.config
-        table: dict[str, Upstream] = {**simulated_upstreams(), **self._upstreams}
+        table: dict[str, Upstream] = {**simulated_upstreams(), **self.extensions.upstreams}
         terms = Terms(config, tuple(table))
         sockets = bind(config.host, config.port)
         self.port = sockets[0].getsockname()[1]

@@ -137,19 +137,13 @@ def test_the_configuration_file_is_one(tmp_path: Path) -> None:
     assert len(config.rules) == 1
 
 
-def test_a_service_is_a_file_and_a_line() -> None:
-    from types import SimpleNamespace
+def test_a_service_is_a_class() -> None:
     from urllib.request import Request, urlopen
 
-    from oagw_tornado.services.upstream import Upstream
-    from oagw_tornado.testing.thread import SimulatorThread
-
-    (module,) = [block for block in blocks("python") if "class Echo" in block]
-    (line,) = [block for block in blocks("python") if block.startswith('"echo"')]
+    (example,) = [block for block in blocks("python") if "class Echo" in block]
     namespace: dict[str, Any] = {}
-    exec(module, namespace)
-    more = eval("{" + line + "}", {"Upstream": Upstream, "echo": SimpleNamespace(**namespace)})
-    with SimulatorThread(upstreams=more) as server:
+    exec(example, namespace)
+    with namespace["server"] as server:
         url = f"{server.base_url}/api/oagw/v1/proxy/echo/some/path"
         request = Request(url, b"hi", {"Authorization": f"Bearer {server.token}"})
         with urlopen(request) as reply:

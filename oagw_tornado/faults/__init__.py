@@ -6,6 +6,9 @@ One fault is one small class, a function from schedule to schedule. To add one: 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from oagw_tornado.faults.cuts import Close, Empty, Garbage, MalformedChunk, Reset, Stall, Truncate
@@ -14,7 +17,7 @@ from oagw_tornado.faults.fault import Fault, Stage
 from oagw_tornado.faults.status import Status
 from oagw_tornado.faults.writes import SlowBody, Split
 
-__all__ = ["FAULTS", "MOST_FAULTS", "Fault", "Faults", "Stage", "parse_faults"]
+__all__ = ["FAULTS", "MOST_FAULTS", "Fault", "Faults", "Stage", "known", "parse_faults"]
 
 FAULTS: dict[str, type[Fault]] = {
     kind.type: kind
@@ -35,6 +38,10 @@ FAULTS: dict[str, type[Fault]] = {
     )
 }
 
+# Those from outside this package that the simulator at hand knows. All that a simulator does runs in a copy of the
+# context in which it was started, so two of them in one process, or in one thread, do not see each other's.
+_added: ContextVar[Mapping[str, type[Fault]]] = ContextVar("faults", default={})  # noqa: B039  # never changed
+
 #: Faults of one request.
 MOST_FAULTS = 8
 
@@ -47,6 +54,16 @@ class Faults(tuple[Fault, ...]):
     def __str__(self) -> str:
         """As `parse_faults` reads them."""
         return ",".join(map(str, self)) or "none"
+
+
+@contextmanager
+def known(faults: Mapping[str, type[Fault]]) -> Iterator[None]:
+    """Have `parse_faults` read these too, by their types, in this context and in all that are copied from it."""
+    token = _added.set(faults)
+    try:
+        yield
+    finally:
+        _added.reset(token)
 
 
 def parse_faults(text: str) -> Faults:
@@ -65,9 +82,9 @@ def parse_faults(text: str) -> Faults:
 
 def _parse(text: str) -> Fault:
     name, *parameters = (part.strip() for part in text.split(";"))
-    kind = FAULTS.get(name)
+    kind = FAULTS.get(name) or _added.get().get(name)
     if kind is None:
-        raise ValueError(f"{name[:40]!r} is not one of the faults none, {', '.join(FAULTS)}")
+        raise ValueError(f"{name[:40]!r} is not one of the faults none, {', '.join((*FAULTS, *_added.get()))}")
     values: dict[str, Any] = {}
     for parameter in parameters:
         key, _, value = (part.strip() for part in parameter.partition("="))

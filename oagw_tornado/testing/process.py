@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Condition, Thread
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from oagw_tornado.testing.server import SimulatorError, SimulatorServer
 
@@ -31,6 +31,15 @@ class SimulatorProcess(SimulatorServer):
 
     _process: subprocess.Popen[bytes] | None = None
     _stderr: Stderr
+
+    def __init__(self, **options: Any) -> None:
+        for name in ("upstreams", "faults"):
+            if name in options:
+                raise TypeError(
+                    f"{name}: Python objects do not reach another process; "
+                    "take SimulatorThread, or install them as entry points"
+                )
+        super().__init__(**options)
 
     def start(self) -> Self:
         if self._process is not None:

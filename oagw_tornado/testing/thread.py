@@ -6,17 +6,22 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from oagw_tornado.cli import choose_loop
 from oagw_tornado.config.config import read_config
-from oagw_tornado.services.upstream import Upstream
+from oagw_tornado.extensions import gather
 from oagw_tornado.simulator import Simulator, engine
 from oagw_tornado.testing.server import SimulatorError, SimulatorServer
+
+if TYPE_CHECKING:
+    from oagw_tornado.faults.fault import Fault
+    from oagw_tornado.services.handler import ServiceHandler
+    from oagw_tornado.services.upstream import Upstream
 
 # What `start` would load otherwise.
 choose_loop("auto")
@@ -29,14 +34,21 @@ else:
 class SimulatorThread(SimulatorServer):
     """A simulator in a thread. It shares the interpreter's lock with the tests: for exact timing take a process."""
 
-    def __init__(self, *, upstreams: Mapping[str, Upstream] | None = None, **options: Any) -> None:
-        """`upstreams` are those of `Simulator`; all else is as of `SimulatorServer`."""
-        super().__init__(**options)
-        self._upstreams = upstreams
-
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop
     _ending: asyncio.Event
+
+    def __init__(
+        self,
+        *,
+        upstreams: Mapping[str, Upstream | type[ServiceHandler]] | None = None,
+        faults: Iterable[type[Fault]] = (),
+        **options: Any,
+    ) -> None:
+        """`upstreams` and `faults` are those of `Simulator`; all else is as of `SimulatorServer`."""
+        super().__init__(**options)
+        self._upstreams = upstreams
+        self._faults = tuple(faults)
 
     def start(self) -> Self:
         if self._thread is not None:
@@ -77,10 +89,12 @@ class SimulatorThread(SimulatorServer):
             arguments = self._arguments()
             if self._rules:
                 arguments.append("--config=rules")
-            config = read_config(arguments, {}, self._read_file)
+            extensions = gather(self._upstreams, self._faults)
+            with extensions.known_faults():
+                config = read_config(arguments, {}, self._read_file)
             with asyncio.Runner(loop_factory=choose_loop(config.loop)) as runner:
                 config = replace(config, access_log=bool(config.access_log))
-                runner.run(self._serve(Simulator(config, upstreams=self._upstreams), started))
+                runner.run(self._serve(Simulator(config, extensions=extensions), started))
         except BaseException as error:
             if started.done():
                 raise

@@ -1,0 +1,1 @@
+"""A service and a fault for oagw-tornado."""
