@@ -257,7 +257,7 @@ def test_continue_is_said_to_whoever_was_kept_waiting(client: Client) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_instead(client: Client) -> None:
-    length = 10 * 2**20 + 1
+    length = 64 * 2**20 + 1
     client.send(render(CALCULATE, f"Content-Length: {length}", "Expect: 100-continue", method="POST"))
     assert client.reply().status == 413
     assert client.rest() == b""

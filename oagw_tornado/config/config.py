@@ -30,7 +30,7 @@ class Config:
     cors: tuple[str, ...] = ()
     token_in_query: bool = False
     openai_profile: str = "prototype"
-    max_body_size: int = 10 * 2**20
+    max_body_size: int = 64 * 2**20
     max_header_size: int = 64 * 2**10
     header_timeout: float = 10.0
     idle_timeout: float = 75.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from io import BytesIO
 from time import monotonic, time
 from typing import Protocol
 
@@ -13,9 +14,10 @@ from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import BODY_HEAD
+from oagw_tornado.gateway import content_coding
 from oagw_tornado.gateway.bearer import take_token
 from oagw_tornado.gateway.cors import Cors
-from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full
+from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full, unknown_coding
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import GatewayRouter, Route, is_control, refused
@@ -66,7 +68,9 @@ class Admission(httputil.HTTPMessageDelegate):
     def __init__(self, gateway: Front, connection: ReplyConnection) -> None:
         self._gateway = gateway
         self._connection = connection
-        self._chunks: list[bytes] = []
+        # The body: nothing, the one piece that most come in, or what grows where it stands.
+        self._first = b""
+        self._more: BytesIO | None = None
         self._size = 0
 
     def headers_received(
@@ -128,15 +132,56 @@ class Admission(httputil.HTTPMessageDelegate):
         self._size += len(chunk)
         if self._size > self._gateway.max_body_size:
             self._refuse_body()
+        elif self._size == len(chunk):
+            self._first = chunk
         else:
-            self._chunks.append(chunk)
+            if self._more is None:
+                self._more = BytesIO()
+                self._more.write(self._first)
+                self._first = b""
+            self._more.write(chunk)
 
     def finish(self) -> None:
+        self.exchange.admitted = monotonic()
+        # `getvalue` gives what was written, not a copy of it.
+        body = self._first if self._more is None else self._more.getvalue()
+        self._more = None
+        written = self._headers.get("Content-Encoding") if body else None
+        coding = content_coding.coding_of(written) if written is not None else ""
+        if coding:
+            self._decode(body, coding)
+        else:
+            self._admit(body)
+
+    def _decode(self, body: bytes, coding: str) -> None:
+        """Admit the request when its body is decoded, or refuse it."""
+        if self._route.handler is RefusalHandler:
+            self._admit(body)
+        elif coding not in content_coding.codings():
+            self._route = refused(unknown_coding(coding, content_coding.accepted()))
+            self._admit(body)
+        else:
+            pieces = content_coding.decoded(body, coding)
+            decoding = content_coding.Decoding(pieces, self._gateway.max_body_size, self._decoded, self._not_decoded)
+            self._connection.set_close_callback(lambda: self._left_while_decoding(decoding))
+            decoding.run()
+
+    def _decoded(self, body: bytes) -> None:
+        self._connection.set_close_callback(None)
+        self._admit(body)
+
+    def _not_decoded(self, error: Exception | None) -> None:
+        reply = body_too_large(self._gateway.max_body_size) if error is None else bad_request(f"Bad request: {error}")
+        self._route = refused(reply)
+        self._decoded(b"")
+
+    def _left_while_decoding(self, decoding: content_coding.Decoding) -> None:
+        decoding.stop()
+        self._gateway.abandoned(self.exchange)
+
+    def _admit(self, body: bytes) -> None:
         exchange = self.exchange
-        exchange.admitted = monotonic()
-        exchange.body_size = self._size
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        exchange.body_size = len(body)
         exchange.body_head = body[:BODY_HEAD]
         request = Request(self._connection, exchange, self._start_line, self._headers, self._query, body)
         route = self._gateway.admit(request, self._route)
@@ -153,7 +198,7 @@ class Admission(httputil.HTTPMessageDelegate):
     def _refuse_body(self) -> None:
         """Answer now: the rest of the body is nobody's business. A refusal that stands already goes first."""
         self._connection.keep_alive = False
-        self._chunks.clear()
+        self._first, self._more = b"", None
         route = self._route
         if route.handler is not RefusalHandler:
             route = refused(body_too_large(self._gateway.max_body_size))

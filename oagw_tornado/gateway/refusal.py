@@ -46,6 +46,12 @@ def body_too_large(limit: int) -> Reply:
     return refusal(413, f"Request body too large: more than {limit} bytes")
 
 
+def unknown_coding(coding: str, accepted: str) -> Reply:
+    """415 with the codings that are understood (RFC 9110, sections 12.5.3 and 15.5.16)."""
+    text = f"Content-Encoding {coding[:80]!r} cannot be decoded here; one of {accepted} can"
+    return refusal(415, text, (("Accept-Encoding", accepted), *NO_RETRY))
+
+
 def queue_full(knobs: Knobs) -> Reply:
     """What a saturated upstream says to one request more than may wait."""
     status = knobs.queue_full_status
