@@ -67,13 +67,13 @@ class Simulator:
     async def _start(self) -> None:
         config = self.config
         table: dict[str, Upstream] = {**simulated_upstreams(), **self.extensions.upstreams}
-        terms = Terms(config, tuple(table))
+        terms = Terms(config, table)
         sockets = bind(config.host, config.port)
         self.port = sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
         self.pacer = Pacer(loop, config.pacer_resolution)
         ledger = Ledger(config.journal_size, bool(config.access_log))
-        self.responder = Responder(config, self.pacer, ledger, tuple(table))
+        self.responder = Responder(config, self.pacer, ledger, {alias: each.errors for alias, each in table.items()})
         self.control = Control(self.responder, terms)
         self.gateway = Gateway(
             tornado.web.Application(),

@@ -80,7 +80,7 @@ def test_authorization_comes_before_the_alias(
 ) -> None:
     line = "" if authorization is None else f"Authorization: {authorization}\r\n"
     reply = client.send(f"GET {PROXY}{path} HTTP/1.1\r\nHost: x\r\n{line}\r\n".encode()).reply()
-    assert (reply.status, reply.json) == (status, {"error": "Unauthorized"})
+    assert (reply.status, reply.json["error"]) == (status, "Unauthorized")
     assert reply.headers["x-oagw-error-source"] == "gateway"
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["x-should-retry"] == "false"
@@ -101,7 +101,7 @@ def test_an_unknown_alias_is_named(client: Client, alias: str) -> None:
     from urllib.parse import unquote
 
     reply = client.send(get(f"{PROXY}/{alias}/current")).reply()
-    assert (reply.status, reply.json) == (404, {"error": f"Unknown alias: {unquote(alias)}"})
+    assert (reply.status, reply.json["error"]) == (404, f"Unknown alias: {unquote(alias)}")
     assert reply.headers["x-oagw-error-source"] == "gateway"
 
 

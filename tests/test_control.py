@@ -112,7 +112,7 @@ def test_a_request_that_runs_is_there(oagw: SimulatorThread) -> None:
 
 def test_no_such_request(oagw: SimulatorThread) -> None:
     status, document, _ = ask(oagw, "GET", "/_sim/requests/nobody")
-    assert (status, document) == (404, {"error": "No request 'nobody' in the journal"})
+    assert (status, document["error"]) == (404, "No request 'nobody' in the journal")
 
 
 def test_the_journal_can_be_emptied(oagw: SimulatorThread) -> None:
@@ -247,7 +247,7 @@ def test_a_rate_limit_is_a_true_429(oagw: SimulatorThread) -> None:
     assert [reply.header("x-ratelimit-remaining-requests") for reply in replies] == ["1", "0", "0"]
     assert replies[2].header("X-OAGW-Error-Source") == "gateway"
     assert replies[2].header("Retry-After") == "1"
-    assert 0 < float(replies[2].header("Retry-After-Ms") or 0) <= 1000
+    assert 0 < int(replies[2].header("Retry-After-Ms") or 0) <= 1000
     assert replies[2].header("X-Should-Retry") is None
     assert "rate limit" in json.loads(replies[2].body)["error"].lower()
     # Another alias has a bucket of its own.
@@ -390,7 +390,7 @@ def test_loopback(client: str, loopback: bool) -> None:
 def test_an_unknown_path_or_method_is_refused_in_json(oagw: SimulatorThread) -> None:
     for path in ("/_sim", "/_sim/", "/_sim/nothing", "/_sim/requests/a/b", "/metrics/x", "/_simulator"):
         status, document, _ = ask(oagw, "GET", path)
-        assert (status, list(document)) == (404, ["error"])
+        assert (status, type(document["error"])) == (404, str)
     status, document, reply = ask(oagw, "PUT", "/_sim/timing")
     assert (status, reply.header("Allow")) == (405, "GET, HEAD")
     assert ask(oagw, "GET", "/_sim/reset")[0] == 405

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from random import Random
@@ -17,8 +18,10 @@ from oagw_tornado.faults import FAULTS, MOST_FAULTS, parse_faults
 from oagw_tornado.faults.events import spoiled
 from oagw_tornado.knobs.vocabulary import Knobs, resolve
 from oagw_tornado.playback.plan import amend, plan
+from oagw_tornado.reply.errors import Errors
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.schedule import Action, Frame, Step
+from oagw_tornado.services.openai.errors import ERRORS as OPENAI
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
 DONE = b"data: [DONE]\n\n"
@@ -32,7 +35,7 @@ def event(number: int) -> bytes:
 
 def stream(events: int = 4) -> Reply:
     frames = [*(Frame(event(number)) for number in range(events)), Frame(DONE, False)]
-    return Reply(headers=EVENT_STREAM, frames=frames, error_event=ERROR)
+    return Reply(headers=EVENT_STREAM, frames=frames, error_event=lambda problem, events: ERROR)
 
 
 def planned(fault: str, reply: Reply | None = None, **knobs: str) -> list[Step]:
@@ -209,11 +212,16 @@ def test_faults_of_whole_replies() -> None:
 @pytest.mark.parametrize("reply", [json_reply({"a": 1}), stream()])
 def test_a_status_takes_the_place_of_any_reply(reply: Reply) -> None:
     knobs = resolve(Knobs(), {"fault": "status;code=429;retry-after=1500ms"})
-    amended = amend(reply, knobs)
+    amended = amend(replace(reply, errors=Errors(OPENAI)), knobs)
     assert amended.status == 429
     assert amended.frames is None
     assert amended.source == "upstream"
-    assert dict(amended.headers) == {"Content-Type": "application/json", "Retry-After": "2", "Retry-After-Ms": "1500"}
+    assert dict(amended.headers).items() >= {
+        ("Content-Type", "application/json"),
+        ("Retry-After", "2"),
+        ("Retry-After-Ms", "1500"),
+        ("openai-version", "2020-10-01"),
+    }
     assert orjson.loads(amended.body)["error"]["type"] == "rate_limit_error"
     assert list(plan(amended, knobs, Random(1)))[-1].note == "fault:status"
 

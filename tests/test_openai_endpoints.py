@@ -160,7 +160,7 @@ def test_the_events_of_a_response_tell_the_same_as_the_whole():
     assert documents[0]["response"]["output"] == []
     deltas = [each["delta"] for each in documents if each["type"] == "response.output_text.delta"]
     assert "".join(deltas) == whole["output"][0]["content"][0]["text"]
-    assert b"event: error\n" in reply.error_event
+    assert reply.error_event(None, 7).startswith(b'event: error\ndata: {"type":"error","sequence_number":7,')
 
 
 @pytest.mark.parametrize(

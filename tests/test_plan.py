@@ -18,7 +18,7 @@ from oagw_tornado.reply.sse import decode
 
 def stream(events: int = 4, pace: str = "inter-token-latency") -> Reply:
     frames = [*(Frame(b"data: %d\n\n" % number) for number in range(events)), Frame(b"data: [DONE]\n\n", False)]
-    return Reply(headers=EVENT_STREAM, frames=frames, pace=pace, error_event=b"data: error\n\n")  # type: ignore[arg-type]
+    return Reply(headers=EVENT_STREAM, frames=frames, pace=pace, error_event=lambda problem, events: b"data: error\n\n")  # type: ignore[arg-type]
 
 
 def planned(reply: Reply, seed: int = 1, running: int = 1, **given: str) -> list[Step]:

@@ -11,7 +11,7 @@ from oagw_tornado.control import handlers
 from oagw_tornado.control.access import Broken, broken_rule
 from oagw_tornado.control.control import Control
 from oagw_tornado.gateway.bearer import refuse_bearer
-from oagw_tornado.gateway.refusal import NO_RETRY, method_not_allowed, unknown_url
+from oagw_tornado.gateway.refusal import NO_RETRY, forbidden, method_not_allowed, unauthorized, unknown_url
 from oagw_tornado.gateway.router import Caller, Route, refused
 from oagw_tornado.reply.reply import Reply, json_reply
 
@@ -28,6 +28,8 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/openapi.json", handlers.OpenApi),
     ("/metrics", handlers.Metrics),
 )
+
+NO_TOKEN, WRONG_TOKEN = unauthorized(option="--admin-token"), forbidden(option="--admin-token")
 
 
 @cache
@@ -64,7 +66,7 @@ class ControlDialect:
 
     def _refuse(self, headers: Mapping[str, str], caller: Caller) -> Reply | None:
         if self._tokens is not None:
-            return refuse_bearer(headers.get("Authorization"), self._tokens)
+            return refuse_bearer(headers.get("Authorization"), self._tokens, NO_TOKEN, WRONG_TOKEN)
         broken = broken_rule(caller.client, caller.scheme, caller.version, headers, self._hosts)
         return None if broken is None else _forbidden(broken)
 

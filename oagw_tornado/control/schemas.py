@@ -109,7 +109,7 @@ _GATE: dict[str, Schema] = {"open": {"type": "boolean"}, "permits": COUNT, "wait
 _QUANTILES: Schema = {"type": ["number", "null"]}
 
 SCHEMAS: dict[str, Schema] = {
-    "Error": _object({"error": TEXT}),
+    "Error": _object({"error": TEXT, "message": TEXT, "hint": TEXT}, ("message", "hint")),
     "Health": _object({"service": {"const": "oagw-mock-server"}, "status": {"const": "healthy"}}),
     "Status": _object(
         {

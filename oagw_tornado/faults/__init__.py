@@ -15,6 +15,7 @@ from oagw_tornado.faults.cuts import Close, Empty, Garbage, MalformedChunk, Rese
 from oagw_tornado.faults.events import DuplicateEvent, ErrorEvent, MalformedEvent
 from oagw_tornado.faults.fault import Fault, Stage
 from oagw_tornado.faults.status import Status
+from oagw_tornado.faults.values import split
 from oagw_tornado.faults.writes import SlowBody, Split
 
 __all__ = ["FAULTS", "MOST_FAULTS", "Fault", "Faults", "Stage", "known", "parse_faults"]
@@ -74,14 +75,14 @@ def parse_faults(text: str) -> Faults:
 
     Raises ValueError naming the type or the parameter that is not known or not well.
     """
-    parts = [part.strip() for part in text.split(",")]
+    parts = split(text, ",")
     if len(parts) > MOST_FAULTS:
         raise ValueError(f"expected at most {MOST_FAULTS} faults")
     return Faults(_parse(part) for part in parts if part != "none")
 
 
 def _parse(text: str) -> Fault:
-    name, *parameters = (part.strip() for part in text.split(";"))
+    name, *parameters = split(text, ";")
     kind = FAULTS.get(name) or _added.get().get(name)
     if kind is None:
         raise ValueError(f"{name[:40]!r} is not one of the faults none, {', '.join((*FAULTS, *_added.get()))}")
@@ -89,7 +90,8 @@ def _parse(text: str) -> Fault:
     for parameter in parameters:
         key, _, value = (part.strip() for part in parameter.partition("="))
         if key not in kind.parameters:
-            raise ValueError(f"fault {name!r} has no parameter {key[:40]!r}; expected {_names(kind)}")
+            quoting = ". A value with a comma or a semicolon stands in quotes" if values else ""
+            raise ValueError(f"fault {name!r} has no parameter {key[:40]!r}; expected {_names(kind)}{quoting}")
         field, read = kind.parameters[key]
         if field in values:
             raise ValueError(f"fault {name!r}: parameter {key!r} is given twice")
@@ -102,7 +104,10 @@ def _parse(text: str) -> Fault:
     for key, (field, _) in kind.parameters.items():
         if field not in values and not hasattr(kind, field):
             raise ValueError(f"fault {name!r} needs the parameter {key!r}")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"fault {name!r}: {error}") from None
 
 
 def _names(kind: type[Fault]) -> str:

@@ -5,30 +5,92 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from random import Random
+from typing import Any, ClassVar
 
 from oagw_tornado.faults.cuts import Cut
-from oagw_tornado.faults.fault import Fault, Stage
+from oagw_tornado.faults.fault import POSITION, Fault, Stage, one_of
+from oagw_tornado.faults.status import worded
+from oagw_tornado.faults.values import read_text
+from oagw_tornado.reply.errors import Errors
+from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action, Schedule, Step
+from oagw_tornado.units.knob_errors import InapplicableKnob
 
 _DATA = re.compile(rb"(?:\A|[\r\n])data: ?")
 
 
 class ErrorEvent(Cut):
-    """An error object inside a stream, in the stream's own form; then the body ends in order."""
+    """An error inside a stream, in the stream's own form; then the body ends in order.
+
+    `form` is another way in which such streams end in trouble: ``failed`` or ``incomplete``, where they have it.
+    """
 
     type = "error-event"
     needs_head = True
     streams_only = True
+    parameters: ClassVar = {
+        **POSITION,
+        "error": ("error", read_text),
+        "message": ("message", read_text),
+        "type": ("kind", read_text),
+        "param": ("param", read_text),
+        "form": ("form", one_of("error", "failed", "incomplete")),
+    }
+
+    error: str | None = None
+    message: str | None = None
+    kind: str | None = None
+    param: str | None = None
+    form: str = "error"
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.form == "incomplete" and any(each is not None for each in (self.message, self.kind, self.param)):
+            raise ValueError("form=incomplete says why by error alone")
 
     @property
     def turn(self) -> Stage:
         return Stage.EVENTS  # never between the pieces of another event
 
+    def amend(self, reply: Reply, blame: str) -> Reply:
+        reply = super().amend(reply, blame)
+        self._problem(reply)
+        self._writer(reply)
+        return reply
+
     def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
-        point = yield from self.approach(schedule)
+        approach = self.approach(schedule)
+        events, last = 0, None
+        while True:
+            try:
+                step = next(approach)
+            except StopIteration as end:
+                point = end.value
+                break
+            if step.data is not last:  # the same event sent twice is still one
+                events += step.events
+                last = step.data
+            yield step
         if point is not None:
-            yield Step(point.at, reply.error_event, Action.END, 1, 0, self.note)
+            data = self._writer(reply)(self._problem(reply), events)
+            yield Step(point.at, data, Action.END, 1, 0, self.note)
+
+    def _problem(self, reply: Reply) -> Problem | None:
+        """Which error it is; None: the one that is usual in such a stream. Raises InapplicableKnob."""
+        if self.error is None and self.message is None and self.kind is None and self.param is None:
+            return None
+        errors = reply.errors or Errors()
+        return worded(self, errors, errors.form.usual(500))
+
+    def _writer(self, reply: Reply) -> ErrorWriter:
+        if self.form == "error":
+            return reply.error_event
+        writer = (reply.error_forms or {}).get(self.form)
+        if writer is None:
+            forms = ", ".join(("error", *(reply.error_forms or ())))
+            raise InapplicableKnob("fault", f"'error-event;form={self.form}': this stream has the form {forms}")
+        return writer
 
 
 class MalformedEvent(Fault):

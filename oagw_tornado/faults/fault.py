@@ -9,6 +9,7 @@ from itertools import chain
 from random import Random
 from typing import Any, ClassVar, NamedTuple
 
+from oagw_tornado.faults.values import write_text
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action, Schedule, Step
 from oagw_tornado.units.durations import format_duration, parse_duration
@@ -41,6 +42,12 @@ def one_of(*names: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return write_text(value)
+    return format_duration(value) if isinstance(value, float) else str(value)
 
 
 class Stage(IntEnum):
@@ -103,7 +110,7 @@ class Fault(ABC):
         for name, (field, _) in self.parameters.items():
             if field in self.__dict__:
                 value = self.__dict__[field]
-                text += f";{name}={format_duration(value) if isinstance(value, float) else value}"
+                text += f";{name}={_written(value)}"
         return text
 
     @abstractmethod

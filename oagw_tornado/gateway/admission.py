@@ -215,7 +215,7 @@ class Admission(httputil.HTTPMessageDelegate):
             return
         if turn is Turn.NEVER:
             exchange.knobs = None
-            route = refused(queue_full(knobs))
+            route = refused(queue_full(knobs, self._gateway.responder.errors_of(exchange)))
         self._answer(route, request)
 
     def _answer(self, route: Route, request: Request) -> None:

@@ -1,23 +1,48 @@
-"""Bearer tokens (RFC 6750, section 2.1), as the prototype read them: the scheme is case-sensitive."""
+"""Who asks? Bearer tokens (RFC 6750, section 2.1), as the prototype read them: the scheme is case-sensitive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 from urllib.parse import unquote_plus
 
-from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED
+from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED, unauthorized
 from oagw_tornado.reply.reply import Reply
 
 
-def refuse_bearer(authorization: str | None, tokens: Iterable[str]) -> Reply | None:
+def refuse_bearer(
+    authorization: str | None, tokens: Iterable[str], missing: Reply = UNAUTHORIZED, wrong: Reply = FORBIDDEN
+) -> Reply | None:
     """The refusal that `authorization`, the header's value, deserves; None if it holds one of `tokens`.
 
     What is no bearer credential at all is a 401, a bearer token that is wrong or empty a 403.
     """
     if authorization is None or not authorization.startswith("Bearer "):
-        return UNAUTHORIZED
-    return None if is_one_of(authorization[7:], tokens) else FORBIDDEN
+        return missing
+    return None if is_one_of(authorization[7:], tokens) else wrong
+
+
+class Credentials:
+    """Where the clients of each upstream say who they are: for who may ask, and for whose limit it counts.
+
+    `key_headers` has, by alias, the header in which the clients of some upstreams send their key in place of a bearer.
+    """
+
+    def __init__(self, key_headers: Mapping[str, str]) -> None:
+        self._key_headers = {alias: name for alias, name in key_headers.items() if name}
+        self._missing = {alias: unauthorized(name) for alias, name in self._key_headers.items()}
+
+    def given(self, alias: str, headers: Mapping[str, str]) -> str | None:
+        """What a request for `alias` shows, as ``Bearer …``; None: nothing."""
+        authorization = headers.get("Authorization")
+        if authorization is None and alias in self._key_headers:
+            key = headers.get(self._key_headers[alias])
+            return None if key is None else f"Bearer {key}"
+        return authorization
+
+    def refuse(self, alias: str, headers: Mapping[str, str], tokens: Iterable[str]) -> Reply | None:
+        """The refusal that a request for `alias` deserves; None if it shows one of `tokens`."""
+        return refuse_bearer(self.given(alias, headers), tokens, self._missing.get(alias, UNAUTHORIZED))
 
 
 def take_token(query: str) -> tuple[str | None, str, str]:

@@ -1,64 +1,125 @@
-"""What the gateway says when it does not pass a request on. A refusal is a reply like any other."""
+"""What the gateway says when it does not pass a request on. A refusal is a reply like any other.
+
+``error`` is a string, and exactly the prototype's. ``message`` says the same to whoever has not read the documentation
+(SDKs show it as the text of their exception), ``hint`` what to do about it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.knobs.vocabulary import Knobs
-from oagw_tornado.reply.errors import retry_headers
-from oagw_tornado.reply.reply import Headers, Reply, json_reply
+from oagw_tornado.reply.errors import Errors, gateway_error
+from oagw_tornado.reply.reply import JSON, Headers, Reply
 
 #: What a client would get again, however often it asked: openai-python and openai-node read this header.
 NO_RETRY: Headers = (("X-Should-Retry", "false"),)
 
 
-def refusal(status: int, text: str, headers: Headers = NO_RETRY) -> Reply:
-    """A refusal in the prototype's dialect: ``{"error": text}``, source ``gateway``."""
-    reply = json_reply({"error": text}, status, headers)
-    reply.source = "gateway"
-    return reply
+def refusal(status: int, text: str, headers: Headers = NO_RETRY, *, message: str = "", hint: str = "") -> Reply:
+    """A refusal in the prototype's dialect: ``{"error": text, "message": …, "hint": …}``, source ``gateway``."""
+    return Reply(status, JSON + headers, gateway_error(status, text, message, hint), source="gateway")
 
 
-UNAUTHORIZED = refusal(401, "Unauthorized")
-FORBIDDEN = refusal(403, "Unauthorized")
+def unauthorized(key_header: str = "", *, option: str = "--token") -> Reply:
+    """401: there is no key at all. `key_header` is where one is taken beside ``Authorization``."""
+    own = f" or {key_header}: TOKEN" if key_header else ""
+    where = f"neither in Authorization nor in {key_header}" if key_header else "no 'Bearer TOKEN' in Authorization"
+    return refusal(
+        401,
+        "Unauthorized",
+        message=f"Unauthorized: the request has no token, {where}",
+        hint=f"Send the header Authorization: Bearer TOKEN{own}, with a token that the server was given by {option}",
+    )
 
 
-def unknown_alias(alias: str) -> Reply:
-    return refusal(404, f"Unknown alias: {alias}")
+def forbidden(*, option: str = "--token") -> Reply:
+    """403: the key is not one of the server's."""
+    return refusal(
+        403,
+        "Unauthorized",
+        message="Unauthorized: the token is not one of the server's",
+        hint=f"An SDK's API key is the token; {option} says which ones the server takes",
+    )
 
 
-def unknown_url(path: str) -> Reply:
-    return refusal(404, f"Unknown URL: {path[:200]}")
+UNAUTHORIZED = unauthorized()
+FORBIDDEN = forbidden()
+
+
+def unknown_alias(alias: str, aliases: Iterable[str] = ()) -> Reply:
+    """404: no service goes by this name."""
+    known = tuple(aliases)
+    return refusal(
+        404,
+        f"Unknown alias: {alias}",
+        message=f"Unknown alias: {alias[:200]}{_nearest(alias, known)}",
+        hint=f"The aliases are {', '.join(known)}" if known else "",
+    )
+
+
+def unknown_url(path: str, aliases: Iterable[str] = ()) -> Reply:
+    """404: nothing is there."""
+    names = ", ".join(aliases)
+    return refusal(
+        404,
+        f"Unknown URL: {path[:200]}",
+        hint="Services are at /api/oagw/v1/proxy/ALIAS/PATH" + (f"; the aliases are {names}" if names else ""),
+    )
 
 
 def method_not_allowed(method: str, allowed: tuple[str, ...]) -> Reply:
     """405 with ``Allow`` (RFC 9110, section 15.5.6)."""
     names = ", ".join(allowed)
-    return refusal(405, f"Method {method[:32]} is not served here; allowed: {names}", (("Allow", names), *NO_RETRY))
+    return refusal(
+        405,
+        f"Method {method[:32]} is not served here; allowed: {names}",
+        (("Allow", names), *NO_RETRY),
+        hint=f"The allowed methods are {names}",
+    )
 
 
 def bad_request(text: str) -> Reply:
     return refusal(400, text)
 
 
+def bad_knob(text: str) -> Reply:
+    """400: a knob that is not one, or has no meaning for this reply."""
+    return refusal(
+        400,
+        f"Bad knob {text}",
+        hint="Knobs are headers X-Sim-NAME and query parameters sim-NAME; docs/knobs.md and docs/faults.md list them",
+    )
+
+
 def body_too_large(limit: int) -> Reply:
-    return refusal(413, f"Request body too large: more than {limit} bytes")
+    return refusal(
+        413,
+        f"Request body too large: more than {limit} bytes",
+        hint="--max-body-size sets the limit",
+    )
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    matches = get_close_matches(name[:80].lower(), known, 1, 0.6)
+    return f" (did you mean {matches[0]}?)" if matches else ""
 
 
 def unknown_coding(coding: str, accepted: str) -> Reply:
     """415 with the codings that are understood (RFC 9110, sections 12.5.3 and 15.5.16)."""
     text = f"Content-Encoding {coding[:80]!r} cannot be decoded here; one of {accepted} can"
-    return refusal(415, text, (("Accept-Encoding", accepted), *NO_RETRY))
+    return refusal(415, text, (("Accept-Encoding", accepted), *NO_RETRY), hint=f"Send it as it is, or in {accepted}")
 
 
-def queue_full(knobs: Knobs) -> Reply:
-    """What a saturated upstream says to one request more than may wait."""
-    status = knobs.queue_full_status
+def queue_full(knobs: Knobs, errors: Errors) -> Reply:
+    """What a saturated upstream says to one request more than may wait, in the service's words."""
     message = f"The waiting queue is full: {knobs.max_num_seqs} run, {knobs.max_waiting_queue_length} wait"
-    kind, code = ("rate_limit_error", "queue_full") if status == 429 else ("server_error", "queue_full")
-    error = {"message": message, "type": kind, "param": None, "code": code}
-    return json_reply({"error": error}, status, retry_headers(1.0))
+    usual = errors.form.usual(knobs.queue_full_status)
+    return errors.reply(usual._replace(message=message, code="queue_full", retry_after=1.0))
 
 
 class RefusalHandler(ExchangeHandler):

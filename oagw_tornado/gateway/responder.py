@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
-from time import monotonic
+from time import monotonic, time
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
@@ -12,13 +13,15 @@ from oagw_tornado.evidence.journal import begin_events
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.timing import Timing
 from oagw_tornado.gateway.cors import with_cors
+from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
 from oagw_tornado.playback.plan import amend, plan, shifted, steady_times
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.playback.steady import SteadyPlayback
 from oagw_tornado.playback.waiting import WaitingQueues
-from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.reply.errors import PLAIN, ErrorForm, Errors
+from oagw_tornado.reply.reply import Reply, without
 from oagw_tornado.reply.schedule import Action, Schedule, Stream
 from oagw_tornado.units.knob_errors import InapplicableKnob
 from oagw_tornado.wire.connection import ReplyConnection, status_and_fields
@@ -36,11 +39,13 @@ _NOTHING_DRAWN = Random(0)
 class Responder:
     """Sends every reply of one simulator, and keeps what all of them share."""
 
-    def __init__(self, config: Config, pacer: Pacer, ledger: Ledger, aliases: tuple[str, ...]) -> None:
+    def __init__(self, config: Config, pacer: Pacer, ledger: Ledger, forms: Mapping[str, ErrorForm]) -> None:
         self.pacer = pacer
         # Told of each exchange when it begins and when it is over.
         self.ledger = ledger
-        self.aliases = aliases
+        self.aliases = tuple(forms)
+        # How each upstream words its errors.
+        self._forms = forms
         self.started = monotonic()
         self.timing = Timing()
         self.pace: Callable[[float, Paced], None] = pacer.at
@@ -62,9 +67,10 @@ class Responder:
         knobs = exchange.knobs
         if knobs is not None and knobs.amends:
             try:
-                reply = amend(reply, knobs)
+                reply = amend(replace(reply, errors=self.errors_of(exchange)), knobs)
             except InapplicableKnob as error:
-                reply, knobs = _inapplicable(error), None
+                reply, knobs = bad_knob(str(error)), None
+            without(exchange.limit_headers, reply)
         status = reply.status
         fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
         if reply.frames is None and (knobs is None or knobs.immediate):
@@ -98,10 +104,18 @@ class Responder:
         self.playing.add(playback)
         playback.start()
 
+    def errors_of(self, exchange: Exchange) -> Errors:
+        """How the upstream that `exchange` reached words its errors."""
+        return Errors(self._forms.get(exchange.alias, PLAIN), exchange.id, time())
+
     def outwaited(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
         """Status, header lines and body of the refusal in place of a reply that waited at its gate in vain."""
-        reply = json_reply({"error": f"Nobody released the gate {exchange.gate}"}, 504)
-        reply.source = "gateway"
+        reply = refusal(
+            504,
+            f"Nobody released the gate {exchange.gate}",
+            (),
+            hint=f"POST /_sim/gates/{exchange.gate}/release lets it pass; --gate-timeout says how long it waits",
+        )
         return reply.status, _fields(exchange, reply, _AT_ONCE), reply.body
 
     def settle(self) -> None:
@@ -156,12 +170,6 @@ def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
     for name, value in exchange.limit_headers:
         fields += f"{name}: {value}\r\n".encode("latin-1")
     return fields
-
-
-def _inapplicable(error: InapplicableKnob) -> Reply:
-    reply = json_reply({"error": f"Bad knob {error}"}, 400, (("X-Should-Retry", "false"),))
-    reply.source = "gateway"
-    return reply
 
 
 def _without_body(steps: Schedule) -> Schedule:

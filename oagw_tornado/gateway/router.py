@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from oagw_tornado.gateway.bearer import refuse_bearer
+from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import RefusalHandler, method_not_allowed, unknown_alias, unknown_url
+from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.reply import Reply
 
 #: What a service answers, and so what the proxy passes on.
@@ -42,6 +43,8 @@ class Upstream(Protocol):
     """The header in which its clients send their key where they send no bearer; empty: there is none."""
     methods: tuple[str, ...]
     """What it answers of `ON_REQUEST`."""
+    errors: ErrorForm
+    """How it words an error that a fault or a limit brings up."""
 
     def route(self, path: str) -> tuple[type[ExchangeHandler], tuple[str, ...]]:
         """Who replies to `path`: percent-decoded, without the slash it began with."""
@@ -89,35 +92,34 @@ class PrototypeDialect:
         self._upstreams = upstreams
         self._tokens = tokens
         self._status = status
-        # Where the API keys of those upstreams come whose clients know no bearer.
-        self._key_headers = {alias: up.key_header for alias, up in upstreams.items() if up.key_header}
+        self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         # Where paths that were asked for lead: most requests ask for what another asked for before.
         self._known: dict[str, Route] = {}
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         known = self._known.get(rest)
         if known is not None and method in PROXIED:
-            refusal = refuse_bearer(self._authorization(known.alias, headers), self._tokens)
+            refusal = self._credentials.refuse(known.alias, headers, self._tokens)
             return known if refusal is None else refused(refusal)
         if not rest.startswith("/proxy/"):
             if rest == "/status":
                 return Route(self._status) if method in READ else refused(method_not_allowed(method, READ))
-            return refused(unknown_url("/api/oagw/v1" + rest))
+            return refused(unknown_url("/api/oagw/v1" + rest, self._upstreams))
         alias, _, path = rest[7:].partition("/")
         if not path or not alias:
-            return refused(unknown_url("/api/oagw/v1" + rest))
+            return refused(unknown_url("/api/oagw/v1" + rest, self._upstreams))
         if "%" in rest:
             alias, path = unquote(alias), unquote(path)
         if method not in PROXIED:
             served = PROXIED + (self._upstreams[alias].methods if alias in self._upstreams else ())
             if method not in served:
                 return refused(method_not_allowed(method, served))
-        refusal = refuse_bearer(self._authorization(alias, headers), self._tokens)
+        refusal = self._credentials.refuse(alias, headers, self._tokens)
         if refusal is not None:
             return refused(refusal)
         upstream = self._upstreams.get(alias)
         if upstream is None:
-            return refused(unknown_alias(alias))
+            return refused(unknown_alias(alias, self._upstreams))
         handler, arguments = upstream.route(path)
         route = Route(handler, arguments, alias)
         if len(rest) <= _LONGEST_KNOWN:
@@ -125,13 +127,6 @@ class PrototypeDialect:
                 self._known.clear()
             self._known[rest] = route
         return route
-
-    def _authorization(self, alias: str, headers: Mapping[str, str]) -> str | None:
-        given = headers.get("Authorization")
-        if given is None and alias in self._key_headers:
-            key = headers.get(self._key_headers[alias])
-            return None if key is None else f"Bearer {key}"
-        return given
 
 
 class SinglePage:

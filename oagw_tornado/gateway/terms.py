@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random, SystemRandom
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 from urllib.parse import unquote
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
-from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.gateway.bearer import Credentials
+from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.request import Request
-from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.gateway.router import Route, Upstream, refused
 from oagw_tornado.knobs.match import Facts, RuleError
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
 from oagw_tornado.knobs.rules import Rule, Rules
 from oagw_tornado.knobs.vocabulary import Knobs, knobs_in_headers, read_knobs, split_query
 from oagw_tornado.playback.plan import request_seed
-from oagw_tornado.reply.errors import error_body, retry_headers
-from oagw_tornado.reply.reply import JSON, Reply
+from oagw_tornado.reply.errors import Errors, retry_headers
+from oagw_tornado.reply.reply import Reply, without
 from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.wire.headers import WireHeaders
 
@@ -28,17 +29,19 @@ from oagw_tornado.wire.headers import WireHeaders
 class Terms:
     """The rules and limits of one simulator, over the knobs of its configuration.
 
-    Raises ConfigError for a rule of the configuration that looks at an upstream which is none of `aliases`.
+    Raises ConfigError for a rule of the configuration that looks at an upstream which is none of `upstreams`.
     """
 
-    def __init__(self, config: Config, aliases: Sequence[str]) -> None:
+    def __init__(self, config: Config, upstreams: Mapping[str, Upstream]) -> None:
         self.knobs = config.knobs
         try:
-            self.rules = Rules(config.rules, aliases, config.rule_places)
+            self.rules = Rules(config.rules, tuple(upstreams), config.rule_places)
         except RuleError as error:
             place, _, reason = str(error).rpartition(": rules: ")
             raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
         self.limiter = RateLimiter()
+        self._upstreams = upstreams
+        self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         self._dice = SystemRandom()
 
     def settle(self, request: Request, route: Route) -> Route:
@@ -59,7 +62,7 @@ class Terms:
             try:
                 own = read_knobs(given)
             except KnobError as error:
-                return refused(refusal(400, f"Bad knob {error}"))
+                return refused(bad_knob(str(error)))
             knobs = self.knobs
             if self.rules.list:
                 rule = self._rule_for(request, route.alias, own)
@@ -100,12 +103,19 @@ class Terms:
         limit = knobs.rate_limit
         assert limit is not None
         tokens = estimated_tokens(request.body) if limit.tokens is not None else 0
-        bearer = request.headers.get("Authorization", "")
-        verdict = self.limiter.take(alias, bearer, limit, tokens, monotonic())
-        request.exchange.limit_headers = verdict.headers
+        credential = self._credentials.given(alias, request.headers) or ""
+        verdict = self.limiter.take(alias, credential, limit, tokens, monotonic())
+        form = self._upstreams[alias].errors
+        now = time()
+        request.exchange.limit_headers = form.budget_headers(verdict.budgets, now)
         if verdict.allowed:
             return None
-        headers = retry_headers(verdict.retry_after)
         if knobs.source == "upstream":
-            return Reply(429, JSON + headers, error_body(429))
-        return refusal(429, f"Rate limit reached: {verdict.limited} per {alias} and token, {limit}", headers)
+            problem = form.limited(verdict.limited, str(limit))._replace(retry_after=verdict.retry_after)
+            return without(request.exchange.limit_headers, Errors(form, request.exchange.id, now).reply(problem))
+        return refusal(
+            429,
+            f"Rate limit reached: {verdict.limited} per {alias} and token, {limit}",
+            retry_headers(verdict.retry_after),
+            hint="The knob rate-limit sets it; Retry-After-Ms says when the same request can pass",
+        )

@@ -1,4 +1,4 @@
-"""Request and token limits as the real services have them: token buckets per alias and bearer.
+"""Request and token limits as the real services have them: token buckets per alias and key.
 
 ``60/min``, ``60/min;burst=10;tokens=10000/min``. Nothing throttles unless asked.
 
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from oagw_tornado.reply.reply import Headers
+from oagw_tornado.reply.budgets import Budget
 
 EXPECTED = "a rate such as 60/min, with ;burst=N or ;tokens=N/min behind it where wanted"
 
@@ -78,7 +78,8 @@ class Verdict(NamedTuple):
     """Whether a request may pass, and what its reply says of the limit."""
 
     allowed: bool
-    headers: Headers
+    budgets: tuple[Budget, ...]
+    """What is left: of requests, and of tokens where these are limited too."""
     retry_after: float
     """Seconds until the same request could pass; 0 if it does now."""
     limited: str
@@ -86,7 +87,7 @@ class Verdict(NamedTuple):
 
 
 class RateLimiter:
-    """The buckets of one simulator, one pair for each alias, bearer and limit; the least used are forgotten."""
+    """The buckets of one simulator, one pair for each alias, key and limit; the least used are forgotten."""
 
     def __init__(self, most: int = 10_000) -> None:
         self._most = most
@@ -99,9 +100,9 @@ class RateLimiter:
         """All buckets are full again."""
         self._buckets.clear()
 
-    def take(self, alias: str, bearer: str, limit: RateLimit, tokens: int, now: float) -> Verdict:
+    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int, now: float) -> Verdict:
         """One request of `tokens` tokens at `now`, in seconds of any clock that does not go back."""
-        key = (alias, bearer, limit)
+        key = (alias, credential, limit)
         pair = self._buckets.get(key)
         if pair is None:
             budget = limit.tokens
@@ -123,10 +124,10 @@ class RateLimiter:
             requests.level -= 1
             if budgeted is not None:
                 budgeted.level -= tokens
-        headers = requests.headers("requests")
+        budgets: tuple[Budget, ...] = (requests.budget("requests"),)
         if budgeted is not None:
-            headers += budgeted.headers("tokens")
-        return Verdict(wait == 0, headers, wait, limited if wait else "")
+            budgets += (budgeted.budget("tokens"),)
+        return Verdict(wait == 0, budgets, wait, limited if wait else "")
 
 
 class _Bucket:
@@ -148,29 +149,9 @@ class _Bucket:
             return missing / self.rate
         return 0.0 if amount <= self.capacity else 1 / self.rate
 
-    def headers(self, name: str) -> Headers:
-        return (
-            (f"x-ratelimit-limit-{name}", str(self.limit)),
-            (f"x-ratelimit-remaining-{name}", str(max(0, int(self.level + 1e-9)))),
-            (f"x-ratelimit-reset-{name}", format_reset((self.capacity - self.level) / self.rate)),
-        )
-
-
-def format_reset(seconds: float) -> str:
-    """A time as the real services write it in these headers: ``20ms``, ``1s``, ``6m0s``, ``1h0m0s``; rounded up.
-
-    >>> format_reset(0), format_reset(0.0196), format_reset(1), format_reset(360), format_reset(3600)
-    ('0s', '20ms', '1s', '6m0s', '1h0m0s')
-    """
-    milliseconds = -int(-seconds * 1000 // 1) if seconds > 1e-9 else 0
-    if milliseconds < 1000:
-        return f"{milliseconds}ms" if milliseconds else "0s"
-    minutes, rest = divmod(milliseconds, 60_000)
-    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
-    if minutes == 0:
-        return text
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes}m{text}" if hours else f"{minutes}m{text}"
+    def budget(self, name: str) -> Budget:
+        remaining = max(0, int(self.level + 1e-9))
+        return Budget(name, self.limit, remaining, (self.capacity - self.level) / self.rate)
 
 
 def estimated_tokens(body: bytes) -> int:

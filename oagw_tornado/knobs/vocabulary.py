@@ -314,7 +314,7 @@ _KNOBS = (
     Knob("fault", "fault", _faults, "",
          "what goes wrong: TYPE[;PARAM=VALUE…], several separated by commas; none", "FAULT"),
     Knob("rate-limit", "rate_limit", _rate_limit, "",
-         "limit per alias and bearer: 60/min[;burst=10][;tokens=10000/min]; none", "LIMIT"),
+         "limit per alias and key: 60/min[;burst=10][;tokens=10000/min]; none", "LIMIT"),
     Knob("gate", "gate", _gate, "",
          "each event waits until POST /_sim/gates/NAME/release lets it pass", "NAME"),
     Knob("line-ending", "line_ending", _line_ending, "lf",

@@ -18,6 +18,7 @@ from random import Random
 
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.keep_alive import with_keep_alive
+from oagw_tornado.reply.problem import ErrorWriter
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, buffered, streamed
 from oagw_tornado.reply.sse import LINE_ENDINGS, keep_alive, with_line_ending
@@ -36,11 +37,16 @@ def amend(reply: Reply, knobs: Knobs) -> Reply:
         reply = replace(
             reply,
             frames=(Frame(with_line_ending(data, ending), content) for data, content in reply.frames),
-            error_event=with_line_ending(reply.error_event, ending),
+            error_event=_ending(reply.error_event, ending),
+            error_forms={name: _ending(write, ending) for name, write in (reply.error_forms or {}).items()},
         )
     for fault in knobs.fault or ():
         reply = fault.amend(reply, knobs.source or "upstream")
     return reply
+
+
+def _ending(write: ErrorWriter, line_ending: str) -> ErrorWriter:
+    return lambda problem, events: with_line_ending(write(problem, events), line_ending)
 
 
 def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Schedule:
@@ -121,9 +127,11 @@ def gated(schedule: Schedule, reply: Reply) -> Schedule:
         yield Step(0.0, b"", Action.GATE)
         yield from schedule
         return
+    events = 0
     for step in schedule:
         if step.events:
-            yield Step(step.at, reply.error_event, Action.GATE)
+            yield Step(step.at, reply.error_event(None, events), Action.GATE)
+            events += step.events
         yield step
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
+from oagw_tornado.reply.problem import ErrorWriter, error_chunk
 from oagw_tornado.reply.schedule import Frame
+
+if TYPE_CHECKING:
+    from oagw_tornado.reply.errors import Errors
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -24,8 +28,8 @@ EVENT_STREAM: Headers = (
 class Reply:
     """One reply. `body` is sent whole; if `frames` is there the reply is a stream, and `body` is not looked at.
 
-    `pace` names the knob that spaces the content frames. `error_event` is the frame that tells a client of this
-    stream, in the stream's own form, that something went wrong in the middle of it; it is made from a message.
+    `pace` names the knob that spaces the content frames. `error_event` writes the frame that tells a client of this
+    stream that something went wrong in the middle of it; `error_forms` are other ways to end in trouble, by name.
     """
 
     status: int = 200
@@ -33,16 +37,23 @@ class Reply:
     body: bytes = b""
     frames: Iterable[Frame] | None = None
     pace: Literal["inter-token-latency", "event-interval"] = "inter-token-latency"
-    error_event: bytes = (
-        b'data: {"error":{"message":"The server had an error while processing your request.",'
-        b'"type":"server_error","param":null,"code":null}}\n\n'
-    )
+    error_event: ErrorWriter = error_chunk
+    error_forms: Mapping[str, ErrorWriter] | None = None
     source: Literal["upstream", "gateway"] | None = "upstream"
     """Who made this reply: the value of ``X-OAGW-Error-Source``; None leaves the header out."""
     reason: str = ""
     """The reason phrase of the status line, where it is not the status' own."""
+    errors: Errors | None = None
+    """How the service words its errors, where one is to take the place of this reply."""
 
 
 def json_reply(payload: Any, status: int = 200, headers: Headers = ()) -> Reply:
     """A buffered JSON reply. orjson never writes NaN or Infinity: they would come out as null."""
     return Reply(status, JSON + headers if headers else JSON, orjson.dumps(payload))
+
+
+def without(headers: Headers, reply: Reply) -> Reply:
+    """`reply` without those of its headers that are among `headers`, which are to come once and from there."""
+    names = {name.lower() for name, _ in headers}
+    reply.headers = tuple(field for field in reply.headers if field[0].lower() not in names)
+    return reply

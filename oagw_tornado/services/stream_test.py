@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from oagw_tornado.reply.errors import plain_error
+from oagw_tornado.reply.problem import Problem
 from oagw_tornado.reply.reply import EVENT_STREAM, JSON, Headers, Reply, json_reply
 from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.reply.sse import BOM, encode
@@ -120,10 +122,21 @@ def event_reply(wanted: Wanted, last_event_id: str | None, *, ndjson: bool = Fal
     remaining = events(seen)
     if ndjson:
         lines = Stream((), (orjson.dumps(_as_object(event)) + b"\n" for event in remaining))
-        return Reply(headers=NDJSON, frames=lines, pace="event-interval", error_event=b'{"error":"Server error"}\n')
+        return Reply(headers=NDJSON, frames=lines, pace="event-interval", error_event=error_line)
     is_plain = wanted._replace(interval=None) == Wanted()
     encoded = iter(ENCODED[seen:]) if is_plain else _encoded(remaining, wanted)
-    return Reply(headers=EVENT_STREAM, frames=Stream((), encoded), pace="event-interval")
+    frames = Stream((), encoded)
+    return Reply(headers=EVENT_STREAM, frames=frames, pace="event-interval", error_event=error_event)
+
+
+def error_line(problem: Problem | None, events: int) -> bytes:
+    """An error in a stream of JSON lines."""
+    return orjson.dumps({"error": "Server error"} if problem is None else plain_error(problem)) + b"\n"
+
+
+def error_event(problem: Problem | None, events: int) -> bytes:
+    """An error in a stream of events."""
+    return b"data: %b\n" % error_line(problem, events) + b"\n"
 
 
 def _events(wanted: Wanted) -> tuple[Callable[[int], Iterator[Event]], float]:
@@ -163,7 +176,9 @@ def bytes_reply(size: int, rate: int | None) -> tuple[Reply, Latency]:
     chunk = CHUNK if rate is None else max(1, min(CHUNK, rate // 50))
     whole, rest = divmod(size, chunk)
     chunks = chain(repeat(b"." * chunk, whole), repeat(b"." * rest, 1 if rest else 0))
-    reply = Reply(headers=BYTES, frames=Stream((), chunks), pace="event-interval", error_event=b"")
+    reply = Reply(
+        headers=BYTES, frames=Stream((), chunks), pace="event-interval", error_event=lambda problem, events: b""
+    )
     return reply, Fixed(0 if rate is None else chunk / rate)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from oagw_tornado.services import calculator, github, stream_test, weather
+from oagw_tornado.services import calculator, github, github_errors, stream_test, weather
+from oagw_tornado.services.anthropic import errors as anthropic_errors
 from oagw_tornado.services.anthropic import handlers as anthropic
+from oagw_tornado.services.openai import errors as openai_errors
 from oagw_tornado.services.openai import handlers as openai
 from oagw_tornado.services.upstream import Upstream
 
@@ -22,11 +24,13 @@ def upstreams() -> dict[str, Upstream]:
             },
             patterns=((r"\Av1/models/(.+)\Z", openai.Model),),
             otherwise=openai.UnknownUrl,
+            errors=openai_errors.ERRORS,
         ),
         "github": Upstream(
             exact={"users/octocat": github.Octocat},
             patterns=((r"\Arepos/([^/]+)/([^/]+)\Z", github.Repository),),
             otherwise=github.NotFound,
+            errors=github_errors.ERRORS,
         ),
         "weather": Upstream(
             patterns=(("current", weather.Current),),
@@ -47,5 +51,6 @@ def upstreams() -> dict[str, Upstream]:
             patterns=((r"\Av1/models/(.+)\Z", anthropic.Model),),
             otherwise=anthropic.UnknownUrl,
             key_header="X-Api-Key",
+            errors=anthropic_errors.ERRORS,
         ),
     }

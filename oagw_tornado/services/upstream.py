@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from oagw_tornado.gateway.router import ON_REQUEST
+from oagw_tornado.reply.errors import PLAIN, ErrorForm
 from oagw_tornado.services.handler import ServiceHandler
 
 Handler = type[ServiceHandler]
@@ -17,11 +18,11 @@ class Upstream:
     `exact` is looked at first. Then the first of `patterns` that is found in the path wins (`re.search`: anchor it
     where it is to match the whole path); its groups are the arguments of `ServiceHandler.serve`. What is left is for
     `otherwise`, which replies with the service's own 404 and is handed the path. `key_header` is where the service's
-    own clients send their key; the gateway takes it in place of a bearer. A handler that defines ``patch`` or
-    ``options`` gets these requests too.
+    own clients send their key; the gateway takes it in place of a bearer. `errors` is how the service words an error
+    that a fault or a limit brings up. A handler that defines ``patch`` or ``options`` gets these requests too.
     """
 
-    __slots__ = ("_exact", "_patterns", "_otherwise", "key_header", "methods")
+    __slots__ = ("_exact", "_patterns", "_otherwise", "errors", "key_header", "methods")
 
     def __init__(
         self,
@@ -30,8 +31,10 @@ class Upstream:
         patterns: Iterable[tuple[str, Handler]] = (),
         otherwise: Handler,
         key_header: str = "",
+        errors: ErrorForm = PLAIN,
     ) -> None:
         self.key_header = key_header
+        self.errors = errors
         self._exact = exact or {}
         self._patterns = [(re.compile(pattern, re.DOTALL), handler) for pattern, handler in patterns]
         self._otherwise = otherwise

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
-from http.client import responses
 from typing import TYPE_CHECKING, Protocol
 
 from tornado import httputil
 from tornado.iostream import StreamClosedError
+
+from oagw_tornado.reply.phrases import phrase
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -47,7 +48,7 @@ def status_and_fields(status: int, headers: Headers, source: str | None, reason:
     """
     if "\r" in reason or "\n" in reason:
         raise ValueError("the reason phrase holds a line break")
-    lines = [f"HTTP/1.1 {status} {reason or responses.get(status, 'Unknown')}"]
+    lines = [f"HTTP/1.1 {status} {reason or phrase(status)}"]
     if source is not None:
         lines.append(f"X-OAGW-Error-Source: {source}")
     for name, value in headers:

@@ -1,14 +1,109 @@
-"""The errors of the Anthropic API: https://docs.anthropic.com/en/api/errors."""
+"""The errors of the Anthropic API: https://docs.anthropic.com/en/api/errors; its limits: …/en/api/rate-limits."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, TypeVar
 
-from oagw_tornado.reply.reply import Reply, json_reply
+import orjson
+
+from oagw_tornado.reply.budgets import Budget
+from oagw_tornado.reply.errors import ErrorForm
+from oagw_tornado.reply.problem import ErrorWriter, Problem
+from oagw_tornado.reply.reply import Headers, Reply, json_reply
 
 T = TypeVar("T")
 
-TYPES = {400: "invalid_request_error", 404: "not_found_error"}
+#: The error that is usual with each status.
+BY_STATUS = {
+    400: Problem(400, "prompt is too long: 208310 tokens > 200000 maximum", "invalid_request_error"),
+    401: Problem(401, "invalid x-api-key", "authentication_error"),
+    402: Problem(402, "There is an issue with your billing or payment information.", "billing_error"),
+    403: Problem(403, "Your API key does not have permission to use the specified resource.", "permission_error"),
+    404: Problem(404, "The requested resource could not be found.", "not_found_error"),
+    413: Problem(413, "Request exceeds the maximum size", "request_too_large"),
+    429: Problem(
+        429, "This request would exceed your account's rate limit. Please try again later.", "rate_limit_error"
+    ),
+    500: Problem(500, "Internal server error", "api_error"),
+    504: Problem(504, "The request timed out while processing.", "timeout_error"),
+    529: Problem(529, "Overloaded", "overloaded_error"),
+}
+
+#: Errors by name: the types, and causes that come under one of them.
+PRESETS = {
+    **{str(problem.type): problem for problem in BY_STATUS.values()},
+    "credit_balance_too_low": Problem(
+        400,
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or "
+        "purchase credits.",
+        "invalid_request_error",
+    ),
+    "output_blocked": Problem(400, "Output blocked by content filtering policy", "invalid_request_error"),
+}
+
+
+def usual(status: int) -> Problem:
+    """The error that is usual with a status."""
+    known = BY_STATUS.get(status)
+    if known is not None and status != 400:
+        return known
+    return BY_STATUS[500 if status >= 500 else 400]._replace(
+        status=status, message="Internal server error" if status >= 500 else "Invalid request"
+    )
+
+
+def _body(problem: Problem, request_id: str) -> dict[str, Any]:
+    error = {"type": problem.type, "message": problem.message}
+    # Neither is there in the real service's; they are what was asked for.
+    error |= {name: value for name, value in (("code", problem.code), ("param", problem.param)) if value is not None}
+    return {"type": "error", "error": error, "request_id": request_id}
+
+
+def word(problem: Problem, id: str, now: float) -> Reply:
+    """The error, and the id of the request beside it and in the header ``request-id``."""
+    request_id = f"req_{id}"
+    return json_reply(_body(problem, request_id), problem.status, (("request-id", request_id),))
+
+
+def error_writer(request_id: str) -> ErrorWriter:
+    """Writes the event ``error`` of a stream."""
+
+    def write(problem: Problem | None, events: int) -> bytes:
+        return b"event: error\ndata: %b\n\n" % orjson.dumps(_body(problem or BY_STATUS[529], request_id))
+
+    return write
+
+
+def limit_headers(budgets: Sequence[Budget], now: float) -> Headers:
+    """``anthropic-ratelimit-*``, each reset an instant. What limits tokens limits those of input and output alike."""
+    headers: Headers = ()
+    for budget in budgets:
+        names = ("tokens", "input-tokens", "output-tokens") if budget.name == "tokens" else (budget.name,)
+        for name in names:
+            headers += (
+                (f"anthropic-ratelimit-{name}-limit", str(budget.limit)),
+                (f"anthropic-ratelimit-{name}-remaining", str(budget.remaining)),
+                (f"anthropic-ratelimit-{name}-reset", _instant(now + budget.reset)),
+            )
+    return headers
+
+
+def _instant(seconds: float) -> str:
+    """Unix time as RFC 3339 has it, in whole seconds, rounded up."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(ceil(round(seconds, 3)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def limited(what: str, limit: str) -> Problem:
+    """What is wrong if a limit is reached."""
+    message = f"This request would exceed your account's rate limit of {what}, {limit}. Please try again later."
+    return BY_STATUS[429]._replace(message=message)
+
+
+ERRORS = ErrorForm(word, usual, PRESETS, limited, limit_headers)
 
 
 class InvalidRequest(Exception):
@@ -21,8 +116,7 @@ class InvalidRequest(Exception):
 
     def reply(self, request_id: str) -> Reply:
         """What the client is told."""
-        error = {"type": TYPES[self.status], "message": self.message}
-        return json_reply({"type": "error", "error": error, "request_id": request_id}, self.status)
+        return json_reply(_body(usual(self.status)._replace(message=self.message), request_id), self.status)
 
 
 def read(body: bytes, type: type[T]) -> T:

@@ -14,13 +14,11 @@ import orjson
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.services import language_model as model
-from oagw_tornado.services.anthropic.errors import InvalidRequest, read
+from oagw_tornado.services.anthropic.errors import InvalidRequest, error_writer, read
 from oagw_tornado.services.anthropic.requests import CountRequest, MessagesRequest, text_of
 from oagw_tornado.services.json_instance import instance_of
 from oagw_tornado.services.language_model import Answer, as_json
 from oagw_tornado.services.pattern_text import UnsupportedSchema
-
-ERROR_EVENT = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -36,7 +34,9 @@ def message_reply(body: bytes, id: str, output_tokens: int | None = None, tokens
     answer = _answer(request, output_tokens)
     if request.stream:
         return Reply(
-            headers=EVENT_STREAM, frames=_stream(request, answer, id, tokens_per_event), error_event=ERROR_EVENT
+            headers=EVENT_STREAM,
+            frames=_stream(request, answer, id, tokens_per_event),
+            error_event=error_writer(f"req_{id}"),
         )
     if answer.size > model.MOST_BUFFERED:
         raise InvalidRequest("stream: so long a message can only be streamed")

@@ -8,20 +8,17 @@ part done, the item done; ``completed``, or ``incomplete`` if the limit on token
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from oagw_tornado.reply.problem import SERVER_ERROR, Problem
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.services.language_model import Answer, as_json
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.requests import ResponseRequest
-
-ERROR_EVENT = (
-    b'event: error\ndata: {"type":"error","code":"server_error",'
-    b'"message":"The server had an error while processing your request.","param":null,"sequence_number":0}\n\n'
-)
 
 
 def buffered(request: ResponseRequest, answer: Answer, prompt_tokens: int, context: Context) -> Reply:
@@ -145,11 +142,38 @@ def streamed(request: ResponseRequest, answer: Answer, prompt_tokens: int, conte
     contents = (b"%d%b%b" % (number, between, token) for number, token in enumerate(tokens, len(opening)))
     deltas = -(-answer.count // context.tokens_per_event)
     closing = _closing(request, answer, prompt_tokens, context, at, len(opening) + deltas)
+
+    def failed(problem: Problem | None, events: int) -> bytes:
+        error = problem or SERVER_ERROR
+        outcome = {"status": "failed", "error": {"code": error.code or error.type, "message": error.message}}
+        return _event("response.failed", events, {"response": {**begun, **outcome}})
+
+    def incomplete(problem: Problem | None, events: int) -> bytes:
+        said = replace(answer, ends="length", whole=None, count=_said(answer, context, events - len(opening)))
+        response = _response(
+            request, said, prompt_tokens, context, "incomplete", [_item(said, context, "incomplete", said.text())]
+        )
+        if problem is not None:
+            response["incomplete_details"] = {"reason": problem.code}
+        return _event("response.incomplete", events, {"response": response})
+
     return Reply(
         headers=EVENT_STREAM,
         frames=Stream(tuple(opening), contents, closing, before, more),
-        error_event=ERROR_EVENT,
+        error_event=_error_event,
+        error_forms={"failed": failed, "incomplete": incomplete},
     )
+
+
+def _error_event(problem: Problem | None, events: int) -> bytes:
+    error = problem or SERVER_ERROR
+    fields = {"code": error.code or error.type, "message": error.message, "param": error.param}
+    return _event("error", events, fields)
+
+
+def _said(answer: Answer, context: Context, deltas: int) -> int:
+    """How many tokens so many deltas have said."""
+    return max(0, min(answer.count, deltas * context.tokens_per_event))
 
 
 def _kind(answer: Answer) -> str:

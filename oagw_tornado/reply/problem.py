@@ -1,0 +1,42 @@
+"""What is wrong, before anybody words it; and how it is said in the middle of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+
+class Problem(NamedTuple):
+    """What is wrong, before a service words it."""
+
+    status: int
+    message: str
+    type: str | None = None
+    code: str | None = None
+    param: str | None = None
+    retry_after: float | None = None
+    """Seconds after which it may be well again."""
+    more: Mapping[str, Any] = {}
+    """What the service says of this error alone."""
+
+
+#: Tells a client of a stream, in the stream's own form, that something went wrong in the middle of it. It gets what is
+#: wrong (None: what usually goes wrong there), and how many events went before.
+ErrorWriter = Callable[[Problem | None, int], bytes]
+
+SERVER_ERROR = Problem(500, "The server had an error while processing your request.", "server_error")
+
+
+def error_object(problem: Problem) -> dict[str, str | None]:
+    """An error as the OpenAI API and all that follow it have it."""
+    return {"message": problem.message, "type": problem.type, "param": problem.param, "code": problem.code}
+
+
+def error_chunk(problem: Problem | None, events: int) -> bytes:
+    """An error in the middle of a stream of `data:` lines."""
+    return _USUAL_CHUNK if problem is None else b"data: %b\n\n" % orjson.dumps({"error": error_object(problem)})
+
+
+_USUAL_CHUNK = error_chunk(SERVER_ERROR, 0)
