@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ class Script:
 
     RESET = object()
 
-    def __init__(self, steps: Iterable[Any]) -> None:
+    def __init__(self, steps: Any) -> None:
         self.steps = steps
         self.url = ""
         #: The heads and bodies that arrived, one for each connection.

@@ -101,6 +101,7 @@ def test_a_browser_comes_back_and_is_ended(ending):
         finally:
             server.shutdown()
             serving.join()
+    assert server.result is not None
     assert server.result["seen"] == [
         ["1", "message", "First event"],
         ["2", "update", "Second event"],
@@ -108,4 +109,5 @@ def test_a_browser_comes_back_and_is_ended(ending):
         ["4", "complete", "Final event"],
     ]
     assert server.last_event_ids == [None, "2", "4"]
+    assert server.result is not None
     assert server.result["opened"] == [0, 2]  # the 204 opens nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from typing import Any
 
 import openai
 import pytest
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 
 from oagw_tornado.testing import SimulatorThread
 
-WEATHER_TOOL = {
+WEATHER_TOOL: Any = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -25,7 +26,7 @@ WEATHER_TOOL = {
         },
     },
 }
-JOKE = [{"role": "user", "content": "tell me a joke"}]
+JOKE: Any = [{"role": "user", "content": "tell me a joke"}]
 
 
 class Step(BaseModel):

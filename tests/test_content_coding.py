@@ -158,14 +158,16 @@ def test_who_leaves_while_its_body_is_decoded(wire: str) -> None:
 @pytest.mark.parametrize("coding", ["", "gzip"])
 def test_a_body_that_comes_in_pieces_is_held_once(coding: str) -> None:
     def memory(what: str) -> int:
-        text = Path(f"/proc/{server.pid}/status").read_text()
-        return int(re.search(rf"^{what}:\s+(\d+) kB", text, re.MULTILINE)[1]) // 1024
+        text = Path(f"/proc/{process.pid}/status").read_text()
+        found = re.search(rf"^{what}:\s+(\d+) kB", text, re.MULTILINE)
+        assert found
+        return int(found[1]) // 1024
 
     size = 40 * 2**20
     body = random.Random(1).randbytes(2**20) * 40
     lines = ["Content-Encoding: gzip"] if coding else []
     request = post(f"{PROXY}/weather/current", gzip.compress(body, 1) if coding else body, *lines)
-    with SimulatorProcess() as server, Client(server.port) as client:
+    with SimulatorProcess() as process, Client(process.port) as client:
         assert client.send(get(f"{PROXY}/weather/current")).reply().status == 200
         before = memory("VmRSS")
         assert client.send(request).reply().status == 200

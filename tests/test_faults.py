@@ -49,7 +49,7 @@ def said(steps: list[Step]) -> bytes:
 
 
 def ending(fault: str, **knobs: str) -> tuple[float, str, str]:
-    last = planned(fault, **knobs)[-1]
+    last = planned(fault, **knobs)[-1]  # type: ignore[arg-type]
     return round(last.at, 6), last.action.name, last.note
 
 
@@ -82,7 +82,7 @@ def test_a_fault_ends_a_stream_where_it_strikes(fault: str, at: float, action: s
 def test_the_head_leaves_before_an_event_is_counted_and_not_before_a_clock_that_runs_out_first() -> None:
     assert [step.action.name for step in planned("reset")] == ["HEAD", "RESET"]
     assert [step.action.name for step in planned("reset;after=0")] == ["RESET"]
-    assert [step.action.name for step in planned("reset;after=10ms", **{"header-delay": "1s"})] == ["RESET"]
+    assert [step.action.name for step in planned("reset;after=10ms", **{"header-delay": "1s"})] == ["RESET"]  # type: ignore[arg-type]
     assert [step.action.name for step in planned("empty")] == ["CLOSE"]
 
 
@@ -316,7 +316,7 @@ def test_what_is_written_is_read_back(text: str) -> None:
 
 @given(faults, st.integers(1, 3), st.sampled_from(["", "40ms"]))
 def test_whatever_strikes_the_rules_of_a_schedule_hold(text: str, joined: int, keep_alive: str) -> None:
-    steps = planned(text, **{"events-per-write": str(joined), "keep-alive": keep_alive})
+    steps = planned(text, **{"events-per-write": str(joined), "keep-alive": keep_alive})  # type: ignore[arg-type]
     assert [step.at for step in steps] == sorted(step.at for step in steps)
     assert [step.action for step in steps].count(Action.HEAD) <= 1
     assert all(step.action not in ENDINGS for step in steps[:-1])

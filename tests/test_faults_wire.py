@@ -246,7 +246,7 @@ def complete(oagw: SimulatorThread, fault: str, **options: Any) -> list[str | No
         base_url=oagw.openai_base_url,
         api_key=oagw.token,
         max_retries=0,
-        timeout=httpx.Timeout(5.0, read=0.3),
+        timeout=httpx.Timeout(5.0, read=0.3),  # type: ignore[arg-type]  # of httpx2's like
         default_headers={"X-Sim-Fault": fault},
         **options,
     )

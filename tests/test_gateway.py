@@ -81,13 +81,15 @@ def test_what_is_remembered_changes_no_answer(requests: list[tuple[str, str, dic
     for asked in [*requests, *requests]:
         method, rest, headers = asked
         new = PrototypeDialect(upstreams(), TOKENS, Status)
-        assert as_values(old.route(method, rest, headers, "")) == as_values(new.route(method, rest, headers, ""))
+        assert as_values(old.route(method, rest, headers, CALLER)) == as_values(
+            new.route(method, rest, headers, CALLER)
+        )
 
 
 def test_an_alias_is_the_same_however_it_is_written() -> None:
     for alias in ("anthropic", "%61nthropic", "anthropi%63"):
         fresh = PrototypeDialect(upstreams(), TOKENS, Status)
-        assert fresh.route("GET", f"/proxy/{alias}/v1/models", {"X-Api-Key": "one"}, "").alias == "anthropic"
+        assert fresh.route("GET", f"/proxy/{alias}/v1/models", {"X-Api-Key": "one"}, CALLER).alias == "anthropic"
 
 
 def test_the_checks_keep_their_order() -> None:

@@ -646,4 +646,4 @@ def test_tornados_other_handlers_are_refused(base: type) -> None:
 
 
 def test_what_only_looks_like_it_is_not_refused() -> None:
-    assert define(helper=tensors, initialize=lambda self, database=None, **rest: None)
+    assert issubclass(define(helper=tensors, initialize=lambda self, database=None, **rest: None), ServiceHandler)

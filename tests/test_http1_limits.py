@@ -198,7 +198,7 @@ def test_a_body_that_does_not_come_is_given_up(server: VisibleServer, client: Cl
     def be_impatient(simulator: object) -> None:
         simulator._server.body_timeout = 0.2  # type: ignore[attr-defined]
 
-    server.inside(be_impatient)  # type: ignore[arg-type]
+    server.inside(be_impatient)
     client.send(render(WEATHER, "Content-Length: 10", method="POST") + b"12345")
     assert_refused(client, 408)
     (_, abandoned), *_ = [(each["status"], each["outcome"]) for each in server.control.requests()][1:]

@@ -14,13 +14,13 @@ from tornado.httputil import HTTPHeaders
 from oagw_tornado.knobs.vocabulary import (
     VOCABULARY,
     KeepAlive,
-    KnobError,
     Knobs,
     as_text,
     knobs_in_headers,
     resolve,
     split_query,
 )
+from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.latency import Fixed
 from oagw_tornado.wire.headers import WireHeaders
 

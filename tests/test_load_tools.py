@@ -59,7 +59,9 @@ def test_locust_with_two_workers(simulator):
     seeds = [request["knobs"]["seed"] for request in simulator.control.requests(alias="openai")]
     assert len(set(seeds)) == len(seeds) >= streams
 
-    timing = json.loads(re.search(r"^simulator: (.*)$", output, re.MULTILINE)[1])
+    told = re.search(r"^simulator: (.*)$", output, re.MULTILINE)
+    assert told
+    timing = json.loads(told[1])
     assert timing["events"] >= streams  # it is asked while the last streams still run
     assert timing["earliest_ms"] >= 0
 
@@ -68,9 +70,9 @@ def test_locust_with_two_workers(simulator):
 def test_wrk(simulator):
     output = run("wrk", "-t1", "-c8", "-d1s", "-s", LOAD / "wrk.lua", simulator.base_url)
 
-    requests, refused, broken = map(
-        int, re.search(r"requests (\d+), not 2xx (\d+), socket errors (\d+)", output).groups()
-    )
+    counted = re.search(r"requests (\d+), not 2xx (\d+), socket errors (\d+)", output)
+    assert counted
+    requests, refused, broken = map(int, counted.groups())
     assert requests > 100
     assert (refused, broken) == (0, 0)
     aliases = {request["alias"] for request in simulator.control.requests()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ def stream(events: int = 4, pace: str = "inter-token-latency") -> Reply:
     return Reply(headers=EVENT_STREAM, frames=frames, pace=pace, error_event=lambda problem, events: b"data: error\n\n")  # type: ignore[arg-type]
 
 
-def planned(reply: Reply, seed: int = 1, running: int = 1, **given: str) -> list[Step]:
+def planned(reply: Reply, seed: int = 1, running: int = 1, **given: Any) -> list[Step]:
     knobs = resolve(Knobs(), {name.replace("_", "-"): value for name, value in given.items()})
     return list(plan(amend(reply, knobs), knobs, Random(seed), running))
 
@@ -31,7 +32,7 @@ def instants(steps: list[Step]) -> list[float]:
 
 
 def test_each_time_has_its_knob() -> None:
-    given = {"latency": "9s", "header_delay": "10ms", "time_to_first_token": "30ms"}
+    given: dict[str, Any] = {"latency": "9s", "header_delay": "10ms", "time_to_first_token": "30ms"}
     assert instants(planned(stream(2), **given, itl="5ms")) == [0.01, 0.03, 0.035, 0.04]
     assert instants(planned(stream(2, "event-interval"), **given, event_interval="7ms")) == [0.01, 0.03, 0.037, 0.044]
     assert instants(planned(json_reply({}), **given)) == [9.0, 9.0]
@@ -52,8 +53,8 @@ def test_a_trace_is_replayed() -> None:
 def test_load_slows_all_times(running: int, factor: float) -> None:
     knobs = resolve(Knobs(), {"time-factor-under-load": "3", "max-concurrency": "10"})
     assert load_factor(knobs, running) == pytest.approx(factor)
-    given = {"header_delay": "10ms", "ttft": "20ms", "itl": "5ms", "latency": "1s"}
-    load = {"time_factor_under_load": "3", "max_concurrency": "10"}
+    given: dict[str, Any] = {"header_delay": "10ms", "ttft": "20ms", "itl": "5ms", "latency": "1s"}
+    load: dict[str, Any] = {"time_factor_under_load": "3", "max_concurrency": "10"}
     for reply in (stream(3), json_reply({})):
         alone = planned(reply, **given)
         assert instants(planned(reply, running=running, **given, **load)) == pytest.approx(
@@ -131,7 +132,7 @@ def test_line_ends_are_those_asked_for(name: str, ending: bytes) -> None:
 
 
 def test_the_same_generator_gives_the_same_schedule() -> None:
-    given = {"ttft": "lognormal(200ms,0.5)", "itl": "uniform(1ms,90ms)", "fault": "garbage;at-event=3"}
+    given: dict[str, Any] = {"ttft": "lognormal(200ms,0.5)", "itl": "uniform(1ms,90ms)", "fault": "garbage;at-event=3"}
     assert planned(stream(9), seed=5, **given) == planned(stream(9), seed=5, **given)
     assert planned(stream(9), seed=5, **given) != planned(stream(9), seed=6, **given)
 

@@ -128,7 +128,7 @@ def test_who_holds_a_body_says_how_much() -> None:
 
 
 @pytest.fixture(scope="module")
-def server(wire: str):  # type: ignore[no-untyped-def]
+def server(wire: str):
     if not wire.startswith("httptools"):
         pytest.skip("tornado reads by itself")
     with serving(wire) as server:

@@ -22,6 +22,7 @@ def body(reply):
 
 def test_the_four_events_to_the_letter():
     reply = event_reply(Wanted(), None)
+    assert reply.frames is not None
     assert list(reply.frames) == [
         (b"id: 1\nevent: message\ndata: First event\n\n", True),
         (b"id: 2\nevent: update\ndata: Second event\n\n", True),
@@ -66,6 +67,7 @@ def test_as_many_events_of_the_size_that_is_wanted(count, size, seen):
 
 def test_events_without_end():
     reply = event_reply(read_wanted({"count": [b"inf"]}), "1000000")
+    assert reply.frames is not None
     first = decode(b"".join(frame.data for frame in islice(reply.frames, 3)))
     assert [event.id for event in first] == ["1000001", "1000002", "1000003"]
     assert first[0].data == "Event 1000001"
@@ -109,6 +111,7 @@ def test_a_bad_parameter_is_named(name, value):
 @given(st.integers(0, 300_000), st.none() | st.integers(1, 10**9))
 def test_bytes_are_as_many_as_asked_for_at_the_rate_asked_for(size, rate):
     reply, interval = bytes_reply(size, rate)
+    assert reply.frames is not None
     sizes = [len(frame.data) for frame in reply.frames]
     assert sum(sizes) == size
     assert isinstance(interval, Fixed)

@@ -222,7 +222,7 @@ def test_unknown_form_of_keep_alive_is_refused():
 def test_an_event_over_the_limit_is_an_error_that_keeps_those_before_it(cuts, too_large):
     decoder = EventDecoder(max_event_size=11)
     stream = b"data: 1\n\ndata: 2\n\n" + too_large + b"\ndata: 3\n\n"
-    events = []
+    events: list[Event] = []
     with pytest.raises(EventTooLarge, match="larger than 11 bytes") as caught:
         events.extend(in_pieces(decoder, stream, cuts))
     assert events + caught.value.events == [Event("1"), Event("2")]

@@ -49,7 +49,7 @@ def tasks(server: VisibleServer) -> int:
 
 def arrivals(client: Client) -> list[tuple[float, bytes]]:
     """Each read that gave something until the stream's last chunk, with its time."""
-    reads = []
+    reads: list[tuple[float, bytes]] = []
     while not reads or not reads[-1][1].endswith(b"0\r\n\r\n"):
         piece = client.socket.recv(1 << 20)
         assert piece, "the stream was cut"
@@ -155,7 +155,7 @@ def tasks_here() -> int:
     return len(asyncio.all_tasks())
 
 
-def eventually(look) -> bool:  # type: ignore[no-untyped-def]
+def eventually(look) -> bool:
     deadline = time.monotonic() + 3
     while not look():
         if time.monotonic() > deadline:
@@ -229,12 +229,12 @@ def test_a_client_that_stops_reading_harms_no_other_and_misses_nothing(wire: str
         assert server.control.timing()["blocked_by_client"] > 0
 
 
-def blocked(simulator) -> int:  # type: ignore[no-untyped-def]
+def blocked(simulator) -> int:
     simulator.responder.settle()
     return simulator.responder.timing.blocked_by_client
 
 
-def sum_of_events(simulator) -> int:  # type: ignore[no-untyped-def]
+def sum_of_events(simulator) -> int:
     simulator.responder.settle()
     return sum(
         playback.exchange.events for playback in simulator.responder.playing if playback.exchange.alias == "stream-test"

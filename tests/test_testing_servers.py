@@ -74,7 +74,7 @@ def test_it_serves_within_async_with(kind):
 def test_cancelled_while_it_starts_it_is_not_left_behind(kind):
     servers = []
 
-    class Noted(kind):
+    class Noted(kind):  # type: ignore[misc, valid-type]
         def start(self):
             servers.append(self)
             return super().start()
@@ -206,6 +206,7 @@ def test_process_ends_with_its_parent_even_by_sigkill():
         "time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
         port = int(parent.stdout.readline())
         assert is_listening(port)
         parent.send_signal(signal.SIGKILL)
@@ -222,6 +223,8 @@ def test_process_outlives_the_thread_that_started_it():
     thread = threading.Thread(target=server.start)
     thread.start()
     thread.join()
+    assert server._process is not None
+    assert server._process.stdin is not None
     with server._process.stdin:
         assert get(f"{server.base_url}/health")[0] == 200
     server.stop()
@@ -230,7 +233,7 @@ def test_process_outlives_the_thread_that_started_it():
 def test_process_that_dies_is_reported_with_its_stderr():
     server = SimulatorProcess().start()
     os.kill(server.pid, signal.SIGKILL)
-    assert wait_until(lambda: server._process.poll() is not None)
+    assert wait_until(lambda: not server.is_running)
     with pytest.raises(SimulatorError, match=r"exit code -9; its stderr:\noagw-tornado .*: listening on http"):
         server.__exit__(None, None, None)
 

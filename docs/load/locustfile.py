@@ -13,6 +13,7 @@ import json
 import os
 import time
 import urllib.request
+from typing import Any
 
 from locust import HttpUser, events, task
 from locust.runners import WorkerRunner
@@ -24,7 +25,7 @@ PROMPT = os.environ.get("OAGW_PROMPT", "Tell me a story of ten words, no more, n
 # Drawn times are made of the seed and the request, so the same request would get the same times, again and again:
 # each has a seed of its own. They are counted, so the next run draws the same.
 SEEDS = itertools.count()
-AS_HEADERS = {"catch_response": True, "name": "headers"}
+AS_HEADERS: dict[str, Any] = {"catch_response": True, "name": "headers"}
 PATH = "/api/oagw/v1/proxy/openai/v1/chat/completions"
 
 
@@ -59,8 +60,8 @@ class ChatUser(HttpUser):
                         else:
                             self.measured("inter-token latency", now - last)
                         last = now
-            except Exception as error:
-                self.measured("whole stream", time.perf_counter() - started, size, error)
+            except Exception as broken:
+                self.measured("whole stream", time.perf_counter() - started, size, broken)
                 return
         error = None if complete else RuntimeError("the stream ended without [DONE]")
         self.measured("whole stream", time.perf_counter() - started, size, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import tornado.web
 
@@ -21,13 +21,17 @@ class ServiceHandler(ExchangeHandler):
     source = "upstream"
     SUPPORTED_METHODS = PROXIED + ON_REQUEST
 
-    def serve(self, *path_args: str) -> Awaitable[None] | None:
-        """Answer GET, POST, PUT, DELETE and HEAD alike. `path_args` are the groups of the route's pattern."""
+    def _serve_nothing(self, *path_args: str) -> Awaitable[None] | None:
         raise tornado.web.HTTPError(405)
 
-    def get(self, *path_args: str) -> Awaitable[None] | None:
+    # A variable, as Tornado's methods are: an override names the arguments that it takes.
+    serve: Callable[..., Awaitable[None] | None] = _serve_nothing
+    """Answer GET, POST, PUT, DELETE and HEAD alike. Its arguments are the groups of the route's pattern."""
+
+    def _serve_any(self, *path_args: str) -> Awaitable[None] | None:
         return self.serve(*path_args)
 
+    get: Callable[..., Awaitable[None] | None] = _serve_any
     head = post = put = delete = get
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from re import _constants, _parser  # type: ignore[attr-defined]  # the only parser of the language that re speaks
+from re import _constants, _parser  # the only parser of the language that re speaks
 from typing import Any
 
 MAX_LENGTH = 4096

@@ -36,7 +36,7 @@ def parts(name: str) -> tuple[str, str, str]:
     """Title, text and code of a how-to."""
     whole = source(name).read_text(encoding="utf-8")
     docstring = ast.parse(whole).body[0]
-    title, _, text = ast.get_docstring(ast.parse(whole)).partition("\n\n")
+    title, _, text = (ast.get_docstring(ast.parse(whole)) or "").partition("\n\n")
     code = "".join(whole.splitlines(keepends=True)[docstring.end_lineno :])
     return title, text, code.lstrip("\n")
 

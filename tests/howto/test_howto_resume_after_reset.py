@@ -7,12 +7,12 @@ events.
 
 from contextlib import suppress
 
-from oagw_tornado.client import OagwConnectionError
+from oagw_tornado.client import Event, OagwConnectionError
 
 
 def all_events(client):
     """The client under test: it reconnects and says what it had last."""
-    seen = []
+    seen: list[Event] = []
     while True:
         headers = {"Last-Event-ID": seen[-1].id} if seen else {}
         response = client.execute("stream-test", "GET", "/events", headers=headers)
