@@ -12,19 +12,22 @@ import tornado.web
 from tornado.netutil import bind_sockets
 
 from oagw_tornado.config.config import Config
+from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import Control
 from oagw_tornado.control.routes import ControlDialect
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.extensions import Extensions, gather
 from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.gateway import Gateway
+from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.pages import Health, Status
 from oagw_tornado.gateway.responder import Responder
-from oagw_tornado.gateway.router import Dialect, GatewayRouter, PrototypeDialect, SinglePage
+from oagw_tornado.gateway.router import Dialect, GatewayRouter, Mount, PrototypeDialect, SinglePage
 from oagw_tornado.gateway.terms import Terms
 from oagw_tornado.playback.pacer import Pacer
 from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.services.upstream import Upstream
+from oagw_tornado.units.nearest import nearest
 
 if TYPE_CHECKING:
     from oagw_tornado.faults.fault import Fault
@@ -68,6 +71,7 @@ class Simulator:
         config = self.config
         table: dict[str, Upstream] = {**simulated_upstreams(), **self.extensions.upstreams}
         terms = Terms(config, table)
+        _check_mounts(config.mounts, table)
         sockets = bind(config.host, config.port)
         self.port = sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
@@ -90,6 +94,7 @@ class Simulator:
     async def drain(self, timeout: float) -> None:
         """Stop accepting, and give the replies under way `timeout` seconds to finish; then cut them off."""
         assert self._server is not None
+        self.responder.health.is_draining = True
         self._server.stop_accepting()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -112,13 +117,16 @@ class Simulator:
 
     def _dialects(self, table: Mapping[str, Upstream]) -> dict[str, Dialect]:
         config = self.config
+        proxy = PrototypeDialect(table, frozenset(config.tokens), Status)
         dialects: dict[str, Dialect] = {
-            "/api/oagw/v1": PrototypeDialect(table, frozenset(config.tokens), Status),
-            "/health": SinglePage("/health", Health),
+            "/api/oagw/v1": proxy,
+            **{path: SinglePage(path, Health, path) for path in HealthState.PATHS},
         }
         if not config.no_control:
             for prefix in ("/_sim", "/metrics"):
                 dialects[prefix] = ControlDialect(prefix, self.control, config.admin_token, config.control_hosts)
+        for alias, prefix in sorted(config.mounts, key=lambda mount: -len(mount[1])):
+            dialects[prefix] = Mount(prefix, alias, proxy)
         return dialects
 
     def _new_server(self) -> Http1Server | StockServer:
@@ -141,6 +149,15 @@ class Simulator:
             header_timeout=config.header_timeout,
             idle_timeout=config.idle_timeout,
         )
+
+
+def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Mapping[str, Upstream]) -> None:
+    for alias, prefix in mounts:
+        if alias not in table:
+            expected = f"expected one of {', '.join(table)}{nearest(alias, table)}"
+            raise ConfigError("mount", f"no upstream {alias[:80]!r}; {expected}")
+        if [other for _, other in mounts].count(prefix) > 1:
+            raise ConfigError("mount", f"two upstreams at {prefix or '/'}")
 
 
 def engine(wanted: str) -> str:

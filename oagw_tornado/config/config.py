@@ -27,6 +27,8 @@ class Config:
     tokens: tuple[str, ...] = (DEFAULT_TOKEN,)
     admin_token: str | None = None
     control_hosts: tuple[str, ...] = ()
+    mounts: tuple[tuple[str, str], ...] = ()
+    """Aliases and the prefixes at which they are served too; an empty prefix is the root."""
     cors: tuple[str, ...] = ()
     token_in_query: bool = False
     openai_profile: str = "prototype"

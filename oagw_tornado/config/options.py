@@ -79,6 +79,22 @@ def parse_control_host(text: str) -> str:
     return name
 
 
+def parse_mount(text: str) -> tuple[str, str]:
+    """Alias and prefix of ``openai=/v1``; the prefix has no slash at its end, so that of the root is empty."""
+    alias, equals, prefix = (part.strip() for part in text.partition("="))
+    if not (alias and equals) or not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)*/?", prefix) or not prefix:
+        raise ValueError(f"{text[:80]!r} is not an alias and a path, such as openai=/ or openai=/v2")
+    prefix = prefix.rstrip("/")
+    for own in ("/_sim", "/metrics", "/health", "/healthz", "/readyz", "/api/oagw/v1"):
+        if f"{prefix}/".startswith(f"{own}/"):
+            raise ValueError(f"{text[:80]!r}: {own} is the server's own")
+    return alias, prefix
+
+
+def _shown_mounts(mounts: tuple[tuple[str, str], ...]) -> list[str]:
+    return [f"{alias}={prefix or '/'}" for alias, prefix in mounts]
+
+
 def parse_origin(text: str) -> str:
     """An origin as a browser writes it (WHATWG HTML, section 7.1.1): scheme, host, a port that is no default."""
     origin = text.strip().lower()
@@ -151,6 +167,9 @@ def _table() -> dict[str, Option]:
         Option("control-host", "control_hosts", parse_control_host, "NAME",
                "host name under which /_sim and /metrics are asked without a token, beside localhost and loopback "
                "addresses; may be repeated", access, is_repeatable=True),
+        Option("mount", "mounts", parse_mount, "ALIAS=PREFIX",
+               "serve an upstream at a prefix of the server too: openai=/ for clients that take only a host; "
+               "may be repeated", listen, _shown_mounts, is_repeatable=True),
         Option("cors", "cors", parse_origin, "ORIGIN",
                "origin whose pages may ask and read the replies (http://localhost:3000), or * for all; may be repeated",
                access, is_repeatable=True),

@@ -44,6 +44,7 @@ class Control:
         self.rules.reset()
         self._terms.limiter.clear()
         self.gates.reset()
+        self.responder.health.reset()
         self.journal.clear()
         self.responder.ledger.counters.reset()
         self.timing.reset()

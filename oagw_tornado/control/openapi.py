@@ -57,6 +57,8 @@ def _gateway_paths(aliases: list[str]) -> dict[str, Any]:
         }
     return {
         "/health": {"get": _read("health", "Whether the server is up.", schemas.ref("Health"))},
+        "/healthz": {"get": _read("healthz", "Whether the process lives.", schemas.ref("Health"))},
+        "/readyz": {"get": _read("readyz", "Whether the server takes more requests.", schemas.ref("Health"))},
         "/api/oagw/v1/status": {"get": _read("status", "What the gateway is.", schemas.ref("Status"))},
         "/api/oagw/v1/proxy/{alias}/{path}": proxied,
     }
@@ -132,6 +134,16 @@ def _control_paths() -> dict[str, Any]:
             "delete": _control("remove_rule", "Remove one rule.", None, status=204, errors=(404,)),
         },
         "/_sim/gates": {"get": _control("gates", "The gates in use.", schemas.ref("Gates"))},
+        "/_sim/health": {
+            "get": _control("health_checks", "What the health checks are answered.", schemas.ref("HealthChecks")),
+            "post": _control(
+                "set_health",
+                "Have health checks answered with a status.",
+                schemas.ref("HealthChecks"),
+                body=schemas.ref("NewHealth"),
+                errors=(400,),
+            ),
+        },
         "/_sim/gates/{name}/release": {
             "parameters": [name],
             "post": _control(

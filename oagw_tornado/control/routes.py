@@ -10,10 +10,12 @@ from urllib.parse import unquote
 from oagw_tornado.control import handlers
 from oagw_tornado.control.access import Broken, broken_rule
 from oagw_tornado.control.control import Control
+from oagw_tornado.control.health import HealthChecks
 from oagw_tornado.gateway.bearer import refuse_bearer
 from oagw_tornado.gateway.refusal import NO_RETRY, forbidden, method_not_allowed, unauthorized, unknown_url
 from oagw_tornado.gateway.router import Caller, Route, refused
-from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.reply.errors import gateway_error
+from oagw_tornado.reply.reply import JSON, Reply
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/requests", handlers.Requests),
@@ -24,6 +26,7 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/rules/{name}", handlers.OneRule),
     ("/_sim/gates", handlers.GateList),
     ("/_sim/gates/{name}/release", handlers.Release),
+    ("/_sim/health", HealthChecks),
     ("/_sim/reset", handlers.Reset),
     ("/_sim/openapi.json", handlers.OpenApi),
     ("/metrics", handlers.Metrics),
@@ -73,6 +76,4 @@ class ControlDialect:
 
 def _forbidden(broken: Broken) -> Reply:
     text = f"The control endpoints refuse this request by their rule {broken.rule}: {broken.reason}"
-    reply = json_reply({"error": text, "rule": broken.rule, "hint": broken.hint}, 403, NO_RETRY)
-    reply.source = "gateway"
-    return reply
+    return Reply(403, JSON + NO_RETRY, gateway_error(403, text, "", broken.hint, rule=broken.rule), source="gateway")

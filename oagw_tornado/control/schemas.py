@@ -110,7 +110,30 @@ _QUANTILES: Schema = {"type": ["number", "null"]}
 
 SCHEMAS: dict[str, Schema] = {
     "Error": _object({"error": TEXT, "message": TEXT, "hint": TEXT}, ("message", "hint")),
-    "Health": _object({"service": {"const": "oagw-mock-server"}, "status": {"const": "healthy"}}),
+    "Health": _object(
+        {"service": {"const": "oagw-mock-server"}, "status": {"enum": ["healthy", "unhealthy", "draining"]}}
+    ),
+    "HealthStatus": {"type": "integer", "minimum": 200, "maximum": 599},
+    "HealthChecks": _object(
+        {
+            "draining": {"type": "boolean"},
+            "checks": _object(dict.fromkeys(("/health", "/healthz", "/readyz"), ref("HealthStatus"))),
+        }
+    ),
+    "NewHealth": {
+        "type": "object",
+        "properties": {
+            "status": ref("HealthStatus"),
+            "paths": {
+                "type": "array",
+                "items": {"enum": ["/health", "/healthz", "/readyz"]},
+                "minItems": 1,
+                "default": ["/health", "/readyz"],
+            },
+        },
+        "required": ["status"],
+        "additionalProperties": False,
+    },
     "Status": _object(
         {
             "status": {"const": "operational"},

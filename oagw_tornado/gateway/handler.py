@@ -11,7 +11,7 @@ import inspect
 import logging
 from http.client import responses
 from types import FunctionType, TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import tornado.web
 from tornado import httputil
@@ -50,6 +50,8 @@ class ExchangeHandler(LazyHandler):
 
     request: Request
     exchange: Exchange
+    # True if rules that name its path, and knobs of the request, hold for a handler that is no upstream's.
+    heeds_rules: ClassVar[bool] = False
     # Who made the replies of this handler, for ``X-OAGW-Error-Source``.
     source: Any = "gateway"
     # Whether `max-num-seqs` counts it: what only tells of a service is answered however busy that is.

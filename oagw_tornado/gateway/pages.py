@@ -8,20 +8,26 @@ from oagw_tornado import __version__
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.reply.reply import json_reply
 
-_HEALTHY = json_reply({"service": "oagw-mock-server", "status": "healthy"})
-_HEALTHY.source = None
+
+class Page(ExchangeHandler):
+    """A page of the gateway's own, which rules may meet that name its path."""
+
+    heeds_rules = True
 
 
-class Health(ExchangeHandler):
-    """``/health``: no authorization, no error source."""
+class Health(Page):
+    """``/health``, ``/healthz`` and ``/readyz``: no authorization, no error source."""
 
-    def get(self) -> None:
-        self.respond(_HEALTHY)
+    def get(self, path: str = "/health") -> None:
+        status, word = self.responder.health.answer(path)
+        reply = json_reply({"service": "oagw-mock-server", "status": word}, status)
+        reply.source = None
+        self.respond(reply)
 
     head = get
 
 
-class Status(ExchangeHandler):
+class Status(Page):
     """``/api/oagw/v1/status``: no authorization."""
 
     def get(self) -> None:

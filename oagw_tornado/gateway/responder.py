@@ -13,6 +13,7 @@ from oagw_tornado.evidence.journal import begin_events
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.timing import Timing
 from oagw_tornado.gateway.cors import with_cors
+from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
@@ -46,6 +47,7 @@ class Responder:
         self.aliases = tuple(forms)
         # How each upstream words its errors.
         self._forms = forms
+        self.health = HealthState()
         self.started = monotonic()
         self.timing = Timing()
         self.pace: Callable[[float, Paced], None] = pacer.at

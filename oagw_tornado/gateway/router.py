@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.handler import ExchangeHandler
@@ -34,6 +34,8 @@ class Route(NamedTuple):
     handler: type[ExchangeHandler]
     arguments: tuple[Any, ...] = ()
     alias: str = ""
+    path: str = ""
+    """What the upstream was asked for: percent-decoded, without the slash it began with."""
 
 
 class Upstream(Protocol):
@@ -121,7 +123,7 @@ class PrototypeDialect:
         if upstream is None:
             return refused(unknown_alias(alias, self._upstreams))
         handler, arguments = upstream.route(path)
-        route = Route(handler, arguments, alias)
+        route = Route(handler, arguments, alias, path)
         if len(rest) <= _LONGEST_KNOWN:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
@@ -129,17 +131,32 @@ class PrototypeDialect:
         return route
 
 
-class SinglePage:
-    """One path, and nothing below it."""
+class Mount:
+    """One upstream at `prefix`, beside its place behind the proxy: for clients that can be given a host alone."""
 
-    def __init__(self, path: str, handler: type[ExchangeHandler]) -> None:
+    def __init__(self, prefix: str, alias: str, proxy: Dialect) -> None:
+        self._prefix = prefix
+        self._place = f"/proxy/{quote(alias, safe='')}"
+        self._proxy = proxy
+
+    def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
+        if rest in ("", "/"):
+            return refused(unknown_url(self._prefix + rest))
+        return self._proxy.route(method, self._place + rest, headers, caller)
+
+
+class SinglePage:
+    """One path, and nothing below it. The handler gets `arguments`."""
+
+    def __init__(self, path: str, handler: type[ExchangeHandler], *arguments: str) -> None:
         self._path = path
         self._handler = handler
+        self._arguments = arguments
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         if rest:
             return refused(unknown_url(self._path + rest))
-        return Route(self._handler) if method in READ else refused(method_not_allowed(method, READ))
+        return Route(self._handler, self._arguments) if method in READ else refused(method_not_allowed(method, READ))
 
 
 class GatewayRouter:

@@ -16,6 +16,7 @@ from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.router import Route, Upstream, refused
 from oagw_tornado.knobs.match import Facts, RuleError
+from oagw_tornado.knobs.outage import Outage
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
 from oagw_tornado.knobs.rules import Rule, Rules
 from oagw_tornado.knobs.vocabulary import Knobs, knobs_in_headers, read_knobs, split_query
@@ -24,6 +25,9 @@ from oagw_tornado.reply.errors import Errors, retry_headers
 from oagw_tornado.reply.reply import Reply, without
 from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.wire.headers import WireHeaders
+
+# A page of the gateway's own has only what is asked of it by its name.
+_OF_PAGES = Knobs(source="gateway")
 
 
 class Terms:
@@ -42,11 +46,12 @@ class Terms:
         self.limiter = RateLimiter()
         self._upstreams = upstreams
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
+        self._started = monotonic()
         self._dice = SystemRandom()
 
     def settle(self, request: Request, route: Route) -> Route:
         """Set the knobs of a request that is whole, or send it to a refusal."""
-        if not route.alias:
+        if not (route.alias or route.handler.heeds_rules):
             return route
         exchange = request.exchange
         headers = request.headers
@@ -56,33 +61,42 @@ class Terms:
             request.uri = f"{request.path}?{request.query}" if request.query else request.path
             # A header is the nearer one to say it; a gateway on the way may have kept the query.
             given = in_query | given
+        base = self.knobs if route.alias else _OF_PAGES
         if not given and not self.rules.list:
-            exchange.knobs = knobs = self.knobs
+            knobs = base
         else:
             try:
                 own = read_knobs(given)
             except KnobError as error:
                 return refused(bad_knob(str(error)))
-            knobs = self.knobs
+            knobs = base
             if self.rules.list:
-                rule = self._rule_for(request, route.alias, own)
+                rule = self._rule_for(request, route, own)
                 if rule is not None:
                     exchange.rule = rule.name
                     knobs = rule.over(knobs)
-            exchange.knobs = knobs = replace(knobs, **own) if own else knobs
+            if own:
+                knobs = replace(knobs, **own)
+        if knobs is _OF_PAGES:
+            return route
+        exchange.knobs = knobs
         if knobs.gate is not None:
             exchange.gate = knobs.gate
         if knobs.draws and knobs.seed is not None:
             exchange.seed = self._seed(knobs.seed, request, route.alias)
-        if knobs.rate_limit is not None:
+        reply = None
+        if knobs.outage is not None and route.alias:
+            reply = self._away(request, route.alias, knobs, knobs.outage)
+        if knobs.rate_limit is not None and route.alias and reply is None:
             reply = self._over_limit(request, route.alias, knobs)
-            if reply is not None:
-                exchange.knobs = None
-                return refused(reply)
-        return route
+        if reply is None:
+            return route
+        exchange.knobs = None
+        return refused(reply)
 
-    def _rule_for(self, request: Request, alias: str, own: Mapping[str, Any]) -> Rule | None:
-        path = unquote(request.exchange.path).partition(f"/proxy/{alias}/")[2]
+    def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Rule | None:
+        alias = route.alias
+        path = route.path or unquote(request.exchange.path).removeprefix("/")
         facts = Facts(alias, path, request.method or "", request.headers, request.body)
 
         def die(rule: Rule) -> Random:
@@ -98,6 +112,18 @@ class Terms:
     def _seed(self, seed: int, request: Request, alias: str) -> int:
         exchange = request.exchange
         return request_seed(seed, alias, exchange.method, exchange.path, request.query, request.body)
+
+    def _away(self, request: Request, alias: str, knobs: Knobs, outage: Outage) -> Reply | None:
+        """The answer in place of an upstream's that is away; None while it is there."""
+        seconds = outage.remaining(monotonic() - self._started, alias, self.knobs.seed)
+        if not seconds:
+            return None
+        if knobs.source == "upstream":
+            form = self._upstreams[alias].errors
+            problem = form.usual(outage.status)._replace(retry_after=seconds)
+            return Errors(form, request.exchange.id, time()).reply(problem)
+        hint = "The knob outage sets it; Retry-After-Ms says when it is back"
+        return refusal(outage.status, f"Upstream unavailable: {alias}", retry_headers(seconds), hint=hint)
 
     def _over_limit(self, request: Request, alias: str, knobs: Knobs) -> Reply | None:
         limit = knobs.rate_limit

@@ -74,6 +74,8 @@ class Rule:
         self.knobs = knobs
         self.source = source
         self.document = document
+        # True if it may meet the gateway's own pages: it names the path of one, and no upstream.
+        self.meets_pages = _names_page(document.get("match", {}))
         self.size = 0  # bytes of the document as JSON
         self.fitted = 0
         self.applied = 0
@@ -81,7 +83,7 @@ class Rule:
         self._resolved: tuple[Knobs, Knobs] | None = None
 
     def fits(self, facts: Facts) -> bool:
-        return all(test(facts) for test in self.tests)
+        return (self.meets_pages or facts.alias != "") and all(test(facts) for test in self.tests)
 
     def over(self, base: Knobs) -> Knobs:
         """The rule's knobs over the server's. Made anew only when those have changed."""
@@ -220,6 +222,11 @@ def parse_rule(document: Any, name: str) -> Rule:
         raise RuleError(str(error)) from None
     rule.size = _size(document)
     return rule
+
+
+def _names_page(match: Any) -> bool:
+    path = match.get("path") if isinstance(match, dict) and "alias" not in match else None
+    return isinstance(path, str) and path[:1] == "/" and path[1:2] not in ("", "*", "?", "[")
 
 
 def _name_in(document: Any, number: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
+from oagw_tornado.knobs.outage import Outage, parse_outage
 from oagw_tornado.knobs.rate_limit import RateLimit, parse_rate_limit
 from oagw_tornado.reply.sse import LINE_ENDINGS
 from oagw_tornado.units.documents import quoted
@@ -57,6 +58,7 @@ class Knobs:
     queue_full_status: int = 429
     fault: Faults | None = None
     rate_limit: RateLimit | None = None
+    outage: Outage | None = None
     gate: str | None = None
     line_ending: Literal["lf", "cr", "crlf"] = "lf"
     keep_alive: KeepAlive | None = None
@@ -315,6 +317,8 @@ _KNOBS = (
          "what goes wrong: TYPE[;PARAM=VALUE…], several separated by commas; none", "FAULT"),
     Knob("rate-limit", "rate_limit", _rate_limit, "",
          "limit per alias and key: 60/min[;burst=10][;tokens=10000/min]; none", "LIMIT"),
+    Knob("outage", "outage", parse_outage, "",
+         "when an upstream is away, by the clock: every 60s for 5s[;code=503]; none", "TIMETABLE"),
     Knob("gate", "gate", _gate, "",
          "each event waits until POST /_sim/gates/NAME/release lets it pass", "NAME"),
     Knob("line-ending", "line_ending", _line_ending, "lf",
