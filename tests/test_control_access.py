@@ -18,7 +18,7 @@ from oagw_tornado.control.access import broken_rule, is_json_type, is_loopback, 
 from oagw_tornado.gateway.bearer import is_one_of
 from oagw_tornado.testing import SimulatorThread
 
-RULE = {"match": {"alias": "nobody"}, "latency": "1s"}
+RULE = {"name": "mine", "match": {"model": "nobody"}, "latency": "1s"}
 LOCAL = {"Host": "127.0.0.1:8765"}
 
 
@@ -267,7 +267,7 @@ def test_a_page_of_another_origin_changes_nothing(server: SimulatorThread) -> No
         with page(script) as origin, browsing(origin.origin):
             tried = origin.wait()
         assert tried == {"read": "TypeError", "blind": "opaque", "simple": "opaque", "json": "TypeError"}
-        assert [rule["match"]["alias"] for rule in server.control.rules()] == ["nobody"]
+        assert [rule["name"] for rule in server.control.rules()] == ["mine"]
     finally:
         server.control.reset()
 
