@@ -55,9 +55,11 @@ def usual(status: int) -> Problem:
 
 
 def _body(problem: Problem, request_id: str) -> dict[str, Any]:
-    error = {"type": problem.type, "message": problem.message}
-    # Neither is there in the real service's; they are what was asked for.
-    error |= {name: value for name, value in (("code", problem.code), ("param", problem.param)) if value is not None}
+    error: dict[str, Any] = {"type": problem.type, "message": problem.message}
+    if problem.code is not None:
+        error["details"] = {"error_code": problem.code}
+    if problem.param is not None:  # the real service has none: it is what was asked for
+        error["param"] = problem.param
     return {"type": "error", "error": error, "request_id": request_id}
 
 
