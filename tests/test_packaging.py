@@ -9,11 +9,13 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 from shutil import copytree, ignore_patterns
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -161,9 +163,57 @@ def test_the_health_check_sees_health_and_its_absence() -> None:
         run(sys.executable, *command[1:], OAGW_SIM_PORT=str(server.port))
 
 
-def test_the_workflows_run_the_scripts_on_every_python_that_is_promised(metadata: Message) -> None:
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
-    job = workflow["jobs"]["test"]
+def workflow_jobs() -> dict[str, Any]:
+    jobs: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())["jobs"]
+    return jobs
+
+
+def test_the_workflows_run_the_scripts_on_all_that_is_promised(metadata: Message) -> None:
+    job = workflow_jobs()["test"]
     assert {"run": "scripts/test"} in job["steps"]
-    promised = {line.rpartition(" ")[2] for line in metadata.get_all("Classifier", []) if ":: 3." in line}
-    assert set(job["strategy"]["matrix"]["python"]) == promised
+    classifiers = metadata.get_all("Classifier", [])
+    promised = {line.rpartition(" ")[2] for line in classifiers if ":: 3." in line}
+    matrix = job["strategy"]["matrix"]
+    assert set(matrix["python"]) == promised
+    systems = {*matrix["os"], *(more["os"] for more in matrix["include"])}
+    assert {system.partition("-")[0] for system in systems} == {"ubuntu", "macos"}
+    assert {"Operating System :: MacOS", "Operating System :: POSIX :: Linux"} <= set(classifiers)
+
+
+@pytest.mark.parametrize(
+    "script", ["scripts/test --cov", "scripts/test-oldest", "scripts/test-oldest --newest", "scripts/docs"]
+)
+def test_what_a_workflow_runs_is_a_script(script: str) -> None:
+    assert any({"run": script} in job["steps"] for job in workflow_jobs().values())
+    assert os.access(ROOT / script.split()[0], os.X_OK)
+
+
+def test_the_oldest_dependencies_are_those_of_the_metadata(metadata: Message) -> None:
+    constraints = run(sys.executable, ROOT / "scripts" / "constraints.py").split()
+    plain = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    for line in plain:
+        name, oldest = re.match(r"([\w.-]+).*?>=([\d.]+)", line).groups()  # type: ignore[union-attr]
+        assert f"{name}=={oldest}" in constraints
+    assert len(constraints) > len(plain)
+    assert run(sys.executable, ROOT / "scripts" / "constraints.py", "--newest") == ""
+
+
+def test_pre_commit_and_lint_run_the_same_tools() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    lint = (ROOT / "scripts" / "lint").read_text().replace('"$bin/', ".venv-test/bin/").replace('"', "")
+    for hook in hooks:
+        tool = " ".join(hook["entry"].split()[:2]).removesuffix(" --fix")
+        assert tool in lint, hook["entry"]
+
+
+def test_every_page_is_on_the_site() -> None:
+    """Each page stands in the navigation of zensical.toml, or is linked from a list that does."""
+    site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    pages = set(re.findall(r"[\w/-]+\.md", str(site["nav"])))
+    assert {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")} <= pages
+    for page in pages:
+        assert (ROOT / page).exists(), page
+    for folder in ("decisions", "howto"):
+        contents = (ROOT / "docs" / folder / "README.md").read_text(encoding="utf-8")
+        for page in (ROOT / "docs" / folder).glob("*.md"):
+            assert page.name == "README.md" or f"({page.name})" in contents, page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 from pathlib import Path
 from shutil import copytree
@@ -10,7 +11,7 @@ from shutil import copytree
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = [*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"]
+SCRIPTS = [*(path for path in (ROOT / "scripts").iterdir() if not path.suffix), ROOT / ".ci" / "run"]
 
 # Stands for Python: notes what it is asked to do, and makes no more than the folder of an environment.
 FAKE_PYTHON = """#!/bin/sh
@@ -32,6 +33,24 @@ def checkout(tmp_path: Path) -> Path:
     python.write_text(FAKE_PYTHON)
     python.chmod(0o755)
     return root
+
+
+def test_set_up_shows_its_progress_to_a_person_alone(checkout: Path) -> None:
+    """pip's own, where stderr is a terminal; elsewhere one line."""
+    assert any("pip install --quiet" in line for line in environment(checkout)[2])
+    (checkout / ".venv" / ".stamp").unlink()
+    (checkout / "log").unlink()
+    terminal, theirs = pty.openpty()
+    subprocess.run(
+        [checkout / "scripts" / "environment", ".venv", "fast"],
+        stderr=theirs, cwd=checkout, env={**os.environ, "LOG": str(checkout / "log"), "PYTHON": "../fake-python"},
+        timeout=60, check=True,
+    )  # fmt: skip
+    os.close(theirs)
+    os.close(terminal)
+    asked = (checkout / "log").read_text()
+    assert "pip install" in asked
+    assert "--quiet" not in asked
 
 
 def environment(checkout: Path, python: str | Path = "../fake-python") -> tuple[int, str, list[str]]:
