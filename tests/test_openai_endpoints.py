@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.sse import decode
 from oagw_tornado.services.anthropic import errors as anthropic_errors
-from oagw_tornado.services.anthropic.messages import count_reply, message_reply
-from oagw_tornado.services.openai.chat import chat_reply
-from oagw_tornado.services.openai.completions import completion_reply
+from oagw_tornado.services.anthropic.dialect import count_reply, message_reply
+from oagw_tornado.services.openai.chat.reply import chat_reply
+from oagw_tornado.services.openai.completions.dialect import completion_reply
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.embeddings import embedding_reply
 from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.models import model_reply
 from oagw_tornado.services.openai.moderations import moderation_reply
-from oagw_tornado.services.openai.responses import response_reply
+from oagw_tornado.services.openai.responses.dialect import response_reply
 
 CONTEXT = Context("r1", 1_700_000_000)
 ENDPOINTS = {
@@ -31,7 +31,7 @@ ENDPOINTS = {
     "responses": lambda body: response_reply(body, CONTEXT),
     "embeddings": embedding_reply,
     "moderations": lambda body: moderation_reply(body, CONTEXT),
-    "messages": lambda body: message_reply(body, "r1"),
+    "messages": lambda body: message_reply(body, Context("r1", 0)),
     "count": count_reply,
 }
 

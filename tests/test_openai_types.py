@@ -16,14 +16,14 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from oagw_tornado.reply.sse import decode
-from oagw_tornado.services.anthropic.messages import message_reply
-from oagw_tornado.services.openai.chat import chat_reply
-from oagw_tornado.services.openai.completions import completion_reply
+from oagw_tornado.services.anthropic.dialect import message_reply
+from oagw_tornado.services.openai.chat.reply import chat_reply
+from oagw_tornado.services.openai.completions.dialect import completion_reply
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.embeddings import embedding_reply
 from oagw_tornado.services.openai.models import model_reply
 from oagw_tornado.services.openai.moderations import moderation_reply
-from oagw_tornado.services.openai.responses import response_reply
+from oagw_tornado.services.openai.responses.dialect import response_reply
 
 REAL = Context("r1", 1_700_000_000, is_exact=True)
 MESSAGES = [{"role": "user", "content": "tell me a joke"}]
@@ -111,7 +111,7 @@ def test_the_others():
 )
 def test_anthropic_messages(fields, stream):
     body = json.dumps({"model": "m", "max_tokens": 99, "messages": MESSAGES, "stream": stream, **fields}).encode()
-    reply = message_reply(body, "r1")
+    reply = message_reply(body, REAL)
     if stream:
         # A ping is no event of the declared type: the client drops it.
         assert reply.frames is not None

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.reply.schedule import Action, Frame, Step, buffered, streamed
+from oagw_tornado.units.latency import ZERO, Fixed, Uniform
 
 times = st.floats(0, 10)
 
@@ -54,8 +55,11 @@ def test_a_stream_without_end_is_read_as_far_as_it_is_played() -> None:
     assert len(taken) <= 11
 
 
+WAITS = st.sampled_from([Fixed(0.0), Fixed(0.25), Uniform(0.0, 1.0)])
+
+
 @given(
-    st.lists(st.builds(Frame, st.binary(max_size=5), st.booleans()), max_size=30),
+    st.lists(st.builds(Frame, st.binary(max_size=5), st.booleans(), st.none() | WAITS, st.none() | WAITS), max_size=30),
     times,
     times,
     st.lists(times, max_size=5),
@@ -69,3 +73,30 @@ def test_time_never_goes_back_and_nothing_is_lost(
     assert steps[-1].action is Action.END
     assert b"".join(step.data for step in steps) == b"".join(frame.data for frame in frames)
     assert sum(step.content for step in steps) == sum(frame.content for frame in frames)
+
+
+def test_a_frame_may_wait_a_time_of_its_own() -> None:
+    slow, own = Fixed(0.3), Fixed(0.01)
+    frames = [
+        Frame(b"open", False),
+        Frame(b"a", True, slow),
+        Frame(b"b", True, None, own),
+        Frame(b"close", False, ZERO),
+        Frame(b"start", False, slow),
+        Frame(b"c", True, ZERO),
+        Frame(b"d"),
+        Frame(b"finish", False),
+    ]
+    steps = list(streamed(frames, 0.0, 1.0, repeat(0.5)))
+    assert [(round(step.at, 6), step.data) for step in steps[1:]] == [
+        (0.3, b"open"),
+        (0.3, b"a"),
+        (0.31, b"b"),
+        (0.31, b"close"),
+        (0.61, b"start"),
+        (0.61, b"c"),
+        (1.11, b"d"),
+        (1.61, b"finish"),
+    ]
+    doubled = [step.at for step in streamed(frames, 0.0, 1.0, repeat(1.0), None, 2.0)]
+    assert [round(at, 6) for at in doubled[1:6]] == [0.6, 0.6, 0.62, 0.62, 1.22]

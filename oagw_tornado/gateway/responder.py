@@ -75,7 +75,7 @@ class Responder:
             without(exchange.limit_headers, reply)
         status = reply.status
         fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
-        if reply.frames is None and (knobs is None or knobs.immediate):
+        if reply.frames is None and (knobs is None or (knobs.immediate and not reply.pauses)):
             body = reply.body
             exchange.bytes_sent = len(body)
             # Over before the reply leaves: who has read it finds it in the journal.

@@ -36,7 +36,7 @@ def amend(reply: Reply, knobs: Knobs) -> Reply:
         ending = LINE_ENDINGS[knobs.line_ending]
         reply = replace(
             reply,
-            frames=(Frame(with_line_ending(data, ending), content) for data, content in reply.frames),
+            frames=(Frame(with_line_ending(frame.data, ending), *frame[1:]) for frame in reply.frames),
             error_event=_ending(reply.error_event, ending),
             error_forms={name: _ending(write, ending) for name, write in (reply.error_forms or {}).items()},
         )
@@ -56,7 +56,8 @@ def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Schedu
     """
     factor = load_factor(knobs, running)
     if reply.frames is None:
-        schedule = buffered(reply.body, knobs.latency.draw(random) * factor)
+        latency = knobs.latency.draw(random) + sum(pause.draw(random) for pause in reply.pauses)
+        schedule = buffered(reply.body, latency * factor)
     else:
         schedule = _streamed(reply, knobs, random, factor)
     if knobs.immediate:
@@ -150,7 +151,8 @@ def _streamed(reply: Reply, knobs: Knobs, random: Random, factor: float) -> Sche
         gaps = _no_gaps()  # the gate is what spaces the events
     if factor != 1.0:
         head_at, first_at, gaps = head_at * factor, first_at * factor, (gap * factor for gap in gaps)
-    schedule = streamed(reply.frames, head_at, first_at, gaps)
+    own = 0.0 if knobs.gate is not None else factor
+    schedule = streamed(reply.frames, head_at, first_at, gaps, random, own)
     if knobs.keep_alive is not None and _is_event_stream(reply):
         interval, form = knobs.keep_alive
         sign = keep_alive(form, line_ending=LINE_ENDINGS[knobs.line_ending])

@@ -10,6 +10,7 @@ import orjson
 
 from oagw_tornado.reply.problem import ErrorWriter, error_chunk
 from oagw_tornado.reply.schedule import Frame
+from oagw_tornado.units.latency import Latency
 
 if TYPE_CHECKING:
     from oagw_tornado.reply.errors import Errors
@@ -39,6 +40,8 @@ class Reply:
     pace: Literal["inter-token-latency", "event-interval"] = "inter-token-latency"
     error_event: ErrorWriter = error_chunk
     error_forms: Mapping[str, ErrorWriter] | None = None
+    pauses: tuple[Latency, ...] = ()
+    """What a reply that is sent whole waits for, beside the knob `latency`."""
     source: Literal["upstream", "gateway"] | None = "upstream"
     """Who made this reply: the value of ``X-OAGW-Error-Source``; None leaves the header out."""
     reason: str = ""

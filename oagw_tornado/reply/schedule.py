@@ -17,7 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from random import Random
 from typing import NamedTuple
+
+from oagw_tornado.units.latency import Latency
 
 
 class Action(Enum):
@@ -43,6 +46,10 @@ class Frame(NamedTuple):
     content: bool = True
     """A content event: it takes the next instant of the plan, and ``at-event`` counts it. What is not content
     before the first content event leaves with it, so does what follows the frame that ends the plan."""
+    wait: Latency | None = None
+    """Before this frame, in the place of whatever the plan has there; from the admission, if it is the first one."""
+    gap: Latency | None = None
+    """Between the content event before this one and it, in the place of the plan's; frames in a row share one."""
 
 
 class Stream:
@@ -101,13 +108,22 @@ def buffered(body: bytes, at: float) -> Schedule:
     yield Step(at, body, END)
 
 
-def streamed(frames: Iterable[Frame], head_at: float, first_at: float, gaps: Iterator[float]) -> Schedule:
+def streamed(
+    frames: Iterable[Frame],
+    head_at: float,
+    first_at: float,
+    gaps: Iterator[float],
+    random: Random | None = None,
+    factor: float = 1.0,
+) -> Schedule:
     """The schedule of a stream.
 
     The head leaves at `head_at`, the first content frame at `first_at` (or with the head, if that is later), each
     following one a gap later. Frames that are no content keep the place they have among the others: those before
     the first content frame leave at its instant; the first one after a content frame takes one more gap, as a
     finish chunk takes the place of one more token, and all others leave with the frame before them.
+
+    A frame's own wait, or gap, is drawn from `random` and takes `factor` times as long; 0: none of them waits.
     """
     yield Step(head_at, b"", HEAD)
     at = max(head_at, first_at)
@@ -115,20 +131,45 @@ def streamed(frames: Iterable[Frame], head_at: float, first_at: float, gaps: Ite
     begun = False
     after_content = False
     last: Step | None = None
-    for data, content in frames:
+    opening: list[bytes] = []
+    shared: Latency | None = None  # the gap that the frames at hand share
+    own: Iterator[float] = gaps
+    for data, content, wait, gap in frames:
+        if wait is not None:
+            pause = wait.draw(random or _NOTHING_DRAWN) * factor
+            at = at + pause if begun else max(head_at, pause)
+            after_content = after_content or content
+        elif content:
+            if begun and gap is None:
+                at += next(gaps)
+            elif begun and gap is not None:
+                if gap is not shared:
+                    shared, own = gap, gap.gaps(random or _NOTHING_DRAWN)
+                at += next(own) * factor
+            after_content = True
+        elif not begun:
+            opening.append(data)
+            continue
+        elif after_content:
+            at += next(gaps)
+            after_content = False
         if last is not None:
             yield last
-        if content:
-            if begun:
-                at += next(gaps)
-            begun = after_content = True
-            last = make(Step, (at, data, WRITE, 1, 1, ""))
-        else:
-            if after_content:
-                at += next(gaps)
-                after_content = False
-            last = make(Step, (at, data, WRITE, 1, 0, ""))
-    if last is None:
-        yield Step(at, b"", END)
-    else:
-        yield last._replace(action=END)
+        if opening:
+            yield from _events(opening, at)
+            opening = []
+        begun = True
+        last = make(Step, (at, data, WRITE, 1, 1 if content else 0, ""))
+    for step in _events(opening, at):
+        if last is not None:
+            yield last
+        last = step
+    yield Step(at, b"", END) if last is None else last._replace(action=END)
+
+
+# Fixed times draw nothing.
+_NOTHING_DRAWN = Random(0)
+
+
+def _events(frames: list[bytes], at: float) -> list[Step]:
+    return [Step(at, data, WRITE, 1) for data in frames]

@@ -12,6 +12,7 @@ from oagw_tornado.reply.budgets import Budget
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import Headers, Reply, json_reply
+from oagw_tornado.services.canned import Unanswerable
 
 T = TypeVar("T")
 
@@ -119,6 +120,17 @@ class InvalidRequest(Exception):
     def reply(self, request_id: str) -> Reply:
         """What the client is told."""
         return json_reply(_body(usual(self.status)._replace(message=self.message), request_id), self.status)
+
+
+def unanswerable(error: Unanswerable) -> InvalidRequest:
+    """The refusal of a schema that nothing fits."""
+    field = "output_config.format.schema" if error.tool is None else "tools.0.custom.input_schema"
+    return InvalidRequest(f"{field}: {error}")
+
+
+def too_long() -> InvalidRequest:
+    """The refusal of a reply that is too long to be sent whole."""
+    return InvalidRequest("stream: so long a message can only be streamed")
 
 
 def read(body: bytes, type: type[T]) -> T:

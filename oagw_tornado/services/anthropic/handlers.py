@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.errors import InvalidRequest
+from oagw_tornado.services.dialect import Context
 from oagw_tornado.services.handler import ServiceHandler
 
 MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5")
@@ -33,12 +34,13 @@ class Messages(ApiHandler):
     """``v1/messages``"""
 
     def reply(self, *path_args: str) -> Reply:
-        from oagw_tornado.services.anthropic.messages import message_reply
+        from oagw_tornado.services.anthropic.dialect import message_reply
 
         exchange = self.exchange
         knobs = exchange.knobs
         assert knobs is not None  # resolved before a service is asked
-        return message_reply(self.request.body, exchange.id, knobs.output_tokens, knobs.tokens_per_event)
+        context = Context(exchange.id, 0, True, knobs.output_tokens, knobs.tokens_per_event)
+        return message_reply(self.request.body, context)
 
 
 class CountTokens(ApiHandler):
@@ -47,7 +49,7 @@ class CountTokens(ApiHandler):
     takes_turns = False
 
     def reply(self, *path_args: str) -> Reply:
-        from oagw_tornado.services.anthropic.messages import count_reply
+        from oagw_tornado.services.anthropic.dialect import count_reply
 
         return count_reply(self.request.body)
 

@@ -14,23 +14,39 @@ class Block(Struct):
     type: str
     text: str | None = None
     content: str | list[dict[str, Any]] | dict[str, Any] | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Any = None
+    tool_use_id: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    source: Any = None
+    cache_control: dict[str, Any] | None = None
+
+    @property
+    def own_text(self) -> str:
+        """What the block says, if it is a text or the result of a tool."""
+        if self.text is not None:
+            return self.text
+        if isinstance(self.content, list):
+            return "".join(part["text"] for part in self.content if isinstance(part.get("text"), str))
+        return self.content if isinstance(self.content, str) else ""
+
+    @property
+    def image_size(self) -> int | None:
+        """The characters of an image as it came, its data or its address; None: it is no image."""
+        if self.type != "image":
+            return None
+        source = self.source if isinstance(self.source, dict) else {}
+        given = source.get("data") or source.get("url")
+        return len(given) if isinstance(given, str) else 0
 
 
 def text_of(content: str | list[Block] | None) -> str:
     """The text of a content that is a text or blocks."""
     if content is None or isinstance(content, str):
         return content or ""
-    return "".join(_texts(content))
-
-
-def _texts(blocks: list[Block]) -> Iterator[str]:
-    for block in blocks:
-        if block.text is not None:
-            yield block.text
-        elif isinstance(block.content, str):
-            yield block.content
-        elif isinstance(block.content, list):
-            yield from (part["text"] for part in block.content if isinstance(part.get("text"), str))
+    return "".join(block.own_text for block in content)
 
 
 class Message(Struct):
@@ -58,6 +74,11 @@ class OutputConfig(Struct):
     format: Format | None = None
 
 
+class Thinking(Struct):
+    type: str
+    budget_tokens: int | None = None
+
+
 class CountRequest(Struct):
     """https://docs.anthropic.com/en/api/messages-count-tokens"""
 
@@ -81,5 +102,7 @@ class MessagesRequest(CountRequest, kw_only=True):
     tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     output_config: OutputConfig | None = None
+    output_format: Format | None = None
+    thinking: Thinking | None = None
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None

@@ -1,24 +1,15 @@
-"""What a reply of the OpenAI service depends on beside the request's own body."""
+"""What the OpenAI service says of itself with each reply."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from oagw_tornado.reply.reply import Headers
+from oagw_tornado.services.dialect import Context
+
+__all__ = ["Context", "SYSTEM_FINGERPRINT", "with_api_headers"]
 
 SYSTEM_FINGERPRINT = "fp_0a9d7b3c51"
-
-
-class Context(NamedTuple):
-    """The id and time of this request, and how the service is set up."""
-
-    request_id: str
-    created: int
-    is_exact: bool = False
-    """The real service's shape (``--openai-profile openai``), not the prototype's."""
-    output_tokens: int | None = None
-    tokens_per_event: int = 1
 
 
 @lru_cache(256)

@@ -179,9 +179,9 @@ def unknown_url(method: str, path: str) -> Reply:
     return error_reply(404, f"Invalid URL ({method} /{path})")
 
 
-def rate_limited() -> Reply:
-    """The 429 that a message with the word error in it asks for."""
-    return error_reply(429, "Rate limit exceeded", "rate_limit_error", code="rate_limit_exceeded")
+def too_long() -> InvalidRequest:
+    """The refusal of a reply that is too long to be sent whole."""
+    return InvalidRequest("So long a completion can only be streamed.", param="stream")
 
 
 class InvalidRequest(Exception):

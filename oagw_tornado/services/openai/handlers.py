@@ -44,7 +44,7 @@ class ChatCompletions(ApiHandler):
     """``v1/chat/completions``"""
 
     def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.chat import chat_reply
+        from oagw_tornado.services.openai.chat.reply import chat_reply
 
         return chat_reply(self.request.body, context)
 
@@ -75,7 +75,7 @@ class Completions(ApiHandler):
     """``v1/completions``"""
 
     def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.completions import completion_reply
+        from oagw_tornado.services.openai.completions.dialect import completion_reply
 
         return completion_reply(self.request.body, context)
 
@@ -84,7 +84,7 @@ class Responses(ApiHandler):
     """``v1/responses``"""
 
     def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.responses import response_reply
+        from oagw_tornado.services.openai.responses.dialect import response_reply
 
         return response_reply(self.request.body, context)
 

@@ -1,4 +1,4 @@
-"""A stream performed from a script is, byte for byte, the stream that would have been written for its client."""
+"""A stream that is shared is, byte for byte, the stream that would have been written for its client."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.services.openai import chat_wire
-from oagw_tornado.services.openai.chat import LONGEST_KEPT, _prepare, chat_reply
-from oagw_tornado.services.openai.chat_script import MOST_TOKENS, chat_script, perform
-from oagw_tornado.services.openai.context import Context
+from oagw_tornado.services.dialect import Context, canned_parts
+from oagw_tornado.services.openai.chat.dialect import CHAT
+from oagw_tornado.services.openai.chat.reply import LONGEST_KEPT, chat_reply
+from oagw_tornado.services.openai.chat.shared_stream import MOST_TOKENS, perform, shared_stream
 
 CONTEXTS = st.builds(
     Context,
@@ -38,24 +38,22 @@ REQUESTS = st.fixed_dictionaries(
 
 
 def said(reply):
-    return [(data, content) for data, content in reply.frames]
+    return [(frame.data, frame.content) for frame in reply.frames]
 
 
 @given(REQUESTS, CONTEXTS, CONTEXTS)
-def test_a_script_says_what_would_have_been_written(fields, first, context):
-    first = first._replace(
-        is_exact=context.is_exact, output_tokens=context.output_tokens, tokens_per_event=context.tokens_per_event
-    )
+def test_what_is_shared_is_what_would_have_been_written(fields, first, context):
     body = json.dumps(fields).encode()
-    prepared = _prepare(body, *context[2:])
-    assert prepared.answer is not None
-    script = chat_script(prepared.request, prepared.answer, first)  # made for another id and another time
-    written = said(chat_wire.streamed(prepared.request, prepared.answer, context))
-    plain = fields.get("n", 1) == 1 and not fields.get("logprobs") and prepared.answer.count <= MOST_TOKENS
-    assert (script is not None) == plain
-    if script is not None:
-        assert said(perform(script, context)) == written
-        assert said(perform(script, context)) == written  # a script is not used up
+    conversation = CHAT.read(body, context)
+    parts = canned_parts(CHAT, conversation, context)
+    other = Context(first.request_id, first.created, *context[2:])  # made for another id and another time
+    shared = shared_stream(conversation, parts, CHAT.write(conversation, parts, other), other)
+    written = said(CHAT.write(conversation, parts, context))
+    plain = fields.get("n", 1) == 1 and not fields.get("logprobs") and parts[0].tokens.count <= MOST_TOKENS
+    assert (shared is not None) == plain
+    if shared is not None:
+        assert said(perform(shared, context)) == written
+        assert said(perform(shared, context)) == written  # it is not used up
     assert said(chat_reply(body, context)) == written
     assert said(chat_reply(body, context)) == written  # asked again, it is known
 

@@ -1,0 +1,25 @@
+"""The two directions of the dialect."""
+
+from __future__ import annotations
+
+from oagw_tornado.reply.parts import Script
+from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.reply.tokens import count_tokens
+from oagw_tornado.services.anthropic.errors import ERRORS, too_long, unanswerable
+from oagw_tornado.services.anthropic.errors import read as read_body
+from oagw_tornado.services.anthropic.reading import read
+from oagw_tornado.services.anthropic.requests import CountRequest
+from oagw_tornado.services.anthropic.writing import write
+from oagw_tornado.services.dialect import Context, Dialect, reply_of
+
+ANTHROPIC = Dialect(read, write, ERRORS, unanswerable, too_long)
+
+
+def message_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
+    """The reply to the body of a request, `script` or what the canned model says. Raises InvalidRequest."""
+    return reply_of(ANTHROPIC, read(body, context), context, None if script is None else script.parts)
+
+
+def count_reply(body: bytes) -> Reply:
+    """The reply to a request to count the tokens of a prompt. Raises InvalidRequest."""
+    return json_reply({"input_tokens": count_tokens(read_body(body, CountRequest).texts())})

@@ -1,0 +1,82 @@
+"""A dialect of language models: how a request becomes a conversation, and how parts become a reply. Nothing else.
+
+Each dialect is one folder with these two directions. Who decides what is said is an author: a rule's script, or the
+canned model where nobody else has a word to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from oagw_tornado.reply.conversation import Conversation
+from oagw_tornado.reply.errors import ErrorForm, Errors
+from oagw_tornado.reply.parts import Error, Parts, error_in_place_of_all, waits
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.services import canned
+from oagw_tornado.services.canned import Unanswerable
+
+
+class Context(NamedTuple):
+    """The id and time of this request, and how the service is set up."""
+
+    request_id: str
+    created: int
+    is_exact: bool = False
+    """The real service's shape (``--openai-profile openai``), not the prototype's."""
+    output_tokens: int | None = None
+    tokens_per_event: int = 1
+    reasoning_field: str = "reasoning_content"
+    """Where a chat completion says what the model thought: ``reasoning_content``, ``reasoning`` or ``both``."""
+    is_scripted: bool = False
+    """What is said comes from a rule."""
+
+
+class Dialect(NamedTuple):
+    """What the folder of a dialect offers. What it refuses it raises, as its own kind of InvalidRequest."""
+
+    read: Callable[[bytes, Context], Conversation]
+    """The conversation in the body of a request. Raises what refuses it."""
+    write: Callable[[Conversation, Parts, Context], Reply]
+    """Parts as the reply: chunks of a stream, or one document, as the conversation asks for."""
+    errors: ErrorForm
+    """How the service words its errors."""
+    unanswerable: Callable[[Unanswerable], Exception]
+    """The refusal of a schema that nothing fits."""
+    too_long: Callable[[], Exception]
+    """The refusal of a reply that is too long to be sent whole."""
+
+
+def reply_of(dialect: Dialect, conversation: Conversation, context: Context, parts: Parts | None = None) -> Reply:
+    """The reply to `conversation`: `parts`, or what the canned model says. Raises the dialect's own refusals."""
+    if parts is None:
+        parts = canned_parts(dialect, conversation, context)
+    error = error_in_place_of_all(parts, conversation.stream)
+    if error is not None:
+        reply = failed(error, dialect.errors, context)
+    else:
+        if not conversation.stream and _size(conversation, parts) > canned.MOST_BUFFERED:
+            raise dialect.too_long()
+        reply = dialect.write(conversation, parts, context)
+    if reply.frames is None:
+        reply.pauses = waits(parts)
+    return reply
+
+
+def failed(error: Error, form: ErrorForm, context: Context) -> Reply:
+    """The HTTP reply that tells of `error`."""
+    return Errors(form, context.request_id, context.created).reply(error.problem(form))
+
+
+def _size(conversation: Conversation, parts: Parts) -> int:
+    """The bytes of a reply that is sent whole, about."""
+    extra = conversation.bytes_per_token
+    return sum(part.tokens.size + part.tokens.count * extra for part in parts) * conversation.choices
+
+
+def canned_parts(dialect: Dialect, conversation: Conversation, context: Context) -> Parts:
+    """What the canned model says."""
+    try:
+        return canned.answer(conversation, context.output_tokens, is_exact=context.is_exact)
+    except Unanswerable as error:
+        raise dialect.unanswerable(error) from None

@@ -1,0 +1,182 @@
+"""A request of a chat completion read as a conversation, and what is wrong with it in the API's words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result
+from oagw_tornado.services.canned import Unanswerable
+from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.openai.bodies import read as read_body
+from oagw_tornado.services.openai.chat import requests
+from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefinition
+from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.services.openai.requests import image_sizes, sequences, text_of
+
+DEFAULT_MODEL = "gpt-4"
+
+# Characters, about, of one token's logprob and of each of its alternatives.
+LOGPROB_SIZE = 100
+
+_SYSTEM = ("system", "developer")
+_ROLES = ("developer", "system", "user", "assistant", "tool", "function")
+
+
+def read(body: bytes, context: Context) -> Conversation:
+    """The conversation in the body of a request. Raises InvalidRequest."""
+    request = read_body(body, ChatRequest)
+    if not request.model:
+        if context.is_exact:
+            raise InvalidRequest("you must provide a model parameter")
+        request.model = DEFAULT_MODEL
+    _check(request, context)
+    tools = tuple(_tool(definition, number) for number, definition in enumerate(request.tools or ()))
+    choice, callable = _choice(request, tools)
+    messages = _messages(request.messages)
+    return Conversation(
+        dialect="openai-chat",
+        model=request.model,
+        messages=messages,
+        texts=tuple(message.text for message in messages),
+        system="\n".join(message.text for message in messages if message.role in _SYSTEM),
+        tools=tools,
+        callable=callable,
+        tool_choice=choice,
+        response_format=_format(request),
+        stream=bool(request.stream),
+        limit=request.limit,
+        stop=tuple(sequences(request.stop)),
+        choices=request.n or 1,
+        bytes_per_token=LOGPROB_SIZE * (1 + (request.top_logprobs or 0)) if request.logprobs else 0,
+        request=request,
+    )
+
+
+def unanswerable(error: Unanswerable) -> InvalidRequest:
+    """The refusal of a schema that nothing fits."""
+    if error.tool is None:
+        return InvalidRequest(f"Invalid schema for response_format '{error.name}': {error}", param="response_format")
+    return InvalidRequest(
+        f"Invalid schema for function '{error.name}': {error}", param="tools", code="invalid_function_parameters"
+    )
+
+
+def _check(request: ChatRequest, context: Context) -> None:
+    """What one field asks of another."""
+    if request.stream_options is not None and not request.stream:
+        raise InvalidRequest(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
+        )
+    if request.tool_choice is not None and request.tools is None and request.tool_choice not in ("none", "auto"):
+        raise InvalidRequest("'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
+    if request.top_logprobs is not None and not request.logprobs:
+        raise InvalidRequest("'top_logprobs' is only allowed when 'logprobs' is true.", param="top_logprobs")
+    if context.is_exact:
+        for number, message in enumerate(request.messages):
+            if message.role not in _ROLES:
+                raise InvalidRequest(
+                    f"Invalid value: '{message.role}'. Supported values are: 'system', 'assistant', 'user',"
+                    " 'function', 'tool', and 'developer'.",
+                    param=f"messages[{number}].role",
+                    code="invalid_value",
+                )
+
+
+def _messages(given: list[requests.Message]) -> tuple[Message, ...]:
+    """The messages, the results of tools with the names that their calls had."""
+    names: dict[str, str] = {}
+    messages: list[Message] = []
+    for message in given:
+        text = text_of(message.content)
+        calls = tuple(_call(called) for called in message.tool_calls or ())
+        names.update((call.id, call.name) for call in calls)
+        results: tuple[Result, ...] = ()
+        if message.role in ("tool", "function"):
+            id = message.tool_call_id or ""
+            results = (Result(id, names.get(id) or message.name or "", text),)
+        messages.append(Message(message.role, text, calls, results, image_sizes(message.content)))
+    return tuple(messages)
+
+
+def _call(called: requests.CalledTool) -> Call:
+    if called.custom is not None:
+        return Call(called.id or "", called.custom.name or "", called.custom.input or "")
+    function = called.function or requests.CalledFunction()
+    return Call(called.id or "", function.name or "", function.arguments or "")
+
+
+def _format(request: ChatRequest) -> ResponseFormat:
+    wanted = request.response_format
+    if wanted is None or wanted.type == "text":
+        return ResponseFormat()
+    if wanted.type == "json_object":
+        return ResponseFormat("json_object")
+    if wanted.type != "json_schema":
+        raise InvalidRequest(
+            f"Invalid value: '{wanted.type}'. Supported values are: 'json_object', 'json_schema', and 'text'.",
+            param="response_format.type",
+            code="invalid_value",
+        )
+    if wanted.json_schema is None:
+        raise InvalidRequest(
+            "Missing required parameter: 'response_format.json_schema'.",
+            param="response_format.json_schema",
+            code="missing_required_parameter",
+        )
+    return ResponseFormat("json_schema", wanted.json_schema.name, wanted.json_schema.schema or {})
+
+
+def _choice(
+    request: ChatRequest, tools: tuple[OfferedTool, ...]
+) -> tuple[Literal["auto", "none", "required"], tuple[str, ...] | None]:
+    """Whether a tool is to be called, and which of them may be."""
+    choice = request.tool_choice or "auto"
+    if isinstance(choice, str):
+        return _mode(choice), None
+    kind = choice.get("type")
+    chosen = choice.get(kind) if isinstance(kind, str) else None
+    names = {tool.name for tool in tools}
+    if kind == "allowed_tools" and isinstance(chosen, dict):
+        allowed = [_name(each.get(each.get("type"))) for each in chosen.get("tools") or () if isinstance(each, dict)]
+        for name in allowed or [""]:
+            _offered(name, names)
+        return _mode(str(chosen.get("mode") or "auto")), tuple(allowed)
+    return "required", (_offered(_name(chosen), names),)
+
+
+def _mode(choice: str) -> Literal["auto", "none", "required"]:
+    if choice not in ("none", "auto", "required"):
+        raise InvalidRequest(
+            f"Invalid value: '{choice}'. Supported values are: 'none', 'auto', and 'required'.",
+            param="tool_choice",
+            code="invalid_value",
+        )
+    return choice  # type: ignore[return-value]
+
+
+def _name(chosen: object) -> str:
+    return str(chosen.get("name")) if isinstance(chosen, dict) else "None"
+
+
+def _offered(name: str, names: set[str]) -> str:
+    if name not in names:
+        raise InvalidRequest(
+            f"Tool choice '{name[:80]}' not found in 'tools' parameter.", param="tool_choice", code="invalid_value"
+        )
+    return name
+
+
+def _tool(definition: ToolDefinition, number: int) -> OfferedTool:
+    if definition.type == "function" and definition.function is not None:
+        schema = definition.function.parameters or {"type": "object", "properties": {}}
+        return OfferedTool(definition.function.name, schema)
+    if definition.type == "custom" and definition.custom is not None:
+        return OfferedTool(definition.custom.name, None)
+    if definition.type not in ("function", "custom"):
+        raise InvalidRequest(
+            f"Invalid value: '{definition.type}'. Supported values are: 'function' and 'custom'.",
+            param=f"tools[{number}].type",
+            code="invalid_value",
+        )
+    field = f"tools[{number}].{definition.type}"
+    raise InvalidRequest(f"Missing required parameter: '{field}'.", param=field, code="missing_required_parameter")

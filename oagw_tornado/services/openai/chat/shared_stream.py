@@ -1,0 +1,68 @@
+"""What is the same in all streams that answer the same request: everything but the id and the time.
+
+The chunks of a stream begin with its id and its time, and what follows depends on the request alone. So a stream is
+written once, for nobody, and the beginning left out. Each who asks the same gets a beginning of his own in front of
+it, and shares the rest, tokens included, which is most of what a stream holds in memory.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import NamedTuple
+
+from oagw_tornado.reply.conversation import Conversation
+from oagw_tornado.reply.parts import Parts, Reasoning, Refusal, Text
+from oagw_tornado.reply.reply import EVENT_STREAM, Reply
+from oagw_tornado.reply.schedule import Stream
+from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.openai.chat.writing import DONE, beginning
+
+#: Tokens of the longest stream that is kept.
+MOST_TOKENS = 256
+
+
+class SharedStream(NamedTuple):
+    """A stream without the beginning of its chunks. As `reply.schedule.Stream`, less what `perform` adds."""
+
+    opening: tuple[bytes, ...]
+    tokens: list[bytes]
+    closing: tuple[bytes, ...]
+    before: bytes
+    after: bytes
+
+
+def shared_stream(conversation: Conversation, parts: Parts, reply: Reply, context: Context) -> SharedStream | None:
+    """What of `reply` others can share; None: nothing, and it is as it was. Else its frames are used up.
+
+    The ids of tool calls are made of the stream's own, and of several choices no chunk is like the next.
+    """
+    request = conversation.request
+    stream = reply.frames
+    said = [part for part in parts if isinstance(part, (Text, Reasoning, Refusal))]
+    if type(stream) is not Stream or request.logprobs or (request.n or 1) > 1 or len(said) != 1:
+        return None
+    if said[0].tokens.count > MOST_TOKENS or not stream.before:
+        return None
+    begun = len(beginning(context))
+    *closing, done = stream.closing
+    assert done is DONE
+    return SharedStream(
+        tuple(data[begun:] for data in stream.opening),
+        list(stream.contents),
+        tuple(data[begun:] for data in closing),
+        stream.before[begun:],
+        stream.after,
+    )
+
+
+def perform(shared: SharedStream, context: Context) -> Reply:
+    """The stream with the id and the time of `context`."""
+    own = beginning(context)
+    stream = Stream(
+        tuple([own + data for data in shared.opening]),
+        iter(shared.tokens),
+        chain(map(own.__add__, shared.closing), (DONE,)),
+        own + shared.before,
+        shared.after,
+    )
+    return Reply(headers=EVENT_STREAM, frames=stream)

@@ -1,0 +1,50 @@
+"""The reply to a completion: what is said to each of its prompts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from oagw_tornado.reply.conversation import Conversation
+from oagw_tornado.reply.parts import Parts, Script, error_in_place_of_all, waits
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.services import canned
+from oagw_tornado.services.dialect import Context, failed
+from oagw_tornado.services.openai.completions.reading import read
+from oagw_tornado.services.openai.completions.writing import streamed, whole
+from oagw_tornado.services.openai.errors import ERRORS, too_long
+
+
+def completion_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
+    """The reply to the body of a request, `script` or what the canned model says. Raises InvalidRequest."""
+    conversation = read(body, context)
+    n = conversation.request.n or 1
+    if script is not None:
+        said: list[Parts] = [script.parts] * len(conversation.messages)
+    else:
+        said = [_canned(conversation, number, context) for number in range(len(conversation.messages))]
+    error = error_in_place_of_all(said[0], conversation.stream)
+    if error is not None:
+        reply = failed(error, ERRORS, context)
+    elif conversation.stream:
+        return streamed(conversation, _times(said, n), context)
+    else:
+        if sum(part.tokens.size for parts in said for part in parts) * n > canned.MOST_BUFFERED:
+            raise too_long()
+        reply = whole(conversation, _times(said, n), context)
+    reply.pauses = waits(said[0])
+    return reply
+
+
+def _times(said: list[Parts], n: int) -> list[Parts]:
+    return [parts for parts in said for _ in range(n)]
+
+
+def _canned(conversation: Conversation, number: int, context: Context) -> Parts:
+    """What is said to the prompt of that number, which comes first if it is to be echoed."""
+    prompt = conversation.messages[number]
+    request = conversation.request
+    if not request.echo:
+        one = replace(conversation, messages=(prompt,))
+        return canned.answer(one, context.output_tokens)
+    text = f"{prompt.text} {canned.reply_to(prompt.text)}"
+    return canned.say(text, conversation.limit, conversation.stop, context.output_tokens)

@@ -1,0 +1,52 @@
+"""A request of a completion read as a conversation: each prompt is a message."""
+
+from __future__ import annotations
+
+from oagw_tornado.reply.conversation import Conversation, Message
+from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.openai.bodies import read as read_body
+from oagw_tornado.services.openai.completions.requests import CompletionRequest
+from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.services.openai.requests import sequences
+
+DEFAULT_MODEL = "gpt-3.5-turbo-instruct"
+
+MOST_PROMPTS = 2048
+
+
+def read(body: bytes, context: Context) -> Conversation:
+    """The conversation in the body of a request. Raises InvalidRequest."""
+    request = read_body(body, CompletionRequest)
+    if not request.model:
+        if context.is_exact:
+            raise InvalidRequest("you must provide a model parameter")
+        request.model = DEFAULT_MODEL
+    if request.stream_options is not None and not request.stream:
+        raise InvalidRequest(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
+        )
+    prompts = _prompts(request)
+    return Conversation(
+        dialect="openai-completions",
+        model=request.model,
+        messages=tuple(Message("user", prompt) for prompt in prompts),
+        texts=tuple(prompts),
+        stream=bool(request.stream),
+        limit=request.max_tokens,
+        stop=tuple(sequences(request.stop)),
+        request=request,
+    )
+
+
+def _prompts(request: CompletionRequest) -> list[str]:
+    """The prompts as texts. Tokens cannot be read back, so each is a word of its own."""
+    prompt = request.prompt
+    if isinstance(prompt, str):
+        return [prompt]
+    if not prompt:
+        raise InvalidRequest("Invalid 'prompt': empty array.", param="prompt", code="empty_array")
+    if isinstance(prompt[0], int):
+        return [" ".join(map(str, prompt))]
+    if len(prompt) > MOST_PROMPTS:
+        raise InvalidRequest("Invalid 'prompt': more than 2048 prompts.", param="prompt", code="array_above_max_length")
+    return [each if isinstance(each, str) else " ".join(map(str, each)) for each in prompt if not isinstance(each, int)]

@@ -1,0 +1,23 @@
+"""The two directions of the dialect."""
+
+from __future__ import annotations
+
+from oagw_tornado.reply.parts import Script
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.services.dialect import Context, Dialect, reply_of
+from oagw_tornado.services.openai.errors import ERRORS, InvalidRequest
+from oagw_tornado.services.openai.responses.reading import read, unanswerable
+from oagw_tornado.services.openai.responses.writing import write
+
+
+def too_long() -> InvalidRequest:
+    """The refusal of a reply that is too long to be sent whole."""
+    return InvalidRequest("So long a response can only be streamed.", param="stream")
+
+
+RESPONSES = Dialect(read, write, ERRORS, unanswerable, too_long)
+
+
+def response_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
+    """The reply to the body of a request, `script` or what the canned model says. Raises InvalidRequest."""
+    return reply_of(RESPONSES, read(body, context), context, None if script is None else script.parts)

@@ -1,0 +1,149 @@
+"""A request of a response read as a conversation, and what is wrong with it in the API's words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result, merged
+from oagw_tornado.services.canned import Unanswerable
+from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.openai.bodies import read as read_body
+from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.services.openai.requests import image_sizes, text_of
+from oagw_tornado.services.openai.responses.requests import InputItem, ResponseRequest
+
+DEFAULT_MODEL = "gpt-4"
+
+_SYSTEM = ("system", "developer")
+
+
+def read(body: bytes, context: Context) -> Conversation:
+    """The conversation in the body of a request. Raises InvalidRequest."""
+    request = read_body(body, ResponseRequest)
+    if request.input is None or request.input == []:
+        raise InvalidRequest("Missing required parameter: 'input'.", param="input", code="missing_required_parameter")
+    if not request.model:
+        if context.is_exact:
+            raise InvalidRequest(
+                "Missing required parameter: 'model'.", param="model", code="missing_required_parameter"
+            )
+        request.model = DEFAULT_MODEL
+    tools = _tools(request)
+    choice, callable = _choice(request, tools)
+    messages = _messages(request.input)
+    instructions = _texts(request.instructions or "")
+    systems = (message.text for message in messages if message.role in _SYSTEM)
+    return Conversation(
+        dialect="openai-responses",
+        model=request.model,
+        messages=messages,
+        texts=(*_texts(request.input), *instructions),
+        system="\n".join(text for text in (*instructions, *systems) if text),
+        tools=tools,
+        callable=callable,
+        tool_choice=choice,
+        response_format=_format(request),
+        stream=bool(request.stream),
+        limit=request.max_output_tokens,
+        request=request,
+    )
+
+
+def unanswerable(error: Unanswerable) -> InvalidRequest:
+    """The refusal of a schema that nothing fits."""
+    if error.tool is None:
+        return InvalidRequest(f"Invalid schema for response_format '{error.name}': {error}", param="text.format.schema")
+    return InvalidRequest(
+        f"Invalid schema for function '{error.name}': {error}", param="tools", code="invalid_function_parameters"
+    )
+
+
+def _texts(content: str | list[InputItem]) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [text_of(item.content if item.output is None else item.output) for item in content]
+
+
+def _messages(given: str | list[InputItem]) -> tuple[Message, ...]:
+    """The items as messages: what the assistant said and called in a row is one."""
+    if isinstance(given, str):
+        return (Message("user", given),)
+    names: dict[str, str] = {}
+    messages: list[Message] = []
+    for item in given:
+        kind = item.type or "message"
+        if kind.endswith("call_output"):
+            text, id = text_of(item.output), item.call_id or ""
+            messages.append(Message("tool", text, results=(Result(id, names.get(id, ""), text),)))
+        elif kind in ("function_call", "custom_tool_call"):
+            call = Call(item.call_id or "", item.name or "", item.arguments or item.input or "")
+            names[call.id] = call.name
+            messages.append(Message("assistant", "", (call,)))
+        elif kind == "message":
+            text = text_of(item.content)
+            messages.append(Message(item.role or "user", text, images=image_sizes(item.content)))
+        else:  # reasoning, a call of the service's own tools, …: the assistant's, too
+            messages.append(Message("assistant", ""))
+    return merged(messages)
+
+
+def _format(request: ResponseRequest) -> ResponseFormat:
+    wanted = request.text.format if request.text is not None else None
+    if wanted is None or wanted.type == "text":
+        return ResponseFormat()
+    if wanted.type == "json_object":
+        return ResponseFormat("json_object")
+    if wanted.type != "json_schema":
+        raise InvalidRequest(
+            f"Invalid value: '{wanted.type}'. Supported values are: 'json_object', 'json_schema', and 'text'.",
+            param="text.format.type",
+            code="invalid_value",
+        )
+    if wanted.schema is None:
+        raise InvalidRequest(
+            "Missing required parameter: 'text.format.schema'.",
+            param="text.format.schema",
+            code="missing_required_parameter",
+        )
+    return ResponseFormat("json_schema", str(wanted.name), wanted.schema)
+
+
+def _tools(request: ResponseRequest) -> tuple[OfferedTool, ...]:
+    """The client's own tools; those of the service are none that a client could be called for."""
+    return tuple(
+        OfferedTool(
+            tool.name, None if tool.type == "custom" else tool.parameters or {"type": "object", "properties": {}}
+        )
+        for tool in request.tools or ()
+        if tool.type in ("function", "custom") and tool.name
+    )
+
+
+def _choice(
+    request: ResponseRequest, tools: tuple[OfferedTool, ...]
+) -> tuple[Literal["auto", "none", "required"], tuple[str, ...] | None]:
+    """Whether a tool is to be called, and which of them may be."""
+    choice = request.tool_choice or "auto"
+    if isinstance(choice, str):
+        return _mode(choice), None
+    names = {tool.name for tool in tools}
+    if choice.get("type") == "allowed_tools":
+        allowed = [str(each.get("name")) for each in choice.get("tools") or () if isinstance(each, dict)]
+        return _mode(str(choice.get("mode") or "auto")), tuple(_offered(name, names) for name in allowed)
+    return "required", (_offered(str(choice.get("name")), names),)
+
+
+def _mode(choice: str) -> Literal["auto", "none", "required"]:
+    if choice not in ("none", "auto", "required"):
+        raise InvalidRequest(
+            f"Invalid value: '{choice}'. Supported values are: 'none', 'auto', and 'required'.",
+            param="tool_choice",
+            code="invalid_value",
+        )
+    return choice  # type: ignore[return-value]
+
+
+def _offered(name: str, names: set[str]) -> str:
+    if name not in names:
+        raise InvalidRequest(f"Tool choice '{name[:80]}' not found in 'tools' parameter.", param="tool_choice")
+    return name
