@@ -40,14 +40,14 @@ class Reply:
     pace: Literal["inter-token-latency", "event-interval"] = "inter-token-latency"
     error_event: ErrorWriter = error_chunk
     error_forms: Mapping[str, ErrorWriter] | None = None
-    pauses: tuple[Latency, ...] = ()
-    """What a reply that is sent whole waits for, beside the knob `latency`."""
     source: Literal["upstream", "gateway"] | None = "upstream"
     """Who made this reply: the value of ``X-OAGW-Error-Source``; None leaves the header out."""
     reason: str = ""
     """The reason phrase of the status line, where it is not the status' own."""
     errors: Errors | None = None
     """How the service words its errors, where one is to take the place of this reply."""
+    pauses: tuple[Latency, ...] = ()
+    """What a reply that is sent whole waits for, beside the knob `latency`."""
 
 
 def json_reply(payload: Any, status: int = 200, headers: Headers = ()) -> Reply:

@@ -15,4 +15,5 @@ SYSTEM_FINGERPRINT = "fp_0a9d7b3c51"
 @lru_cache(256)
 def with_api_headers(headers: Headers, processing_ms: int) -> Headers:
     """`headers` and what the API says of itself with each reply."""
-    return (*headers, ("openai-processing-ms", str(processing_ms)), ("openai-version", "2020-10-01"))
+    others = [field for field in headers if not field[0].startswith("openai-")]
+    return (*others, ("openai-processing-ms", str(processing_ms)), ("openai-version", "2020-10-01"))
