@@ -82,6 +82,7 @@ def test_a_call_has_arguments_that_fit():
     assert isinstance(call, ToolCall)
     assert (call.arguments.text(), finish_reason([call]).reason) == ('{"n":3}', "tool_calls")
     (custom,) = canned.call(OfferedTool("f", None))
+    assert isinstance(custom, ToolCall)
     assert (custom.tokens.text(), custom.is_custom) == ("input", True)
 
 
