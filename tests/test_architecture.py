@@ -132,3 +132,10 @@ def test_a_plain_start_loads_nothing_that_it_does_not_need() -> None:
     )
     for costly in ("yaml", "prometheus_client", "msgspec", "httpx", "pydantic", "jsonschema", "hypothesis"):
         assert costly not in loaded, costly
+
+
+def test_what_is_loaded_when_idle_is_there() -> None:
+    from oagw_tornado.process.idle_work import _NEEDED_SOON
+
+    for name in _NEEDED_SOON:
+        assert not name.startswith(PACKAGE) or name in MODULES, name

@@ -1,6 +1,6 @@
 """What is remembered for speed changes no answer: asked again, or after anybody else, the same is said as at first.
 
-The paths of the router are in test_gateway, the scripts of streams in test_openai_chat_script.
+The paths of the router are in test_gateway, the scripts of streams in test_openai_shared_stream.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wire import CHAT, PROXY, Client, chat, post, serving
 
 from oagw_tornado.gateway.admission import _is_host
-from oagw_tornado.services.openai.chat import chat_reply
+from oagw_tornado.services.openai.chat.reply import chat_reply
 from oagw_tornado.services.openai.context import Context, with_api_headers
 from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.wire import headers

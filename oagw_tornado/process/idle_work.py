@@ -16,10 +16,12 @@ from importlib import import_module
 _NEEDED_SOON = (
     "msgspec",
     "oagw_tornado.services.typed",
-    "oagw_tornado.services.language_model",
-    "oagw_tornado.services.openai.chat",
+    "oagw_tornado.services.openai.chat.requests",
+    "oagw_tornado.services.openai.chat.reply",
     "oagw_tornado.faults",
-    "oagw_tornado.services.anthropic.messages",
+    "oagw_tornado.services.anthropic.requests",
+    "oagw_tornado.services.anthropic.dialect",
+    "oagw_tornado.services.openai.responses.dialect",
 )
 _LOAD_EVERY = 0.02
 _LOOK_EVERY = 1.0
