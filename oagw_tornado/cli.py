@@ -101,12 +101,22 @@ async def serve(config: Config, extensions: Extensions) -> int:
         say(f"oagw-tornado: {error}")
         return BAD_USAGE
     say(f"oagw-tornado {__version__}: listening on http://{_bracketed(config.host)}:{simulator.port}")
+    if os.isatty(2):
+        from oagw_tornado.process.first_minute import greeting
+
+        say(greeting("http", _bracketed(config.host), simulator.port, config.tokens, Config().tokens))
 
     idle_work = IdleWork(loop, lambda: not simulator.responder.playing)
     idle_work.start()
     await signalled.wait()
     idle_work.stop()
-    await simulator.drain(simulator.responder.config.drain_timeout)
+    timeout = simulator.responder.config.drain_timeout
+    if running := simulator.responder.ledger.running:
+        from oagw_tornado.process.first_minute import draining
+        from oagw_tornado.units.durations import format_duration
+
+        say(f"oagw-tornado: {draining(running, format_duration(timeout))}")
+    await simulator.drain(timeout)
     await simulator.stop()
     return OK
 

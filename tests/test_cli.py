@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,12 +20,15 @@ from pathlib import Path
 import pytest
 
 from oagw_tornado import __version__
+from oagw_tornado.process.first_minute import greeting
 from oagw_tornado.process.stderr_log import StderrLog
 
 DEADLINE = 20.0
 """Seconds that anything here may take before the test fails; a busy machine needs a part of it at most."""
 
 READY = re.compile(r"oagw-tornado \S+: listening on http://(\S+):(\d+)\n")
+
+DRAINING = "oagw-tornado: draining, again to stop now"
 
 CHAT = "/api/oagw/v1/proxy/openai/v1/chat/completions"
 HEADERS = {"Authorization": "Bearer test-integration-token", "Content-Type": "application/json"}
@@ -274,7 +279,7 @@ def test_a_reply_that_outlasts_the_drain_timeout_is_cut(engine: str) -> None:
         response = server.stream(words=10)
         begun = time.monotonic()
         code, rest = server.end()
-        assert (code, rest) == (0, "")
+        assert (code, rest) == (0, f"{DRAINING} (1 reply under way, at most 200ms)\n")
         assert 0.2 <= time.monotonic() - begun < 10
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             response.read()
@@ -287,7 +292,7 @@ def test_a_second_signal_ends_the_process_at_once(first: int, second: int) -> No
         server.process.send_signal(first)
         server.wait_until_nothing_listens()
         code, rest = server.end(second)
-        assert (code, rest) == (128 + second, "")
+        assert (code, rest) == (128 + second, f"{DRAINING} (1 reply under way, at most 60s)\n")
 
 
 def test_a_port_is_free_again_at_once() -> None:
@@ -389,3 +394,58 @@ def test_the_descriptor_limit_is_raised_as_far_as_it_goes() -> None:
             assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (most, most)
         finally:
             process.kill()
+
+
+# The first minute, at a terminal.
+
+
+def at_a_terminal(*arguments: str) -> str:
+    """What a person reads from the start to the end by Ctrl-C, after the command that is offered has been run."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "oagw_tornado", "--port=0", "--no-access-log", *arguments],
+        stdout=theirs, stderr=theirs, env=environment(),
+    )  # fmt: skip
+    os.close(theirs)
+    said = ""
+    try:
+        while "Ctrl-C" not in said:
+            said += os.read(ours, 4096).decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    return said.replace("\r\n", "\n")
+
+
+def test_a_person_is_told_where_to_point_a_client() -> None:
+    said = at_a_terminal("--host=0.0.0.0")
+    ready, *lines = said.splitlines()
+    match = re.search(r"listening on http://0\.0\.0\.0:(\d+)$", ready)
+    assert match
+    proxy = f"http://127.0.0.1:{match[1]}/api/oagw/v1/proxy"
+    assert lines[:3] == [
+        f"  upstreams  {proxy}/ALIAS/PATH",
+        f"  OpenAI     {proxy}/openai/v1",
+        "  token      test-integration-token",
+    ]
+    assert lines[3].startswith(
+        f"  try        curl -N {proxy}/openai/v1/chat/completions -H 'Authorization: Bearer test-"
+    )
+
+
+def test_a_token_of_ones_own_is_not_shown() -> None:
+    said = at_a_terminal("--token=secret")
+    assert "  token      the one that you gave\n" in said
+    assert "secret" not in said
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_command_that_is_offered_works() -> None:
+    with serving("--port=0", "--itl=1ms") as server:
+        text = greeting("http", server.host, server.port, ["test-integration-token"], ["test-integration-token"])
+        (command,) = re.findall(r"try +(.*)", text)
+        result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=DEADLINE)
+        assert result.stdout.endswith("data: [DONE]\n\n"), result.stderr

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
+from oagw_tornado.units.latency import parse_latency
 
 EXAMPLES = [
     ("250ms", 0.25),
@@ -34,6 +37,39 @@ def test_a_number_and_its_unit_is_a_duration(text: str, seconds: float) -> None:
 def test_what_is_none_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match=r"duration|longer than a day"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("50", "50ms or 50s"),
+        (" 1.5 ", "1.5ms or 1.5s"),
+        ("5sec", "5s"),
+        ("200 msecs", "200ms"),
+        ("30 Seconds", "30s"),
+        ("5MS", "5ms"),
+        ("2 min", "2m"),
+        ("1hr", "1h"),
+    ],
+)
+def test_what_was_meant_is_offered(text: str, meant: str) -> None:
+    for parse in (parse_duration, parse_latency):
+        with pytest.raises(ValueError, match=re.escape(f"(did you mean {meant}?)")):
+            parse(text)
+    for offered in meant.split(" or "):
+        assert parse_duration(offered) > 0
+
+
+@pytest.mark.parametrize("text", ["soon", "", "5 parsecs", "9" * 50, "-5"])
+def test_nothing_is_offered_where_nobody_can_know(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration") as caught:
+        parse_duration(text)
+    assert "did you mean" not in str(caught.value)
+
+
+def test_what_was_meant_within_a_distribution() -> None:
+    with pytest.raises(ValueError, match=r"'20' is not .* \(did you mean 20ms or 20s\?\)"):
+        parse_latency("uniform(20,80ms)")
 
 
 @given(st.text(max_size=30))

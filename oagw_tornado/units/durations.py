@@ -11,6 +11,17 @@ import re
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ns|us|µs|ms|s|m|h)", re.ASCII)
 
+# What people write in place of a unit.
+_MEANT = {
+    "": ("ms", "s"),
+    **dict.fromkeys(("msec", "msecs", "millis", "millisecond", "milliseconds"), ("ms",)),
+    **dict.fromkeys(("usec", "usecs", "micros", "microsecond", "microseconds"), ("us",)),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), ("s",)),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), ("m",)),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), ("h",)),
+}
+_NEARLY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([a-zA-Zµ]{0,12})", re.ASCII)
+
 EXPECTED = "a duration with its unit, such as 250ms, 1.5s, 750us or 0"
 
 #: A day: nothing that a fixture waits for is longer, and every sum of such times stays finite.
@@ -30,11 +41,25 @@ def parse_duration(text: str) -> float:
         return 0.0
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:80]!r} is not {EXPECTED}")
+        raise ValueError(f"{text[:80]!r} is not {EXPECTED}{did_you_mean(text)}")
     seconds = float(match[1]) * _UNITS[match[2]]
     if seconds > LONGEST:
         raise ValueError(f"{text[:80]!r} is longer than a day (24h)")
     return seconds
+
+
+def did_you_mean(text: str) -> str:
+    """`` (did you mean …?)`` for a number without a unit, or with one that is none here; else nothing.
+
+    >>> did_you_mean("50"), did_you_mean("5 sec"), did_you_mean("soon")
+    (' (did you mean 50ms or 50s?)', ' (did you mean 5s?)', '')
+    """
+    match = _NEARLY.fullmatch(text.strip())
+    if match is None:
+        return ""
+    written = match[2].lower()
+    units = (written,) if written in _UNITS else _MEANT.get(written, ())
+    return f" (did you mean {' or '.join(match[1] + unit for unit in units)}?)" if units else ""
 
 
 def format_duration(seconds: float) -> str:

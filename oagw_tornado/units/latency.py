@@ -21,7 +21,7 @@ from itertools import cycle, pairwise, repeat
 from random import Random
 from typing import NamedTuple, Protocol
 
-from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
+from oagw_tornado.units.durations import LONGEST, did_you_mean, format_duration, parse_duration
 
 EXPECTED = (
     "a duration with its unit (250ms, 1.5s, 750us, 0) or uniform(LOW,HIGH), normal(MEAN,DEVIATION), "
@@ -239,7 +239,8 @@ def parse_latency(text: str) -> Latency:
         try:
             return Fixed(parse_duration(text))
         except ValueError:
-            raise ValueError(f"{text[:80]!r} is not {EXPECTED}, none longer than a day") from None
+            hint = did_you_mean(text)
+            raise ValueError(f"{text[:80]!r} is not {EXPECTED}, none longer than a day{hint}") from None
     name, arguments = match[1], [argument.strip() for argument in match[2].split(",")]
     try:
         return _DISTRIBUTIONS[name](arguments)
