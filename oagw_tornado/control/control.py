@@ -33,6 +33,7 @@ class Control:
     def change_config(self, changes: Mapping[str, Any]) -> None:
         """All or nothing: raises `oagw_tornado.config.settings.ConfigError`. Replies under way go on as they began."""
         config = change_config(self.responder.config, changes)
+        self._terms.check(config.knobs)
         self.responder.configure(config)
         self._terms.knobs = config.knobs
 

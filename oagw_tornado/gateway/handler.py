@@ -110,10 +110,13 @@ class ExchangeHandler(LazyHandler):
         return super().flush(include_footers)
 
     def _refuse_knobs(self) -> None:
-        """A handler that flushes sends by itself: no fault and no gate gets hold of what it sends."""
+        """A handler that flushes sends by itself: no fault and no gate gets hold of what it sends.
+
+        A fault that stands for replies of all kinds is passed over.
+        """
         knobs = self.exchange.knobs
         for name in ("fault", "gate"):
-            if knobs is not None and getattr(knobs, name):
+            if knobs is not None and getattr(knobs, name) and (name == "gate" or knobs.own_fault):
                 raise InapplicableKnob(name, "this service sends its reply by itself, piece by piece")
 
     def flushed_all(self) -> None:
@@ -122,10 +125,10 @@ class ExchangeHandler(LazyHandler):
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, InapplicableKnob) and not self.is_flushed:
-            reply = json_reply({"error": f"Bad knob {error}"}, 400, (("X-Should-Retry", "false"),))
-            reply.source = "gateway"
+            from oagw_tornado.gateway.refusal import bad_knob
+
             self.exchange.knobs = None  # a refusal is sent as it is
-            self.respond(reply)
+            self.respond(bad_knob(str(error)))
         else:
             super().send_error(status_code, **kwargs)
 

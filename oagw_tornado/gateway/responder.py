@@ -17,7 +17,7 @@ from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
-from oagw_tornado.playback.plan import amend, plan, shifted, steady_times
+from oagw_tornado.playback.plan import amend_where_it_fits, plan, shifted, steady_times
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.playback.steady import SteadyPlayback
 from oagw_tornado.playback.waiting import WaitingQueues
@@ -69,7 +69,7 @@ class Responder:
         knobs = exchange.knobs
         if knobs is not None and knobs.amends:
             try:
-                reply = amend(replace(reply, errors=self.errors_of(exchange)), knobs)
+                reply, knobs = amend_where_it_fits(replace(reply, errors=self.errors_of(exchange)), knobs)
             except InapplicableKnob as error:
                 reply, knobs = bad_knob(str(error)), None
             without(exchange.limit_headers, reply)

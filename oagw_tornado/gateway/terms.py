@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from random import Random, SystemRandom
 from time import monotonic, time
@@ -24,6 +24,7 @@ from oagw_tornado.playback.plan import request_seed
 from oagw_tornado.reply.errors import Errors, retry_headers
 from oagw_tornado.reply.reply import Reply, without
 from oagw_tornado.units.knob_errors import KnobError
+from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.headers import WireHeaders
 
 # A page of the gateway's own has only what is asked of it by its name.
@@ -33,21 +34,47 @@ _OF_PAGES = Knobs(source="gateway")
 class Terms:
     """The rules and limits of one simulator, over the knobs of its configuration.
 
-    Raises ConfigError for a rule of the configuration that looks at an upstream which is none of `upstreams`.
+    Raises ConfigError for a rule of the configuration that looks at an upstream which is none of `upstreams`, and for a
+    fault that asks for an error by a name which none of them knows.
     """
 
     def __init__(self, config: Config, upstreams: Mapping[str, Upstream]) -> None:
+        self._upstreams = upstreams
         self.knobs = config.knobs
+        self.check(config.knobs)
         try:
-            self.rules = Rules(config.rules, tuple(upstreams), config.rule_places)
+            self.rules = Rules(config.rules, tuple(upstreams), config.rule_places, self._check_rule)
         except RuleError as error:
             place, _, reason = str(error).rpartition(": rules: ")
             raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
         self.limiter = RateLimiter()
-        self._upstreams = upstreams
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         self._started = monotonic()
         self._dice = SystemRandom()
+
+    def check(self, knobs: Knobs) -> None:
+        """Raises ConfigError if the server's fault asks for an error by a name which no upstream knows."""
+        reason = self._unknown_error(knobs, tuple(self._upstreams))
+        if reason:
+            raise ConfigError("fault", reason)
+
+    def _check_rule(self, rule: Rule) -> None:
+        aliases = rule.aliases or tuple(self._upstreams)
+        reason = self._unknown_error(rule.over(Knobs()), aliases)
+        if reason:
+            raise RuleError(f"fault: {reason}")
+
+    def _unknown_error(self, knobs: Knobs, aliases: Collection[str]) -> str:
+        """What is wrong with an error that a fault of `knobs` names and none of `aliases` knows; empty: nothing."""
+        for fault in knobs.fault or ():
+            name = getattr(fault, "error", None)
+            known = {each: None for alias in aliases for each in self._upstreams[alias].errors.presets}
+            if name is not None and name not in known:
+                return (
+                    f"error={name[:40]!r} is no error of {', '.join(aliases)}; expected one of"
+                    f" {', '.join(known) or 'none'}{nearest(name, known)}"
+                )
+        return ""
 
     def settle(self, request: Request, route: Route) -> Route:
         """Set the knobs of a request that is whole, or send it to a refusal."""
@@ -76,7 +103,7 @@ class Terms:
                     exchange.rule = rule.name
                     knobs = rule.over(knobs)
             if own:
-                knobs = replace(knobs, **own)
+                knobs = replace(knobs, **own, own_fault="fault" in own)
         if knobs is _OF_PAGES:
             return route
         exchange.knobs = knobs

@@ -82,6 +82,12 @@ class Rule:
         # The server's knobs, and this rule's over them.
         self._resolved: tuple[Knobs, Knobs] | None = None
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The upstreams that it looks at; empty: at all of them."""
+        aliases = words("match.alias", self.document.get("match", {}).get("alias", ["*"]))
+        return () if "*" in aliases else tuple(aliases)
+
     def fits(self, facts: Facts) -> bool:
         return (self.meets_pages or facts.alias != "") and all(test(facts) for test in self.tests)
 
@@ -104,13 +110,19 @@ class Rules:
     """The rules of one simulator, in order, with their counts.
 
     `aliases` are the upstreams there are, None if that is not known; `places` say where each of the first rules
-    stands, such as ``sim.yaml: line 4``, for an error to name.
+    stands, such as ``sim.yaml: line 4``, for an error to name. `check` may raise RuleError for a rule that asks for
+    what its upstreams have not.
     """
 
     def __init__(
-        self, documents: Sequence[Any] = (), aliases: Collection[str] | None = None, places: Sequence[str] = ()
+        self,
+        documents: Sequence[Any] = (),
+        aliases: Collection[str] | None = None,
+        places: Sequence[str] = (),
+        check: Callable[[Rule], None] = lambda rule: None,
     ) -> None:
         self.list: list[Rule] = []
+        self._check = check
         self._aliases = aliases
         self._numbered = 0
         for _ in self.replacing(documents, places):
@@ -172,6 +184,7 @@ class Rules:
             for alias in set(aliases).difference(self._aliases, "*"):
                 hint = nearest(alias, self._aliases)
                 raise RuleError(f"match.alias: no upstream {quoted(alias)}; expected {', '.join(self._aliases)}{hint}")
+        self._check(rule)
         return rule
 
     def find(self, name: str) -> Rule | None:

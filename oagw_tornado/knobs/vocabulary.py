@@ -64,6 +64,8 @@ class Knobs:
     keep_alive: KeepAlive | None = None
     source: Literal["upstream", "gateway"] | None = None
     """Who is to blame for an injected error or a limit. Rules set it."""
+    own_fault: bool = field(default=False, compare=False)
+    """The request asked for this fault itself, and is told if it can have no meaning for its reply."""
 
     # Made from the others once, as they are looked at for every request.
     immediate: bool = field(init=False, compare=False)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from random import Random
+from typing import TYPE_CHECKING
 
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.keep_alive import with_keep_alive
@@ -22,6 +23,10 @@ from oagw_tornado.reply.problem import ErrorWriter
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, buffered, streamed
 from oagw_tornado.reply.sse import LINE_ENDINGS, keep_alive, with_line_ending
+from oagw_tornado.units.knob_errors import InapplicableKnob
+
+if TYPE_CHECKING:
+    from oagw_tornado.faults import Fault
 
 # Fixed times draw nothing.
 _NOTHING_DRAWN = Random(0)
@@ -43,6 +48,22 @@ def amend(reply: Reply, knobs: Knobs) -> Reply:
     for fault in knobs.fault or ():
         reply = fault.amend(reply, knobs.source or "upstream")
     return reply
+
+
+def amend_where_it_fits(reply: Reply, knobs: Knobs) -> tuple[Reply, Knobs]:
+    """As `amend`; but faults of a rule or of the server that can have no meaning for such a reply are passed over, and
+    are no part of the knobs any more: they stand for replies of all kinds."""
+    if knobs.own_fault or not knobs.fault:
+        return amend(reply, knobs), knobs
+    reply = amend(reply, replace(knobs, fault=None))
+    fitting: list[Fault] = []
+    for fault in knobs.fault:
+        try:
+            reply = fault.amend(reply, knobs.source or "upstream")
+        except InapplicableKnob:
+            continue
+        fitting.append(fault)
+    return reply, knobs if len(fitting) == len(knobs.fault) else replace(knobs, fault=type(knobs.fault)(fitting))
 
 
 def _ending(write: ErrorWriter, line_ending: str) -> ErrorWriter:
