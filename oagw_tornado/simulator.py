@@ -15,6 +15,8 @@ from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import Control
 from oagw_tornado.control.routes import ControlDialect
+from oagw_tornado.evidence.credentials import Disclosure
+from oagw_tornado.evidence.journal import Journal
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.extensions import Extensions, gather
 from oagw_tornado.gateway.cors import Cors
@@ -76,7 +78,11 @@ class Simulator:
         self.port = sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
         self.pacer = Pacer(loop, config.pacer_resolution)
-        ledger = Ledger(config.journal_size, bool(config.access_log))
+        ledger = Ledger(
+            Journal(config.journal_size, config.journal_memory, config.journal_body_size),
+            bool(config.access_log),
+            Disclosure(config.unmasked, (*config.tokens, config.admin_token or "")),
+        )
         self.responder = Responder(config, self.pacer, ledger, {alias: each.errors for alias, each in table.items()})
         self.control = Control(self.responder, terms)
         self.gateway = Gateway(

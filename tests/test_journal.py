@@ -6,8 +6,10 @@ import orjson
 import pytest
 from tornado.httputil import HTTPHeaders
 
+from oagw_tornado.evidence.credentials import MASK
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.evidence.journal import MASK, Journal, begin_events, exchange_as_json
+from oagw_tornado.evidence.journal import EVENTS_BYTES, EXCHANGE_BYTES, Journal, begin_events
+from oagw_tornado.evidence.view import exchange_as_json
 from oagw_tornado.knobs.vocabulary import Knobs, resolve
 
 
@@ -104,3 +106,88 @@ def test_offsets_knobs_and_the_start_of_the_body() -> None:
 @pytest.mark.parametrize("with_events", [True, False])
 def test_a_list_has_no_offsets(with_events: bool) -> None:
     assert ("events" in exchange_as_json(exchange("a"), with_events)) == with_events
+
+
+def test_what_the_journal_holds_is_bounded_in_bytes() -> None:
+    journal = Journal(1_000_000, memory=200_000, body_size=1000)
+    for number in range(100):
+        made = exchange(str(number), target="/" + "x" * 500)
+        journal.add(made)
+        journal.keep_body(made, b"y" * 5000)
+        assert journal.held <= 200_000
+    held = [one for _, one in journal.scan(lambda one: True) if one is not None]
+    assert len(held) == 200_000 // (EXCHANGE_BYTES + EVENTS_BYTES + 501 + 1000)
+    assert held[0].body_head == b"y" * 1000
+    for one in held:
+        journal.over(one)
+    assert journal.held == len(held) * (EXCHANGE_BYTES + 501 + 1000)
+    journal.clear()
+    assert journal.held == 0
+
+
+def test_events_count_when_they_are_known() -> None:
+    journal = Journal(10)
+    made = exchange("a")
+    journal.add(made)
+    begin_events(made)
+    assert made.actual is not None
+    made.actual.extend([0.1] * 100)
+    journal.over(made)
+    assert journal.held == made.held == EXCHANGE_BYTES + 2 + 16 * 100
+
+
+def test_one_that_is_too_large_alone_is_forgotten_with_what_it_held() -> None:
+    journal = Journal(10, memory=30_000)
+    made = exchange("a")
+    journal.add(made)
+    journal.keep_body(made, b"y" * 50_000)
+    assert (len(journal), journal.held, made.held, made.body_head, dict(made.headers)) == (0, 0, 0, b"", {})
+    journal.over(made)
+    journal.keep_body(made, b"y")
+    assert (journal.held, made.body_head) == (0, b"")
+
+
+def test_a_scan_goes_on_while_the_journal_changes() -> None:
+    journal = Journal(5)
+    for number in range(5):
+        journal.add(exchange(str(number)))
+    seen = []
+    for number, found in journal.scan(lambda one: True):
+        assert found is not None
+        seen.append((number, found.id))
+        journal.add(exchange("later"))
+        journal.add(exchange("later"))
+    assert seen == [(5, "4"), (4, "3")]
+    assert [number for number, _ in journal.scan(lambda one: True, before=7)] == [6, 5]
+    assert [number for number, _ in journal.scan(lambda one: True, oldest_first=True)] == [5, 6, 7, 8, 9]
+
+
+def test_numbers_go_on_when_the_journal_is_emptied() -> None:
+    journal = Journal(5)
+    journal.add(exchange("a"))
+    assert [one.id for one in journal.clear()] == ["a"]
+    journal.add(exchange("b"))
+    assert list(journal.scan(lambda one: one.id == "a")) == [(2, None)]
+
+
+def test_the_measure_of_an_exchange_is_no_less_than_it_holds() -> None:
+    """Headers are counted dearer than they are: the bound is one on memory, not on an estimate."""
+    import tracemalloc
+
+    from oagw_tornado.wire.headers import WireHeaders
+
+    def make(number: int) -> Exchange:
+        headers = WireHeaders()
+        for line in range(100):
+            headers.add_field(b"x-%d-%d" % (line, number), b"v%d" % number)
+        made = exchange(f"id-{number}", target=f"/{number}")
+        made.headers = headers
+        return made
+
+    journal = Journal(1000)
+    tracemalloc.start()
+    for number in range(200):
+        journal.add(make(number))
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert used <= journal.held

@@ -39,6 +39,9 @@ class Config:
     gate_timeout: float = 30.0
     drain_timeout: float = 5.0
     journal_size: int = 1000
+    journal_memory: int = 64 * 2**20
+    journal_body_size: int = 64 * 2**10
+    unmasked: tuple[str, ...] = ()
     no_control: bool = False
     http_server: str = "auto"
     loop: str = "auto"

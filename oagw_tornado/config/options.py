@@ -66,6 +66,12 @@ def parse_token(text: str) -> str:
     return text
 
 
+def parse_name(text: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z\[\]-]{1,100}", text):
+        raise ValueError(f"{text[:80]!r} is not the name of a header or a parameter")
+    return text
+
+
 def parse_host(text: str) -> str:
     if not text or not text.isprintable() or " " in text:
         raise ValueError(f"{text[:80]!r} is not an address or a host name")
@@ -193,6 +199,13 @@ def _table() -> dict[str, Option]:
                "time that running replies have to finish after SIGTERM or SIGINT", limits, format_duration,
                is_live=True),
         Option("journal-size", "journal_size", count, "N", "requests that /_sim/requests remembers; 0: none", evidence),
+        Option("journal-memory", "journal_memory", parse_size, "SIZE",
+               "memory that they may hold together; the oldest are forgotten beyond it", evidence, format_size),
+        Option("journal-body-size", "journal_body_size", parse_size, "SIZE",
+               "how much of each request's body is kept with them", evidence, format_size),
+        Option("unmasked", "unmasked", parse_name, "NAME",
+               "header, parameter or field that evidence shows whole beside the usual ones; may be repeated", evidence,
+               show=list, is_repeatable=True),
         Option("no-control", "no_control", parse_flag, "", "turn /_sim and /metrics off", evidence, is_flag=True),
         Option("http-server", "http_server", _one_of("auto", "tornado", "httptools"), "NAME",
                "HTTP engine: httptools (fast), tornado (stock), or auto: httptools where installed", engine),

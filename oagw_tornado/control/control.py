@@ -20,6 +20,7 @@ class Control:
         self.responder = responder
         self.rules = terms.rules
         self.journal = responder.ledger.journal
+        self.disclosure = responder.ledger.disclosure
         self.timing = responder.timing
         self.gates = responder.gates
         self.collector = Collector(responder.ledger.counters, responder.timing, self._gauges)

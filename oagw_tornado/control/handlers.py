@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import Control
-from oagw_tornado.evidence.journal import exchange_as_json
 from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
+from oagw_tornado.evidence.request_filter import FilterError
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.knobs.match import RuleError
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.units.documents import DocumentError, read_json
+from oagw_tornado.units.nearest import nearest
 
 _NOTHING = Reply(204, (), b"", source=None)
 
@@ -52,7 +52,7 @@ class ControlHandler(ExchangeHandler):
         """Turn what is wrong with the request into a 400."""
         try:
             yield
-        except (BadRequest, ConfigError, RuleError) as error:
+        except (BadRequest, ConfigError, FilterError, RuleError) as error:
             self.respond(refusal(400, str(error)))
 
     def document(self) -> Any:
@@ -64,49 +64,19 @@ class ControlHandler(ExchangeHandler):
 
     def parameters(self, *known: str) -> dict[str, str]:
         """The query's parameters, each given at most once."""
-        given: dict[str, str] = {}
+        return {name: texts[0] for name, texts in self.repeatable_parameters((), *known).items()}
+
+    def repeatable_parameters(self, repeatable: Collection[str], *known: str) -> dict[str, list[str]]:
+        """The query's parameters, each given at most once unless it is `repeatable`."""
+        given: dict[str, list[str]] = {}
         for name, values in self.request.query_arguments.items():
             if name not in known:
-                raise BadRequest(f"{name[:80]}: no such parameter; expected {', '.join(known) or 'none'}")
-            if len(values) > 1:
+                expected = ", ".join(known) or "none"
+                raise BadRequest(f"{name[:80]}: no such parameter; expected {expected}{nearest(name, known)}")
+            if len(values) > 1 and name not in repeatable:
                 raise BadRequest(f"{name}: given more than once")
-            given[name] = values[0].decode("utf-8", "replace")
+            given[name] = [value.decode("utf-8", "replace") for value in values]
         return given
-
-
-class Requests(ControlHandler):
-    """``/_sim/requests``: the journal, newest first."""
-
-    def get(self, control: Control) -> None:
-        with self.refusing():
-            given = self.parameters("alias", "status", "since", "limit")
-            selected = control.journal.select(
-                alias=given.get("alias"),
-                status=_whole("status", given.get("status"), 0, 999),
-                since=_instant(given.get("since")),
-                limit=_whole("limit", given.get("limit"), 0, _MOST_EVENTS),
-            )
-            shown: dict[int, dict[str, Any]] = {}
-            self.say({"requests": [exchange_as_json(exchange, shown=shown) for exchange in selected]})
-
-    def delete(self, control: Control) -> None:
-        control.journal.clear()
-        self.say_nothing()
-
-    head = get
-
-
-class Request(ControlHandler):
-    """``/_sim/requests/{id}``: one exchange with the planned and actual offsets of its events."""
-
-    def get(self, control: Control, id: str) -> None:
-        exchange = control.journal.find(id)
-        if exchange is None:
-            self.respond(refusal(404, f"No request {id[:80]!r} in the journal"))
-        else:
-            self.say(exchange_as_json(exchange, with_events=True))
-
-    head = get
 
 
 class Timing(ControlHandler):
@@ -195,7 +165,7 @@ class Release(ControlHandler):
     def post(self, control: Control, name: str) -> None:
         with self.refusing():
             given = self.parameters("events").get("events", "1")
-            events = None if given == "all" else _whole("events", given, 1, _MOST_EVENTS)
+            events = None if given == "all" else whole_number("events", given, 1, _MOST_EVENTS)
             self.say({"gate": name, **control.gates.release(name, events)})
 
 
@@ -231,24 +201,9 @@ class Metrics(ControlHandler):
     head = get
 
 
-def _whole(name: str, text: str | None, low: int, high: int) -> int | None:
+def whole_number(name: str, text: str | None, low: int, high: int) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 12 and low <= int(text) <= high):
         raise BadRequest(f"{name}: expected a whole number from {low} to {high}, not {text[:80]!r}")
     return int(text)
-
-
-def _instant(text: str | None) -> float | None:
-    """A Unix time in seconds, or ISO 8601; without an offset it is UTC."""
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        instant = datetime.fromisoformat(text)
-        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise BadRequest(f"since: expected a Unix time or ISO 8601, not {text[:80]!r}") from None

@@ -74,14 +74,24 @@ def _control_paths() -> dict[str, Any]:
                 "The journal, newest first.",
                 schemas.ref("Requests"),
                 parameters=[
-                    _query("alias", {"type": "string"}, "Only requests to this upstream."),
-                    _query("status", {"type": "integer", "minimum": 0, "maximum": 999}, "Only replies of this status."),
+                    *(_query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
                     _query(
                         "since",
                         {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]},
                         "Only from this time on: Unix time in seconds, or ISO 8601.",
                     ),
                     _query("limit", {"type": "integer", "minimum": 0, "maximum": 1_000_000_000}, "At most so many."),
+                    _query(
+                        "after",
+                        {"type": "integer", "minimum": 1, "maximum": 10**18},
+                        "The next page: `next` of the one before.",
+                    ),
+                    _query("events", {"enum": [0, 1]}, "With the instants of the events."),
+                    _query(
+                        "format",
+                        {"enum": ["json", "har", "ndjson", "csv"], "default": "json"},
+                        "json; an HTTP Archive; a line each; with events=1 the events as ndjson or CSV.",
+                    ),
                 ],
                 errors=(400,),
             ),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from urllib.parse import unquote
 
-from oagw_tornado.control import handlers
+from oagw_tornado.control import handlers, journal_handlers
 from oagw_tornado.control.access import Broken, broken_rule
 from oagw_tornado.control.control import Control
 from oagw_tornado.control.health import HealthChecks
@@ -18,8 +18,8 @@ from oagw_tornado.reply.errors import gateway_error
 from oagw_tornado.reply.reply import JSON, Reply
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
-    ("/_sim/requests", handlers.Requests),
-    ("/_sim/requests/{id}", handlers.Request),
+    ("/_sim/requests", journal_handlers.Requests),
+    ("/_sim/requests/{id}", journal_handlers.Request),
     ("/_sim/timing", handlers.Timing),
     ("/_sim/config", handlers.Configuration),
     ("/_sim/rules", handlers.RuleList),

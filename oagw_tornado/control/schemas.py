@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.evidence.request_filter import NAMES
 from oagw_tornado.knobs.match import MATCH_KEYS
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 
@@ -104,6 +105,25 @@ _REQUEST: dict[str, Schema] = {
     "ended": {"type": ["number", "null"], "description": "Seconds from admission."},
 }
 
+#: Filters of the journal: schema and meaning.
+_GLOB: Schema = {"type": "string", "maxLength": 1000}
+FILTERS: dict[str, tuple[Schema, str]] = {
+    "id": (TEXT, "Only those of this id."),
+    "alias": (TEXT, "Only requests to this upstream."),
+    "method": (TEXT, "Only requests of this method."),
+    "source": (TEXT, "Only replies of the upstream, or of the gateway."),
+    "status": ({"type": "string", "pattern": "^([0-9]{1,3}|[1-9]xx)$"}, "Only replies of this status, or like 4xx."),
+    "path": (_GLOB, "Glob on the path as the service sees it."),
+    "outcome": (_GLOB, "Glob on how it ended; empty: under way."),
+    "rule": (_GLOB, "Glob on the rule that applied; empty: none."),
+    "model": (_GLOB, "Glob on `model` of a JSON body."),
+    "header": (
+        {"type": "string", "maxLength": 1000, "pattern": "^[^:\\s][^:]*(:|$)"},
+        "A name, or name:glob, as the headers are shown.",
+    ),
+}
+assert set(FILTERS) == set(NAMES)
+
 _OFFSETS: Schema = {"type": "array", "items": NUMBER, "description": "Seconds from admission."}
 _GATE: dict[str, Schema] = {"open": {"type": "boolean"}, "permits": COUNT, "waiting": COUNT}
 _QUANTILES: Schema = {"type": ["number", "null"]}
@@ -144,7 +164,16 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Request": _object(_REQUEST),
     "RequestWithEvents": _object({**_REQUEST, "events": _object({"planned": _OFFSETS, "actual": _OFFSETS})}),
-    "Requests": _object({"requests": {"type": "array", "items": ref("Request")}}),
+    "Requests": {
+        "type": "object",
+        "description": "`next` begins the next page: null if this is the last one. An HTTP Archive has `log` instead.",
+        "properties": {
+            "requests": {"type": "array", "items": {"anyOf": [ref("Request"), ref("RequestWithEvents")]}},
+            "next": {"type": ["integer", "null"]},
+            "log": {"type": "object"},
+        },
+        "additionalProperties": False,
+    },
     "Timing": _object(
         {
             "events": COUNT,

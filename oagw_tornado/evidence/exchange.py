@@ -37,6 +37,8 @@ class Exchange:
         "planned_end",
         "limit_headers",
         "page_headers",
+        "echoed",
+        "held",
         "status",
         "head_sent",
         "source",
@@ -68,6 +70,8 @@ class Exchange:
         self.queued: float | None = None  # how long it waited for its turn; None: nobody counts how many run
         self.planned_end: float | None = None  # offset of the end of a reply that ended as planned
         self.limit_headers: Headers = ()  # what the gateway tells of a rate limit
+        self.echoed: Headers = ()  # of the request, in every reply to it
+        self.held = 0  # bytes, as the journal counts them; 0: it is not in the journal
         self.page_headers: Headers = ()  # what it tells browsers of the pages that may read the reply
         self.status = 0  # 0 until somebody has replied
         self.head_sent = False

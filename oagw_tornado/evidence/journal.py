@@ -1,75 +1,146 @@
-"""What arrived and what became of it: a bounded ring of exchanges, the evidence a test asserts on.
+"""What arrived and what became of it: the latest exchanges, evidence to assert on, bounded in number and in bytes.
 
 The journal keeps the exchanges themselves, so nothing is copied or rendered for a request that nobody asks about.
-Credentials are masked whenever an exchange is read.
+What an exchange holds is counted from the bytes as they came: target, headers, body, and the instants of its events.
 """
 
 from __future__ import annotations
 
-import re
 from array import array
-from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs
 
-#: Bytes of a request's body that are kept.
-BODY_HEAD = 1024
+#: What an exchange and one of its header lines hold in memory beside their bytes, as measured.
+EXCHANGE_BYTES = 1200
+LINE_BYTES = 250
 
-MASK = "***"
+#: What the instants of a stream's events may come to hold; set aside for every exchange until it is over.
+EVENTS_BYTES = 18_000
 
-_CREDENTIALS = frozenset(
-    ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie")
-)
-_CREDENTIALS_IN_QUERY = r"(?i)(?<=[?&])((?:api[-_]?key|key|token|access[-_]token|password|secret)=)[^&]*"
-
+#: Paths whose requests never enter: probes and what browsers ask for by themselves.
+NOT_JOURNALED = frozenset(("/health", "/favicon.ico"))
+#: Who asks for evidence leaves none.
+_CONTROL = ("/_sim", "/metrics")
 
 _NO_HEADERS: dict[str, str] = {}
 
+Fits = Callable[[Exchange], bool]
+
+
+def is_control(path: str) -> bool:
+    """Whether `path` is one of control's: ``/_sim`` and ``/metrics`` and what is below them."""
+    return path.startswith(_CONTROL) and (path in _CONTROL or path.startswith(("/_sim/", "/metrics/")))
+
 
 class Journal:
-    """The latest exchanges of one simulator, as many as `size`."""
+    """The latest exchanges of one simulator: at most `size` of them, which hold at most `memory` bytes together.
 
-    def __init__(self, size: int) -> None:
-        self._ring: deque[Exchange] = deque(maxlen=size)
-        self._size = size
+    Of each body the first `body_size` bytes are kept. Exchanges are numbered as they come, from 1; the numbers go on
+    when the journal is emptied.
+    """
+
+    def __init__(self, size: int, memory: int = 64 * 2**20, body_size: int = 64 * 2**10) -> None:
+        self.size = size
+        self.memory = memory
+        self.body_size = body_size
+        self.held = 0  # bytes
+        self._kept: dict[int, Exchange] = {}
+        self._oldest = self._next = 1
 
     def add(self, exchange: Exchange) -> None:
-        """Take one more in; the oldest goes if there is no room."""
-        ring = self._ring
-        if len(ring) == self._size:
+        """Take one more in; the oldest go if there is no room."""
+        headers = exchange.headers
+        lines = getattr(headers, "_lines", None)
+        if lines is None:
+            lines = list(headers.items())
+        size = EXCHANGE_BYTES + EVENTS_BYTES + len(exchange.target) + LINE_BYTES * len(lines)
+        for name, value in lines:
+            size += len(name) + len(value)
+        exchange.held = size
+        self.held += size
+        self._kept[self._next] = exchange
+        self._next += 1
+        self._make_room()
+
+    def keep_body(self, exchange: Exchange, body: bytes) -> None:
+        """Keep the body of an exchange that is in the journal, as far as bodies are kept."""
+        if exchange.held:
+            exchange.body_head = kept = body[: self.body_size]
+            exchange.held += len(kept)
+            self.held += len(kept)
+            self._make_room()
+
+    def over(self, exchange: Exchange) -> None:
+        """An exchange is over: of what was set aside for its events only what they took is held."""
+        if exchange.held:
+            events = 0 if exchange.actual is None else 16 * len(exchange.actual)
+            exchange.held += events - EVENTS_BYTES
+            self.held += events - EVENTS_BYTES
+
+    def _make_room(self) -> None:
+        kept = self._kept
+        while kept and (len(kept) > self.size or self.held > self.memory):
+            forgotten = kept.pop(self._oldest)
+            self._oldest += 1
+            self.held -= forgotten.held
+            forgotten.held = 0
             # An exchange that goes on without being remembered needs no evidence: that of ten thousand silent
             # streams would be most of what they hold.
-            forgotten = ring[0] if ring else exchange
             forgotten.headers = _NO_HEADERS
             forgotten.body_head = b""
-        ring.append(exchange)
 
     def __len__(self) -> int:
-        return len(self._ring)
+        return len(self._kept)
 
-    def clear(self) -> None:
-        self._ring.clear()
+    def clear(self) -> list[Exchange]:
+        """Forget all; gives what was forgotten, as to free a million of them takes more than a turn of the loop."""
+        forgotten = list(self._kept.values())
+        for exchange in forgotten:
+            exchange.held = 0
+        self._kept = {}
+        self._oldest = self._next
+        self.held = 0
+        return forgotten
 
     def find(self, id: str) -> Exchange | None:
         """The latest exchange of that id."""
-        return next((exchange for exchange in reversed(self._ring) if exchange.id == id), None)
+        return next((exchange for _, exchange in self.scan(lambda one: one.id == id) if exchange is not None), None)
+
+    def scan(
+        self, fits: Fits, before: int | None = None, oldest_first: bool = False
+    ) -> Iterator[tuple[int, Exchange | None]]:
+        """Number by number, the newest first: the exchange of that number, or None if it does not fit.
+
+        The journal may change meanwhile: what has gone is left out, and what has come since is not shown. `before` is a
+        number: only what came before it is looked at.
+        """
+        newest = self._next - 1 if before is None else min(before, self._next) - 1
+        numbers = range(self._oldest, newest + 1) if oldest_first else range(newest, self._oldest - 1, -1)
+        for number in numbers:
+            exchange = self._kept.get(number)
+            if exchange is not None:
+                yield number, exchange if fits(exchange) else None
+            elif number < self._oldest and not oldest_first:
+                return
 
     def select(
         self, alias: str | None = None, status: int | None = None, since: float | None = None, limit: int | None = None
     ) -> Iterator[Exchange]:
         """Those that fit, newest first. `since` is a Unix time, `limit` the most to give."""
-        given = 0
-        for exchange in reversed(self._ring):
-            if limit is not None and given >= limit:
-                return
-            if (
+
+        def fits(exchange: Exchange) -> bool:
+            return (
                 (alias is None or exchange.alias == alias)
                 and (status is None or exchange.status == status)
                 and (since is None or exchange.wall >= since)
-            ):
+            )
+
+        given = 0
+        for _, exchange in self.scan(fits):
+            if limit is not None and given >= limit:
+                return
+            if exchange is not None:
                 given += 1
                 yield exchange
 
@@ -78,58 +149,3 @@ def begin_events(exchange: Exchange) -> None:
     """Have the instants of this exchange's events noted."""
     exchange.planned = array("d")
     exchange.actual = array("d")
-
-
-def exchange_as_json(
-    exchange: Exchange, with_events: bool = False, shown: dict[int, dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    """One exchange as ``/_sim/requests`` gives it: offsets in seconds from admission, credentials masked.
-
-    `shown` is kept from exchange to exchange of one list, as most of them have the same knobs.
-    """
-    target = exchange.target
-    view: dict[str, Any] = {
-        "id": exchange.id,
-        "time": exchange.wall,
-        "client": exchange.client,
-        "method": exchange.method,
-        "target": re.sub(_CREDENTIALS_IN_QUERY, rf"\1{MASK}", target) if "?" in target else target,
-        "path": exchange.path,
-        "alias": exchange.alias or None,
-        "headers": _masked(exchange),
-        "body": {"size": exchange.body_size, "head": exchange.body_head.decode("utf-8", "replace")},
-        "knobs": None if exchange.knobs is None else _shown(exchange.knobs, {} if shown is None else shown),
-        "rule": exchange.rule,
-        "status": exchange.status or None,
-        "source": exchange.source,
-        "queued": exchange.queued,
-        "events_sent": exchange.events,
-        "bytes_sent": exchange.bytes_sent,
-        "events_blocked": exchange.blocked,
-        "first_event": exchange.actual[0] if exchange.actual else None,
-        "outcome": exchange.outcome or None,
-        "ended": exchange.ended,
-    }
-    if with_events:
-        view["events"] = {"planned": list(exchange.planned or ()), "actual": list(exchange.actual or ())}
-    return view
-
-
-def knobs_as_json(knobs: Knobs) -> dict[str, Any]:
-    """Every knob that holds, by name, as it would be given; null for one that is not set."""
-    return {knob.name: _word(getattr(knobs, knob.field)) for knob in VOCABULARY.values() if not knob.form_of}
-
-
-def _shown(knobs: Knobs, shown: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    view = shown.get(id(knobs))
-    if view is None:
-        view = shown[id(knobs)] = knobs_as_json(knobs)
-    return view
-
-
-def _word(value: Any) -> Any:
-    return value if value is None or isinstance(value, (int, float)) else str(value)
-
-
-def _masked(exchange: Exchange) -> dict[str, str]:
-    return {name: MASK if name.lower() in _CREDENTIALS else value for name, value in exchange.headers.items()}

@@ -13,20 +13,22 @@ import tornado.web
 from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.evidence.journal import BODY_HEAD
+from oagw_tornado.evidence.journal import is_control
 from oagw_tornado.gateway import content_coding
 from oagw_tornado.gateway.bearer import take_token
 from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full, unknown_coding
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.responder import Responder
-from oagw_tornado.gateway.router import GatewayRouter, Route, is_control, refused
+from oagw_tornado.gateway.router import GatewayRouter, Route, refused
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
 
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
+# https://www.w3.org/TR/trace-context/#traceparent-header; later versions may have more behind.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{1,100})?")
 # uri-host [":" port] (RFC 9110, section 7.2), loosely: nothing that is no part of any host.
 _HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%:\[\]]*")
 
@@ -51,6 +53,7 @@ class Front(Protocol):
     max_body_size: int
     admit: Callable[[Request, Route], Route]
     opened: Callable[[Exchange], None]
+    keep_body: Callable[[Exchange, bytes], None]
     cors: Cors | None
     # True if a client that can send no header may send its token in the query.
     token_in_query: bool
@@ -94,6 +97,9 @@ class Admission(httputil.HTTPMessageDelegate):
         exchange.client = self._connection.client
         exchange.wall = time()
         exchange.admitted = monotonic()
+        trace = headers.get("Traceparent")
+        if trace is not None and _TRACEPARENT.fullmatch(trace):
+            exchange.echoed = (("Traceparent", trace),)
         host = headers.get("Host")
         if host is None and version != "HTTP/1.0":
             self._route = refused(bad_request("Bad request: the Host header is missing"))
@@ -182,7 +188,7 @@ class Admission(httputil.HTTPMessageDelegate):
     def _admit(self, body: bytes) -> None:
         exchange = self.exchange
         exchange.body_size = len(body)
-        exchange.body_head = body[:BODY_HEAD]
+        self._gateway.keep_body(exchange, body)
         request = Request(self._connection, exchange, self._start_line, self._headers, self._query, body)
         route = self._gateway.admit(request, self._route)
         knobs = exchange.knobs

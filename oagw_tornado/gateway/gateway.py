@@ -41,6 +41,7 @@ class Gateway(httputil.HTTPServerConnectionDelegate):
         self.cors = cors
         self.token_in_query = token_in_query
         self.opened: Callable[[Exchange], None] = responder.ledger.opened
+        self.keep_body: Callable[[Exchange, bytes], None] = responder.ledger.journal.keep_body
         # No two simulators, and no two runs of one, give the same id.
         prefix = os.urandom(6).hex()
         self._numbers = map((prefix + "%08x").__mod__, itertools.count(1))

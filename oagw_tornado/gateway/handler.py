@@ -103,7 +103,7 @@ class ExchangeHandler(LazyHandler):
             self.set_header("X-Request-Id", exchange.id)
             if self.source is not None:
                 self.set_header("X-OAGW-Error-Source", self.source)
-            for name, value in exchange.page_headers:
+            for name, value in (*exchange.page_headers, *exchange.echoed):
                 self.set_header(name, value)
         if self.request.method != "HEAD":
             exchange.bytes_sent += self.unsent_size
@@ -133,18 +133,13 @@ class ExchangeHandler(LazyHandler):
             super().send_error(status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """An error as the service words it: an HTTPError's message, else its reason, else the status in words."""
+        """``{"error": text}``: an HTTPError's message, else its reason, else the status in words."""
         error = kwargs.get("exc_info", (None, None))[1]
         text = (error.get_message() or error.reason) if isinstance(error, tornado.web.HTTPError) else None
         if text is None:
             text = "Internal server error" if status_code == 500 else responses.get(status_code, "Unknown")
-        reply = json_reply({"error": text})
-        if self.source == "upstream":
-            errors = self.responder.errors_of(self.exchange)
-            reply = errors.reply(errors.form.usual(status_code)._replace(message=text))
-        for name, value in reply.headers:
-            self.set_header(name, value)
-        self.finish(reply.body)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json_reply({"error": text}).body)
 
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
@@ -152,7 +147,8 @@ class ExchangeHandler(LazyHandler):
         """Log what nobody expected. An HTTPError is a reply, and the access log has those."""
         if not isinstance(value, (tornado.web.HTTPError, InapplicableKnob)):
             request = self.request
-            log.error("%s %s", request.method, (request.uri or "")[:200], exc_info=value)
+            target = self.responder.ledger.disclosure.target(request.uri or "")[:200]
+            log.error("%s %s", request.method, target, exc_info=value)
 
     def client_left(self) -> None:
         if self.exchange.ended is None:

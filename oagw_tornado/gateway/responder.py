@@ -169,7 +169,7 @@ def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
         server_timing,
         exchange.id.encode("latin-1"),
     )
-    for name, value in exchange.limit_headers:
+    for name, value in (*exchange.limit_headers, *exchange.echoed):
         fields += f"{name}: {value}\r\n".encode("latin-1")
     return fields
 

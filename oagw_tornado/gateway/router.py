@@ -21,8 +21,6 @@ PROXIED = ("GET", "HEAD", "POST", "PUT", "DELETE")
 READ = ("GET", "HEAD")
 #: What a service may answer beside, if one of its handlers wants to.
 ON_REQUEST = ("PATCH", "OPTIONS")
-#: Where the control endpoints are: no page of another origin, and no token of the gateway's, gets there.
-CONTROL = ("/_sim", "/metrics")
 
 _MOST_KNOWN = 1024
 _LONGEST_KNOWN = 256
@@ -71,11 +69,6 @@ class Dialect(Protocol):
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         """Who replies to `rest`, which is the path without the dialect's prefix, still percent-encoded."""
-
-
-def is_control(path: str) -> bool:
-    """Whether `path` is one of the control endpoints'."""
-    return any(path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/") for prefix in CONTROL)
 
 
 def refused(reply: Reply) -> Route:

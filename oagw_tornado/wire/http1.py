@@ -23,6 +23,7 @@ from typing import Any, Protocol, cast
 from tornado import httputil
 from tornado.httputil import RequestStartLine
 
+from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.wire.connection import Delegate, ReplyConnection
 from oagw_tornado.wire.reader import Message, RequestReader
 
@@ -268,7 +269,9 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
                     self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
                 self._hand_on_body(message)
         except Exception:
-            log.exception("%s %s: the request could not be answered", message.method, message.target[:200])
+            log.exception(
+                "%s %s: the request could not be answered", message.method, Disclosure().target(message.target)[:200]
+            )
             self.abort()
         finally:
             self._delivering = False

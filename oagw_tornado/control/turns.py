@@ -1,0 +1,32 @@
+"""Work of any length in shares: streams are on time while the journal is listed."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+
+#: Seconds that a control request works before the loop has its turn.
+SHARE = 0.002
+
+
+class Turns:
+    """Tells when a share is over, and lets the loop have its turn then::
+
+    turns = Turns()
+    for item in many:
+        ...
+        if turns.is_over:
+            await turns.rest()
+    """
+
+    def __init__(self) -> None:
+        self._end = perf_counter() + SHARE
+
+    @property
+    def is_over(self) -> bool:
+        return perf_counter() >= self._end
+
+    async def rest(self) -> None:
+        """Let everything else have a turn; then a new share begins."""
+        await asyncio.sleep(0)
+        self._end = perf_counter() + SHARE
