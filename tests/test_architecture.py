@@ -139,3 +139,15 @@ def test_what_is_loaded_when_idle_is_there() -> None:
 
     for name in _NEEDED_SOON:
         assert not name.startswith(PACKAGE) or name in MODULES, name
+
+
+def test_the_ledger_alone_writes_what_became_of_a_reply() -> None:
+    facts = "status|source|head_sent|planned|actual|planned_end|events|bytes_sent|blocked|faults|outcome|ended"
+    writes = re.compile(rf"\bexchange\.({facts})\s*[-+|]?=(?!=)")
+    writers = {
+        str(path.relative_to(ROOT / PACKAGE))
+        for path in (ROOT / PACKAGE).rglob("*.py")
+        if writes.search(path.read_text())
+        or re.search(r"exchange\.(planned|actual)\.(append|extend)", path.read_text())
+    }
+    assert writers == {"evidence/ledger.py"}

@@ -20,7 +20,7 @@ from oagw_tornado.knobs.vocabulary import Knobs, resolve
 from oagw_tornado.playback.plan import amend, plan
 from oagw_tornado.reply.errors import Errors
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.reply.schedule import Action, Frame, Step
+from oagw_tornado.reply.schedule import Action, Frame, Run, Step, Stream, single_steps
 from oagw_tornado.services.openai.errors import ERRORS as OPENAI
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
@@ -41,16 +41,25 @@ def stream(events: int = 4) -> Reply:
 def planned(fault: str, reply: Reply | None = None, **knobs: str) -> list[Step]:
     """The schedule of four events, 50 ms apart, with this fault."""
     settled = resolve(Knobs(), {"fault": fault, **knobs})
-    return list(plan(amend(reply or stream(), settled), settled, Random(1)))
+    return list(single_steps(plan(amend(reply or stream(), settled), settled, Random(1))))
 
 
 def said(steps: list[Step]) -> bytes:
     return b"".join(step.data for step in steps)
 
 
+def struck(steps: list[Step]) -> list[str]:
+    return [fault for step in steps for fault in step.faults]
+
+
+def shown(steps: list[Step]) -> list[Step]:
+    """Without what says only that a fault strikes."""
+    return [step._replace(faults=()) for step in steps if step.action is not Action.STRIKE]
+
+
 def ending(fault: str, **knobs: str) -> tuple[float, str, str]:
     last = planned(fault, **knobs)[-1]  # type: ignore[arg-type]
-    return round(last.at, 6), last.action.name, last.note
+    return round(last.at, 6), last.action.name, last.outcome
 
 
 UNTOUCHED = planned("none")
@@ -76,7 +85,10 @@ UNTOUCHED = planned("none")
 def test_a_fault_ends_a_stream_where_it_strikes(fault: str, at: float, action: str, said_before: bytes) -> None:
     steps = planned(fault)
     assert said(steps) == said_before
-    assert ending(fault) == (at, action, f"fault:{fault.partition(';')[0]}")
+    kind = fault.partition(";")[0]
+    # A stall does not end its reply: it is the client who leaves, or the server.
+    assert ending(fault) == (at, action, f"fault:{kind}" if kind != "stall" else "")
+    assert struck(steps) == [kind]
 
 
 def test_the_head_leaves_before_an_event_is_counted_and_not_before_a_clock_that_runs_out_first() -> None:
@@ -117,10 +129,82 @@ def test_garbage_is_drawn_from_the_requests_own_generator() -> None:
 
 
 def test_a_stall_with_a_time_delays_what_follows_and_nothing_else() -> None:
-    steps = planned("stall;at-event=2;for=10s")
+    steps = shown(planned("stall;at-event=2;for=10s"))
     assert [step._replace(at=0.0) for step in steps] == [step._replace(at=0.0) for step in UNTOUCHED]
     late = [step.at - before.at for step, before in zip(steps, UNTOUCHED, strict=True)]
     assert late == pytest.approx([0, 0, 0, 10, 10, 10])
+
+
+@pytest.mark.parametrize(
+    ("fault", "reply"),
+    [
+        ("duplicate-event;at-event=100", None),
+        ("malformed-event;at-event=4", None),
+        ("reset;at-event=5", None),
+        ("stall;at-event=9;for=1s", None),
+        ("split;at-event=9", None),
+        ("split;bytes=1000", None),
+        ("slow-body;bytes-per-second=10;after=9s", None),
+        ("truncate;bytes=100000", None),
+        ("truncate;bytes=7", json_reply({"a": 1})),
+        ("truncate;bytes=1000", json_reply({"a": 1})),
+        ("split;bytes=7", json_reply({"a": 1})),
+        ("close;after=9s", json_reply({"a": 1})),
+        ("empty;after=0, status", json_reply({"a": 1})),
+    ],
+)
+def test_what_does_not_strike_is_not_said_to(fault: str, reply: Reply | None) -> None:
+    steps = planned(fault, reply)
+    assert struck(steps) == (["empty"] if fault.startswith("empty") else [])
+    assert steps[-1].outcome == ("fault:empty" if fault.startswith("empty") else "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "at"),
+    [
+        ("malformed-event;at-event=1", 0.05),
+        ("duplicate-event;at-event=3", 0.15),
+        ("stall;at-event=2;for=1s", 0.05),
+        ("stall;after=70ms;for=1s", 0.07),
+        ("split;at-event=1", 0.05),
+        ("slow-body;at-event=1;bytes-per-second=50", 0.05),
+        ("garbage;at-event=1", 0.0),
+        ("malformed-chunk;at-event=4", 0.15),
+    ],
+)
+def test_a_fault_is_said_once_to_strike_when_it_does(fault: str, at: float) -> None:
+    steps = planned(fault)
+    assert struck(steps) == [fault.partition(";")[0]]
+    assert [round(step.at, 6) for step in steps if step.faults] == [at]
+
+
+def run_of(events: int) -> Reply:
+    return Reply(
+        headers=EVENT_STREAM,
+        frames=Stream((), map(event, range(events)), (DONE,)),
+        error_event=lambda problem, events: ERROR,
+    )
+
+
+@pytest.mark.parametrize("number", [1, 5, 99, 100])
+@pytest.mark.parametrize(
+    "kind", ["reset", "stall;for=1s", "malformed-event", "duplicate-event", "split", "error-event"]
+)
+def test_a_run_stays_one_up_to_the_event_at_which_a_fault_strikes(kind: str, number: int) -> None:
+    """So it is played as cheaply as one without a fault until then."""
+    fault = f"{kind};at-event={number}"
+    knobs = resolve(Knobs(), {"fault": fault})
+    schedule = plan(amend(run_of(100), knobs), knobs, Random(1))
+    assert next(schedule).action is Action.HEAD  # type: ignore[union-attr]
+    run = next(schedule)
+    assert isinstance(run, Run)
+    assert len(list(run.steps())) == number
+    # What follows is as if each of them had been a step.
+    steps = shown([*single_steps(schedule)])
+    frames = [*(Frame(event(each)) for each in range(100)), Frame(DONE, False)]
+    one_by_one = shown(planned(fault, Reply(headers=EVENT_STREAM, frames=frames, error_event=lambda *_: ERROR)))
+    assert [round(step.at, 6) for step in steps] == [round(step.at, 6) for step in one_by_one[1 + number :]]
+    assert said(steps) == said(one_by_one[1 + number :])
 
 
 # What goes wrong inside.
@@ -170,7 +254,7 @@ def test_split_cuts_every_write_and_loses_nothing(size: int) -> None:
 
 def test_split_bounds_its_pieces() -> None:
     steps = planned("split", Reply(body=b"x" * 1_000_000))
-    assert len(steps) <= 65_537 + 1
+    assert len(shown(steps)) <= 4 * (65_537 + 1)  # of each piece in which a large body leaves
     assert said(steps) == b"x" * 1_000_000
 
 
@@ -199,7 +283,7 @@ def test_faults_of_whole_replies() -> None:
     body = json_reply({"a": 1}).body
 
     def whole(fault: str) -> list[tuple[str, bytes]]:
-        return [(step.action.name, step.data) for step in planned(fault, json_reply({"a": 1}))]
+        return [(step.action.name, step.data) for step in shown(planned(fault, json_reply({"a": 1})))]
 
     assert whole("none") == [("HEAD", b""), ("END", body)]
     assert whole("close") == [("HEAD", b""), ("CLOSE", b"")]
@@ -223,7 +307,8 @@ def test_a_status_takes_the_place_of_any_reply(reply: Reply) -> None:
         ("openai-version", "2020-10-01"),
     }
     assert orjson.loads(amended.body)["error"]["type"] == "rate_limit_error"
-    assert list(plan(amended, knobs, Random(1)))[-1].note == "fault:status"
+    last = list(single_steps(plan(amended, knobs, Random(1))))[-1]
+    assert (last.outcome, last.faults) == ("fault:status", ("status",))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +334,7 @@ def test_faults_compose_in_the_order_given() -> None:
 
 def test_the_clock_cuts_what_the_others_made_slow() -> None:
     steps = planned("reset;after=60ms, slow-body;bytes-per-second=200")
-    assert steps[-1] == Step(0.06, b"", Action.RESET, note="fault:reset")
+    assert steps[-1] == Step(0.06, b"", Action.RESET, outcome="fault:reset", faults=("reset",))
     assert said(steps) == event(0)[:10]
 
 
@@ -320,12 +405,12 @@ def test_whatever_strikes_the_rules_of_a_schedule_hold(text: str, joined: int, k
     assert [step.at for step in steps] == sorted(step.at for step in steps)
     assert [step.action for step in steps].count(Action.HEAD) <= 1
     assert all(step.action not in ENDINGS for step in steps[:-1])
-    first = steps[0]
+    first = shown(steps)[0]
     assert first.action in (Action.HEAD, Action.CLOSE, Action.RESET, Action.STALL, Action.RAW)
-    assert not any(step.note for step in steps[:-1])
-    struck = steps[-1].note.removeprefix("fault:")
-    assert struck in ("", *FAULTS)
-    assert not struck or struck in text
+    assert not any(step.outcome for step in steps[:-1])
+    ended_by = steps[-1].outcome.removeprefix("fault:")
+    assert ended_by in ("", *struck(steps))
+    assert set(struck(steps)) <= {part.partition(";")[0] for part in text.split(",")}
 
 
 @given(
@@ -341,7 +426,7 @@ def test_no_fault_reads_further_ahead_than_it_plays(fault: str) -> None:
 
     knobs = resolve(Knobs(), {"fault": fault})
     reply = amend(Reply(headers=EVENT_STREAM, frames=frames()), knobs)
-    assert len(list(islice(plan(reply, knobs, Random(1)), 50))) == 50
+    assert len(list(islice(single_steps(plan(reply, knobs, Random(1))), 50))) == 50
     assert len(taken) <= 52
 
 

@@ -8,7 +8,8 @@ from tornado.httputil import HTTPHeaders
 
 from oagw_tornado.evidence.credentials import MASK
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.evidence.journal import EVENTS_BYTES, EXCHANGE_BYTES, Journal, begin_events
+from oagw_tornado.evidence.journal import EVENTS_BYTES, EXCHANGE_BYTES, Journal
+from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.view import exchange_as_json
 from oagw_tornado.knobs.vocabulary import Knobs, resolve
 
@@ -86,7 +87,7 @@ def test_what_runs_is_shown_as_far_as_it_is_known() -> None:
 
 def test_offsets_knobs_and_the_start_of_the_body() -> None:
     made = exchange("a")
-    begin_events(made)
+    Ledger().streams(made)
     assert made.planned is not None
     assert made.actual is not None
     made.planned.extend([0.0, 0.05])
@@ -129,7 +130,7 @@ def test_events_count_when_they_are_known() -> None:
     journal = Journal(10)
     made = exchange("a")
     journal.add(made)
-    begin_events(made)
+    Ledger().streams(made)
     assert made.actual is not None
     made.actual.extend([0.1] * 100)
     journal.over(made)

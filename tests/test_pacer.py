@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oagw_tornado.playback.pacer
-from oagw_tornado.playback.pacer import LoopTimer, Pacer, TimerfdTimer, new_timer
+from oagw_tornado.playback.pacer import LONGEST_TURN, LoopTimer, Pacer, TimerfdTimer, new_timer
 
 RESOLUTION = 0.0005
 
@@ -55,6 +55,7 @@ class Note:
         self.slot = 0
         self.when = when
         self.played: list[float] = []
+        self.failed = 0
         self.then: Callable[[], None] = lambda: None
         self._clock = clock
         self._log = log
@@ -63,6 +64,9 @@ class Note:
         self.played.append(self._clock.now)
         self._log.append(self)
         self.then()
+
+    def fail(self) -> None:
+        self.failed += 1
 
 
 @pytest.fixture
@@ -185,7 +189,63 @@ def test_one_that_fails_harms_no_other(clock: Clock, pacer: Pacer, caplog: pytes
     with caplog.at_level(logging.ERROR):
         clock.run_until(clock.now + 1)
     assert log == [*notes, later]
+    assert [note.failed for note in (*notes, later)] == [0, 1, 0, 0]
     assert "on purpose" in caplog.text
+
+
+def test_what_fails_at_the_end_of_a_turn_stops_no_stream(
+    clock: Clock, pacer: Pacer, caplog: pytest.LogCaptureFixture
+) -> None:
+    log: list[Note] = []
+    notes = [Note(clock, clock.now + 0.1 * number, log) for number in range(1, 4)]
+    for note in notes:
+        pacer.at(note.when, note)
+
+    def fail() -> None:
+        raise RuntimeError("on purpose")
+
+    pacer.after_turn = fail
+    with caplog.at_level(logging.ERROR):
+        clock.run_until(clock.now + 1)
+    assert log == notes
+    assert "on purpose" in caplog.text
+
+
+def test_what_fails_to_end_stops_no_other_stream(clock: Clock, pacer: Pacer, caplog: pytest.LogCaptureFixture) -> None:
+    log: list[Note] = []
+    notes = [Note(clock, clock.now + 0.1 * number, log) for number in range(1, 4)]
+
+    def fail() -> None:
+        raise RuntimeError("on purpose")
+
+    notes[0].then = notes[0].fail = fail  # type: ignore[method-assign]
+    for note in notes:
+        pacer.at(note.when, note)
+    with caplog.at_level(logging.ERROR):
+        clock.run_until(clock.now + 1)
+    assert log == notes
+    assert "on purpose" in caplog.text
+
+
+def test_a_turn_ends_and_the_rest_of_a_slot_comes_first_in_the_next(clock: Clock, pacer: Pacer) -> None:
+    """However many are due, the loop reads, accepts and notices who left in between."""
+    log: list[Note] = []
+    notes = [Note(clock, clock.now + 0.1, log) for _ in range(10)]
+    later = Note(clock, clock.now + 0.1 + RESOLUTION, log)
+    for note in (*notes, later):
+        pacer.at(note.when, note)
+
+    def work() -> None:
+        clock.now += LONGEST_TURN / 2
+
+    for note in notes:
+        note.then = work
+    turns: list[int] = []
+    pacer.after_turn = lambda: turns.append(len(log))
+    clock.run_until(clock.now + 1)
+    assert log == [*notes, later]
+    assert turns[0] in (2, 3)
+    assert len(turns) >= 4
 
 
 def test_closed_it_plays_nothing(clock: Clock, pacer: Pacer) -> None:
@@ -267,6 +327,9 @@ def test_a_real_wheel_is_never_early(new_loop: Callable[[], Any], timer: Any, mo
 
         def play(self) -> None:
             self.late = time.monotonic() - self.when
+
+        def fail(self) -> None:
+            pass
 
     async def run() -> list[Real]:
         pacer = Pacer(asyncio.get_running_loop(), RESOLUTION)

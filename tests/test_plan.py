@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oagw_tornado.knobs.vocabulary import Knobs, resolve
 from oagw_tornado.playback.plan import amend, load_factor, plan, request_seed
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.reply.schedule import Action, Frame, Step
+from oagw_tornado.reply.schedule import Action, Frame, Step, single_steps
 from oagw_tornado.reply.sse import decode
 
 
@@ -24,7 +24,7 @@ def stream(events: int = 4, pace: str = "inter-token-latency") -> Reply:
 
 def planned(reply: Reply, seed: int = 1, running: int = 1, **given: Any) -> list[Step]:
     knobs = resolve(Knobs(), {name.replace("_", "-"): value for name, value in given.items()})
-    return list(plan(amend(reply, knobs), knobs, Random(seed), running))
+    return list(single_steps(plan(amend(reply, knobs), knobs, Random(seed), running)))
 
 
 def instants(steps: list[Step]) -> list[float]:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice, repeat
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.reply.schedule import Action, Frame, Step, buffered, streamed
+from oagw_tornado.reply import schedule
+from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, buffered, single_steps
 from oagw_tornado.units.latency import ZERO, Fixed, Uniform
+
+
+def streamed(*arguments: Any) -> Schedule:
+    """The schedule of a stream, each event of it a step."""
+    return single_steps(schedule.streamed(*arguments))
+
 
 times = st.floats(0, 10)
 
 
 def test_a_whole_reply_is_head_and_body_at_one_instant() -> None:
-    assert list(buffered(b"body", 0.2)) == [Step(0.2, b"", Action.HEAD), Step(0.2, b"body", Action.END)]
+    assert [*buffered(b"body", 0.2)] == [Step(0.2, b"", Action.HEAD), Step(0.2, b"body", Action.END)]
 
 
 def test_the_events_of_a_stream_are_a_gap_apart() -> None:

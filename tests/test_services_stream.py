@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.reply.keep_alive import with_keep_alive
-from oagw_tornado.reply.schedule import Action, Frame, Step, streamed
+from oagw_tornado.reply.schedule import Action, Frame, Step, single_steps, streamed
 from oagw_tornado.reply.sse import decode
 from oagw_tornado.services.stream_test import Wanted, bytes_reply, event_reply, read_wanted
 from oagw_tornado.units.latency import Fixed
@@ -128,8 +128,8 @@ def test_no_sign_where_something_is_said_in_time():
 
 
 def test_signs_from_the_head_on_while_nothing_is_said():
-    steps = streamed([Frame(b"a"), Frame(b"b")], head_at=1, first_at=4.5, gaps=iter([2.5]))
-    played = [(step.at, step.data) for step in with_keep_alive(steps, 1, b"!")]
+    steps = single_steps(streamed([Frame(b"a"), Frame(b"b")], head_at=1, first_at=4.5, gaps=iter([2.5])))
+    played = [(step.at, step.data) for step in single_steps(with_keep_alive(steps, 1, b"!"))]
     assert played == [
         (1, b""),
         (2, b"!"),
@@ -143,7 +143,9 @@ def test_signs_from_the_head_on_while_nothing_is_said():
 
 
 def test_no_sign_before_the_head_and_none_counts_as_an_event():
-    steps = list(with_keep_alive(streamed([Frame(b"a")], head_at=9, first_at=9.5, gaps=iter([])), 0.2, b"!"))
+    steps = list(
+        single_steps(with_keep_alive(streamed([Frame(b"a")], head_at=9, first_at=9.5, gaps=iter([])), 0.2, b"!"))
+    )
     assert steps[0].action is Action.HEAD
     assert sum(step.events for step in steps) == 1
 
@@ -151,7 +153,7 @@ def test_no_sign_before_the_head_and_none_counts_as_an_event():
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(1, 20))
 def test_silence_is_never_longer_than_the_interval(gaps, interval):
     frames = [Frame(b"x")] * (len(gaps) + 1)
-    steps = list(with_keep_alive(streamed(frames, 0, 0, iter(map(float, gaps))), interval, b"!"))
+    steps = list(single_steps(with_keep_alive(streamed(frames, 0, 0, iter(map(float, gaps))), interval, b"!")))
     times = [step.at for step in steps]
     assert times == sorted(times)
     assert all(later - earlier <= interval for earlier, later in pairwise(times))

@@ -47,9 +47,9 @@ class Control:
         self._terms.limiter.clear()
         self.gates.reset()
         self.responder.health.reset()
-        self.journal.clear()
-        self.responder.ledger.counters.reset()
-        self.timing.reset()
+        # What runs keeps its own counts: what has left so far belongs to the time before.
+        self.responder.settle()
+        self.responder.ledger.reset()
 
     def _gauges(self) -> Gauges:
         responder = self.responder
@@ -58,6 +58,5 @@ class Control:
             # The request that asks is none of those it asks for.
             in_flight=max(0, responder.ledger.running - 1),
             streams_open=len(streams),
-            events_under_way=sum(exchange.events for exchange in streams),
             waiting={alias: waiting for alias, (_, waiting) in responder.queues.lengths().items()},
         )

@@ -97,10 +97,17 @@ _REQUEST: dict[str, Schema] = {
     "bytes_sent": COUNT,
     "events_blocked": {**COUNT, "description": "Events that waited for the client to read."},
     "first_event": {"type": ["number", "null"], "description": "Seconds from admission."},
+    "faults": {
+        "type": "array",
+        "items": TEXT,
+        "description": "Types of the faults that struck, in the order in which they did. How it ended is another fact.",
+    },
     "outcome": {
         "type": ["string", "null"],
         "pattern": "^(complete|client-left|drained|gate-timeout|closed|fault:[a-z-]+)$",
-        "description": "How it ended; null while it runs.",
+        "description": "How it ended; null while it runs. complete: all of it has left. client-left: the client"
+        " went, or its connection broke, before that. fault:TYPE: that fault ended the reply. gate-timeout: nobody"
+        " released its gate. drained: the server ended. closed: the server could not go on, and closed the connection.",
     },
     "ended": {"type": ["number", "null"], "description": "Seconds from admission."},
 }

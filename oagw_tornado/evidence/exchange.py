@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Exchange:
     """One request and its reply. Times are in seconds; offsets count from `admitted`.
 
-    A request is admitted when its last byte has arrived: the schedule of its reply counts from there.
+    A request is admitted when its last byte has arrived: the schedule of its reply counts from there. What is known of
+    the request is set by those who read it; what became of its reply, from `status` on, by `ledger.Ledger` alone.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Exchange:
         "events",
         "bytes_sent",
         "blocked",
+        "faults",
         "outcome",
         "ended",
     )
@@ -82,5 +84,6 @@ class Exchange:
         self.events = 0  # events that left
         self.bytes_sent = 0  # body bytes, framing not counted
         self.blocked = 0  # events that waited for the client to read
-        self.outcome = ""  # "" while it runs; complete, client-left, drained, gate-timeout, fault:<type>
+        self.faults: tuple[str, ...] = ()  # types of those that struck, in the order in which they did
+        self.outcome = ""  # "" while it runs; complete, client-left, drained, gate-timeout, closed, fault:<type>
         self.ended: float | None = None  # offset

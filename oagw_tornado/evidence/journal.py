@@ -6,7 +6,6 @@ What an exchange holds is counted from the bytes as they came: target, headers, 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator
 
 from oagw_tornado.evidence.exchange import Exchange
@@ -143,9 +142,3 @@ class Journal:
             if exchange is not None:
                 given += 1
                 yield exchange
-
-
-def begin_events(exchange: Exchange) -> None:
-    """Have the instants of this exchange's events noted."""
-    exchange.planned = array("d")
-    exchange.actual = array("d")

@@ -1,16 +1,32 @@
-"""Told of every exchange twice: when it begins and when it is over."""
+"""The one writer of evidence: it hears what became of a reply, and makes exchange, journal, timing and metrics of it.
+
+The facts of a request are set by those who read it; whatever is known of its reply (status, events, bytes, faults, how
+and when it ended) is written here alone. So an event is counted in all four places, or in none, and a reset leaves
+nothing behind that was before it.
+"""
 
 from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from itertools import repeat
 
 from oagw_tornado.evidence.access_log import log_access
 from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import NOT_JOURNALED, Journal, is_control
 from oagw_tornado.evidence.metrics import Counters
+from oagw_tornado.evidence.timing import Timing
+
+#: Offsets kept for one exchange; a longer stream is counted in full and noted up to here.
+NOTED_EVENTS = 1000
 
 
 class Ledger:
-    """Counts what runs, keeps the journal and the counters, and tells the access log, if there is one."""
+    """Counts what runs, keeps the journal, the counters and the timing, and tells the access log, if there is one.
+
+    Offsets are in seconds from the admission of the request.
+    """
 
     def __init__(
         self, journal: Journal | None = None, access_log: bool = False, disclosure: Disclosure | None = None
@@ -20,6 +36,9 @@ class Ledger:
         # What is shown of a request, wherever it is.
         self.disclosure = Disclosure() if disclosure is None else disclosure
         self.counters = Counters()
+        self.timing = Timing()
+        # How many seconds after its planned instant one event left: bound once for all, as each event is told.
+        self.count_late: Callable[[float], None] = self.timing.recent.append
         self._access_log = access_log
 
     def opened(self, exchange: Exchange) -> None:
@@ -28,11 +47,78 @@ class Ledger:
         if exchange.alias or not (exchange.path in NOT_JOURNALED or is_control(exchange.path)):
             self.journal.add(exchange)
 
-    def ended(self, exchange: Exchange) -> None:
-        """An exchange is over: `exchange.outcome` says how."""
+    def replied(self, exchange: Exchange, status: int, source: str | None) -> None:
+        """It is known which reply the request gets, and who made it."""
+        exchange.status = status
+        exchange.source = source
+
+    def streams(self, exchange: Exchange) -> None:
+        """The reply is a stream: the instants of its events are noted."""
+        exchange.planned = array("d")
+        exchange.actual = array("d")
+
+    def head_sent(self, exchange: Exchange) -> None:
+        """The head has left, or leaves with the next write."""
+        exchange.head_sent = True
+
+    def sent(self, exchange: Exchange, events: int, size: int, planned: float, offset: float) -> None:
+        """`size` body bytes have left, and with them `events` that were due at `planned`, at `offset`."""
+        exchange.bytes_sent += size
+        if not events:
+            return
+        if exchange.actual is not None and exchange.planned is not None:
+            if not exchange.events:
+                self.counters.count_first_event(offset)
+            if len(exchange.actual) < NOTED_EVENTS:
+                exchange.actual.append(offset)
+                exchange.planned.append(planned)
+        exchange.events += events
+        self.counters.events += events
+
+    def sent_run(self, exchange: Exchange, events: int, size: int) -> None:
+        """So many events of a run have left, their instants and lateness noted one by one."""
+        exchange.events += events
+        exchange.bytes_sent += size
+        self.counters.events += events
+
+    def late(self, seconds: float, events: int) -> None:
+        """`events` left in one write, so long after they were due."""
+        self.timing.recent.extend(repeat(seconds, events))
+
+    def blocked(self, exchange: Exchange, events: int) -> None:
+        """`events` could not leave when they were due, as the client did not read."""
+        exchange.blocked += events
+        self.timing.blocked_by_client += events
+
+    def struck(self, exchange: Exchange, faults: tuple[str, ...]) -> None:
+        """Faults of these types have struck."""
+        for fault in faults:
+            self.counters.faults[fault] += 1
+            if fault not in exchange.faults:
+                exchange.faults += (fault,)
+
+    def planned_end(self, exchange: Exchange, planned: float) -> None:
+        """The reply ends as planned, at that offset."""
+        exchange.planned_end = planned
+
+    def sent_whole(self, exchange: Exchange, size: int, offset: float) -> None:
+        """A reply of `size` body bytes has left in one write, and nothing went wrong."""
+        exchange.bytes_sent = size
+        self.ended(exchange, "complete", offset)
+
+    def ended(self, exchange: Exchange, outcome: str, offset: float) -> None:
+        """An exchange is over."""
+        exchange.outcome = outcome
+        exchange.ended = offset
         self.running -= 1
         self.journal.over(exchange)
         if exchange.alias or not is_control(exchange.path):
             self.counters.count(exchange)
         if self._access_log:
             log_access(exchange, self.disclosure)
+
+    def reset(self) -> None:
+        """Forget everything but what runs. Whoever calls has brought it up to date with what has left."""
+        self.journal.clear()
+        self.counters.reset()
+        self.timing.reset()

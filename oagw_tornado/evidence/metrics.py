@@ -26,7 +26,7 @@ LATENESS_BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.0
 
 
 class Counters:
-    """What is counted when an exchange is over."""
+    """What is counted. `ledger.Ledger` counts the events and the faults."""
 
     def __init__(self) -> None:
         self.reset()
@@ -45,37 +45,24 @@ class Counters:
     def count(self, exchange: Exchange) -> None:
         """An exchange is over."""
         self.requests[exchange.alias, exchange.status, exchange.source] += 1
-        outcome = exchange.outcome
-        if outcome != "complete":
-            if outcome == "client-left":
-                self.clients_left[exchange.alias] += 1
-            elif outcome.startswith("fault:"):
-                self.faults[outcome[6:]] += 1
-        knobs = exchange.knobs
-        if knobs is not None and knobs.fault:
-            for fault in knobs.fault:
-                if not fault.ends:
-                    self.faults[fault.type] += 1
-        self.events += exchange.events
+        if exchange.outcome == "client-left":
+            self.clients_left[exchange.alias] += 1
         if exchange.queued is not None:
             self.queued[bisect_left(QUEUE_BUCKETS, exchange.queued)] += 1
             self.queued_seconds += exchange.queued
-        if exchange.actual:
-            first = exchange.actual[0]
-            self.first_events[bisect_left(FIRST_EVENT_BUCKETS, first)] += 1
-            self.first_event_seconds += first
+
+    def count_first_event(self, seconds: float) -> None:
+        """The first event of a stream left so long after admission."""
+        self.first_events[bisect_left(FIRST_EVENT_BUCKETS, seconds)] += 1
+        self.first_event_seconds += seconds
 
 
 class Gauges:
-    """What is so right now; `events_under_way` are those that left in streams that are still open, `waiting` the
-    requests that wait for their turn, by alias."""
+    """What is so right now; `waiting` are the requests that wait for their turn, by alias."""
 
-    def __init__(
-        self, in_flight: int, streams_open: int, events_under_way: int, waiting: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, in_flight: int, streams_open: int, waiting: Mapping[str, int] | None = None) -> None:
         self.in_flight = in_flight
         self.streams_open = streams_open
-        self.events_under_way = events_under_way
         self.waiting = waiting or {}
 
 
@@ -102,12 +89,12 @@ class Collector:
         for alias, count in now.waiting.items():
             waiting.add_metric((alias,), count)
         yield waiting
-        yield CounterMetricFamily("oagw_events", "Events sent in streams.", counters.events + now.events_under_way)
+        yield CounterMetricFamily("oagw_events", "Events sent in streams.", counters.events)
         yield CounterMetricFamily(
             "oagw_events_blocked_by_client", "Events that waited for their client to read.", timing.blocked_by_client
         )
         lateness = HistogramMetricFamily("oagw_event_lateness_seconds", "Actual minus planned instant of events.")
-        lateness.add_metric((), _lateness(timing), sum_value=None)
+        lateness.add_metric((), _lateness(timing), timing.seconds)
         yield lateness
         first = HistogramMetricFamily("oagw_first_event_seconds", "From admission to the first event of a stream.")
         bounds = [*map(str, FIRST_EVENT_BUCKETS), "+Inf"]

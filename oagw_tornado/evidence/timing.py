@@ -1,8 +1,8 @@
 """How late events left: a histogram that costs next to nothing to count in.
 
 Lateness is actual minus planned instant, in seconds. Bins are 50 microseconds wide up to `SPAN`; what is later is
-counted in one bin and remembered by its maximum. `playback` counts inline: a call for each event would be dearer
-than the counting.
+counted in one bin and remembered by its maximum. Whoever sends an event appends its lateness to `recent`, which is all
+that the path of an event does; the bins are counted later, many at a time.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ BINS_PER_SECOND = 20_000
 class Timing:
     """Lateness of all events since the last `reset`, and of how many that cannot be said."""
 
-    __slots__ = ("late", "later", "events", "earliest", "max", "blocked_by_client", "recent")
+    __slots__ = ("late", "later", "events", "seconds", "earliest", "max", "blocked_by_client", "recent")
 
     def __init__(self) -> None:
-        # Lateness of single events that `settle` has yet to count: to append is all that the path of an event does.
+        # Lateness of single events that `settle` has yet to count.
         self.recent: list[float] = []
         self.reset()
 
@@ -28,6 +28,7 @@ class Timing:
         self.late = [0] * int(SPAN * BINS_PER_SECOND)  # late[i]: events between i and i + 1 bins late
         self.later = 0  # events later than all bins
         self.events = 0
+        self.seconds = 0.0  # the lateness of all of them together
         self.earliest = float("inf")
         self.max = float("-inf")
         self.blocked_by_client = 0  # events that waited for their client to read; in no bin
@@ -40,6 +41,7 @@ class Timing:
         if not recent:
             return
         self.events += len(recent)
+        self.seconds += sum(recent)
         self.earliest = min(self.earliest, min(recent))
         latest = max(recent)
         self.max = max(self.max, latest)
@@ -51,26 +53,11 @@ class Timing:
             for late in recent:
                 if 0.0 <= late < SPAN:
                     bins[int(late * BINS_PER_SECOND)] += 1
+                elif late < 0:  # which must not be: it shows in `earliest`
+                    bins[0] += 1
                 else:
-                    self.outlier(late, 1)
+                    self.later += 1
         recent.clear()
-
-    def count(self, late: float, events: int) -> None:
-        """Count `events` that left `late` seconds after their planned instant."""
-        self.events += events
-        if 0.0 <= late < SPAN:
-            self.late[int(late * BINS_PER_SECOND)] += events
-        else:
-            self.outlier(late, events)
-        self.max = max(self.max, late)
-        self.earliest = min(self.earliest, late)
-
-    def outlier(self, late: float, events: int) -> None:
-        """Count what fits in no bin: later than `SPAN`, or early, which must not be: it shows in `earliest`."""
-        if late < 0:
-            self.late[0] += events
-        else:
-            self.later += events
 
     def quantiles(self, *shares: float) -> list[float | None]:
         """For each of `shares`, in rising order: the lateness below which that share of all events left, in seconds.

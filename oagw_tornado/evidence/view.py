@@ -69,6 +69,7 @@ def exchange_as_json(
         "bytes_sent": exchange.bytes_sent,
         "events_blocked": exchange.blocked,
         "first_event": exchange.actual[0] if exchange.actual else None,
+        "faults": list(exchange.faults),
         "outcome": exchange.outcome or None,
         "ended": exchange.ended,
     }

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
 from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Schedule, Step
+from oagw_tornado.reply.schedule import Action, Step, Steps, later, single_steps
 from oagw_tornado.units.durations import parse_duration
 
 
 class Cut(Fault):
     """Everything from the point on is replaced by other steps."""
 
-    @property
-    def ends(self) -> bool:
-        return True
+    sees_runs = True
 
     @property
     def turn(self) -> Stage:
         return Stage.EVENTS if self.after is None else Stage.CLOCK
 
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
         point = yield from self.approach(schedule)
         if point is not None:
             yield from self.ending(point.at, random)
 
-    def ending(self, at: float, random: Random) -> Schedule:
+    def ending(self, at: float, random: Random) -> Steps:
         """The last steps of the reply, from the instant `at`."""
         raise NotImplementedError
 
@@ -38,8 +37,8 @@ class Reset(Cut):
 
     type = "reset"
 
-    def ending(self, at: float, random: Random) -> Schedule:
-        yield Step(at, b"", Action.RESET, note=self.note)
+    def ending(self, at: float, random: Random) -> Steps:
+        yield self.last(Step(at, b"", Action.RESET))
 
 
 class Close(Cut):
@@ -47,52 +46,53 @@ class Close(Cut):
 
     type = "close"
 
-    def ending(self, at: float, random: Random) -> Schedule:
-        yield Step(at, b"", Action.CLOSE, note=self.note)
+    def ending(self, at: float, random: Random) -> Steps:
+        yield self.last(Step(at, b"", Action.CLOSE))
 
 
 class Empty(Fault):
     """The connection is closed without one byte, when the head was due or `after` a time."""
 
     type = "empty"
+    sees_runs = True
     parameters: ClassVar = {"after": POSITION["after"]}
 
-    @property
-    def ends(self) -> bool:
-        return True
-
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
-        at = next(schedule).at if self.after is None else self.after
-        yield Step(at, b"", Action.CLOSE, note=self.note)
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
+        at = self.after
+        if at is None:
+            for step in single_steps(schedule):
+                at = step.at
+                if step.action is not Action.STRIKE:
+                    break
+                yield step
+        yield self.last(Step(at or 0.0, b"", Action.CLOSE))
 
 
 class Stall(Cut):
     """Open and silent: for a time, then on as planned but later; without a time, until the client leaves."""
 
     type = "stall"
+    sees_runs = True
     parameters: ClassVar = {**POSITION, "for": ("seconds", parse_duration)}
 
     seconds: float | None = None
 
-    @property
-    def ends(self) -> bool:
-        return self.seconds is None
-
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
         point = yield from self.approach(schedule)
         if point is None:
             return
         if self.seconds is None:
-            yield Step(point.at, b"", Action.STALL, note=self.note)
+            yield self.struck(Step(point.at, b"", Action.STALL))
             return
-        for step in point.rest:
-            yield step._replace(at=step.at + self.seconds)
+        yield self.struck(Step(point.at, b"", Action.STRIKE))
+        yield from later(point.rest, self.seconds)
 
 
 class Truncate(Cut):
     """The body ends in order, but early. Of a body that is sent whole, `size` bytes remain."""
 
     type = "truncate"
+    sees_runs = True
     needs_head = True
     parameters: ClassVar = {**POSITION, "bytes": ("size", whole(0))}
 
@@ -100,23 +100,25 @@ class Truncate(Cut):
 
     def amend(self, reply: Reply, blame: str) -> Reply:
         reply = super().amend(reply, blame)
+        if reply.frames is not None or len(reply.body) <= (self.size or 0):
+            return reply
         # The head of a whole body states its length: to end in order, it must state the shorter one.
-        return reply if reply.frames is not None else replace(reply, body=reply.body[: self.size or 0])
+        return replace(reply, body=reply.body[: self.size or 0], faults=(*reply.faults, self.type))
 
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
         if reply.frames is None:
-            return _noted(schedule, self.note)
+            return schedule
         if self.size is not None:
-            return self._after_bytes(schedule, self.size)
+            return self._after_bytes(single_steps(schedule), self.size)
         return super().strike(schedule, reply, random)
 
-    def ending(self, at: float, random: Random) -> Schedule:
-        yield Step(at, b"", Action.END, note=self.note)
+    def ending(self, at: float, random: Random) -> Steps:
+        yield self.last(Step(at, b"", Action.END))
 
-    def _after_bytes(self, schedule: Schedule, size: int) -> Schedule:
+    def _after_bytes(self, schedule: Iterator[Step], size: int) -> Steps:
         for step in schedule:
             if len(step.data) > size:
-                yield Step(step.at, step.data[:size], Action.END, note=self.note)
+                yield self.last(Step(step.at, step.data[:size], Action.END, faults=step.faults))
                 return
             size -= len(step.data)
             yield step
@@ -129,9 +131,9 @@ class MalformedChunk(Cut):
     needs_head = True
     streams_only = True
 
-    def ending(self, at: float, random: Random) -> Schedule:
-        yield Step(at, b"malformed chunk\r\n\r\n", Action.RAW)
-        yield Step(at, b"", Action.CLOSE, note=self.note)
+    def ending(self, at: float, random: Random) -> Steps:
+        yield self.struck(Step(at, b"malformed chunk\r\n\r\n", Action.RAW))
+        yield Step(at, b"", Action.CLOSE, outcome=f"fault:{self.type}")
 
 
 class Garbage(Cut):
@@ -142,12 +144,8 @@ class Garbage(Cut):
 
     size: int = 64
 
-    def ending(self, at: float, random: Random) -> Schedule:
+    def ending(self, at: float, random: Random) -> Steps:
         # No ASCII at the front: it can be neither a chunk size nor a status line.
-        yield Step(at, bytes((0x80 | random.getrandbits(7),)) + random.randbytes(self.size - 1), Action.RAW)
-        yield Step(at, b"", Action.CLOSE, note=self.note)
-
-
-def _noted(schedule: Schedule, note: str) -> Schedule:
-    for step in schedule:
-        yield step._replace(note=note) if step.action is Action.END else step
+        data = bytes((0x80 | random.getrandbits(7),)) + random.randbytes(self.size - 1)
+        yield self.struck(Step(at, data, Action.RAW))
+        yield Step(at, b"", Action.CLOSE, outcome=f"fault:{self.type}")

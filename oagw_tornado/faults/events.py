@@ -14,7 +14,7 @@ from oagw_tornado.faults.values import read_text
 from oagw_tornado.reply.errors import Errors
 from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Schedule, Step
+from oagw_tornado.reply.schedule import Action, Run, Step, Steps
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
 _DATA = re.compile(rb"(?:\A|[\r\n])data: ?")
@@ -27,6 +27,7 @@ class ErrorEvent(Cut):
     """
 
     type = "error-event"
+    sees_runs = True
     needs_head = True
     streams_only = True
     parameters: ClassVar = {
@@ -59,7 +60,7 @@ class ErrorEvent(Cut):
         self._writer(reply)
         return reply
 
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
         approach = self.approach(schedule)
         events, last = 0, None
         while True:
@@ -68,13 +69,18 @@ class ErrorEvent(Cut):
             except StopIteration as end:
                 point = end.value
                 break
+            if isinstance(step, Run):
+                before = step.taken
+                yield step
+                events += step.taken - before
+                continue
             if step.data is not last:  # the same event sent twice is still one
                 events += step.events
                 last = step.data
             yield step
         if point is not None:
             data = self._writer(reply)(self._problem(reply), events)
-            yield Step(point.at, data, Action.END, 1, 0, self.note)
+            yield self.last(Step(point.at, data, Action.END, 1))
 
     def _problem(self, reply: Reply) -> Problem | None:
         """Which error it is; None: the one that is usual in such a stream. Raises InapplicableKnob."""
@@ -97,20 +103,24 @@ class MalformedEvent(Fault):
     """The next event's data is no JSON: it stops in the middle."""
 
     type = "malformed-event"
+    sees_runs = True
     streams_only = True
 
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
-        return _next_event(self, schedule, lambda step: [step._replace(data=spoiled(step.data))])
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
+        return _next_event(self, schedule, lambda step: [self.struck(step._replace(data=spoiled(step.data)))])
 
 
 class DuplicateEvent(Fault):
     """The next event is sent twice."""
 
     type = "duplicate-event"
+    sees_runs = True
     streams_only = True
 
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
-        return _next_event(self, schedule, lambda step: [step._replace(action=Action.WRITE), step])
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
+        return _next_event(
+            self, schedule, lambda step: [step._replace(action=Action.WRITE, faults=()), self.struck(step)]
+        )
 
 
 def spoiled(event: bytes) -> bytes:
@@ -122,13 +132,17 @@ def spoiled(event: bytes) -> bytes:
     return text[:start] + (half if half[:1] in (b"{", b"[") else b"{" + half) + event[len(text) :]
 
 
-def _next_event(fault: Fault, schedule: Schedule, change: Callable[[Step], list[Step]]) -> Schedule:
+def _next_event(fault: Fault, schedule: Steps, change: Callable[[Step], list[Step]]) -> Steps:
     point = yield from fault.approach(schedule)
     if point is None:
         return
     for step in point.rest:
-        if step.content:
-            yield from change(step)
+        following = step.take() if isinstance(step, Run) else step
+        if following is not None and following.content:
+            yield from change(following)
+            if isinstance(step, Run):
+                yield step
             break
-        yield step
+        if following is not None:
+            yield following
     yield from point.rest

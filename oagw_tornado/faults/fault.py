@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from enum import IntEnum
 from itertools import chain
 from random import Random
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from oagw_tornado.faults.values import write_text
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Schedule, Step
+from oagw_tornado.reply.schedule import Action, Run, Schedule, Step, Steps, single_steps
 from oagw_tornado.units.durations import format_duration, parse_duration
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
@@ -58,11 +58,14 @@ class Stage(IntEnum):
     CLOCK = 2  # strikes at an instant, whatever the others did to the writes before it
 
 
-class Point(NamedTuple):
+S = TypeVar("S", bound="Step | Run")
+
+
+class Point(NamedTuple, Generic[S]):
     """Where a fault strikes: the instant, and what was still to come."""
 
     at: float
-    rest: Iterator[Step]
+    rest: Iterator[S]
 
 
 POSITION: Mapping[str, Parameter] = {"at-event": ("at_event", whole(0)), "after": ("after", parse_duration)}
@@ -83,6 +86,9 @@ class Fault(ABC):
     stage: ClassVar[Stage] = Stage.EVENTS
     streams_only: ClassVar[bool] = False
     """Has no meaning for a reply that is sent whole."""
+
+    sees_runs: ClassVar[bool] = False
+    """`strike` knows what to do with a `Run`; else it is given each event of it as a step."""
 
     needs_head: ClassVar[bool] = False
     """Does not strike before the head, as it has no meaning there."""
@@ -113,19 +119,23 @@ class Fault(ABC):
                 text += f";{name}={_written(value)}"
         return text
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "strike" in vars(cls) and "sees_runs" not in vars(cls):
+            # What another's `strike` could do with runs, its own need not.
+            cls.sees_runs = False
+
     @abstractmethod
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Steps:
         """The schedule with this fault in it. Lazy: a schedule may have no end."""
 
-    @property
-    def note(self) -> str:
-        """What the journal says of a reply that this fault ended."""
-        return f"fault:{self.type}"
+    def struck(self, step: Step) -> Step:
+        """`step` as the one with which this fault strikes; the evidence counts it when the step is played."""
+        return step._replace(faults=(*step.faults, self.type))
 
-    @property
-    def ends(self) -> bool:
-        """Whether the reply ends with this fault; otherwise it goes on, and the journal calls it complete."""
-        return False
+    def last(self, step: Step) -> Step:
+        """`step` as the one with which this fault ends the reply."""
+        return self.struck(step)._replace(outcome=f"fault:{self.type}")
 
     @property
     def turn(self) -> Stage:
@@ -146,32 +156,56 @@ class Fault(ABC):
                 )
         return reply
 
-    def approach(self, schedule: Schedule) -> Generator[Step, None, Point | None]:
+    def approach(self, schedule: Iterator[S]) -> Generator[S, None, Point[S] | None]:
         """Yield the steps before the point where this fault strikes; the result is the point, None if never reached."""
-        content = 0
-        begun = False
-        for step in schedule:
-            if self.after is not None:
-                if step.at >= self.after and (begun or not self.needs_head):
-                    return Point(self.after, chain((step,), schedule))
-                yield step
-                begun = begun or step.action is Action.HEAD
-                if begun and self.needs_head and step.at >= self.after:
-                    return Point(step.at, schedule)
-                continue
-            content += step.content
-            if step.action is Action.HEAD:
-                yield step
-                if self.at_event == 0:
-                    return Point(step.at, schedule)
-            elif step.content and content >= self.at_event:
-                if step.action is Action.END:  # the last event is out, the end of the body is not
-                    yield step._replace(action=Action.WRITE)
-                    return Point(step.at, iter((Step(step.at, b"", Action.END),)))
-                yield step
+        if self.after is not None:
+            return (yield from _approach_instant(single_steps(schedule), self.after, self.needs_head))  # type: ignore[misc, return-value]
+        return (yield from _approach_event(schedule, self.at_event))  # type: ignore[misc, return-value]
+
+
+def _approach_instant(
+    schedule: Schedule, instant: float, needs_head: bool
+) -> Generator[Step, None, Point[Step] | None]:
+    begun = False
+    for step in schedule:
+        if step.at >= instant and (begun or not needs_head):
+            return Point(instant, chain((step,), schedule))
+        yield step
+        begun = begun or step.action is Action.HEAD
+        if begun and needs_head and step.at >= instant:
+            return Point(step.at, schedule)
+    return None
+
+
+def _approach_event(schedule: Steps, at_event: int) -> Generator[Step | Run, None, Point[Step | Run] | None]:
+    content = 0
+    for step in schedule:
+        if isinstance(step, Run):
+            run, limit, before = step, step.limit, step.taken
+            left = at_event - content
+            # A run with a limit was cut by another fault, which has its point there.
+            cut = limit < 0 or limit >= left
+            if cut:
+                run.limit = left
+            yield run
+            content += run.taken - before
+            if cut and content == at_event:
+                run.limit = limit - left if limit >= 0 else -1
+                return Point(run.at, chain((run,), schedule))
+            continue
+        content += step.content
+        if step.action is Action.HEAD:
+            yield step
+            if at_event == 0:
                 return Point(step.at, schedule)
-            else:
-                yield step
-                if step.action in _ENDINGS:
-                    return None
-        return None
+        elif step.content and content >= at_event:
+            if step.action is Action.END:  # the last event is out, the end of the body is not
+                yield step._replace(action=Action.WRITE)
+                return Point(step.at, iter((Step(step.at, b"", Action.END),)))
+            yield step
+            return Point(step.at, schedule)
+        else:
+            yield step
+            if step.action in _ENDINGS:
+                return None
+    return None

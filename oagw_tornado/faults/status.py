@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from oagw_tornado.faults.values import read_text
 from oagw_tornado.reply.errors import Errors, injected, retry_headers
 from oagw_tornado.reply.problem import Problem
 from oagw_tornado.reply.reply import Headers, Reply
-from oagw_tornado.reply.schedule import Action, Schedule
+from oagw_tornado.reply.schedule import Action, Run, Steps
 from oagw_tornado.units.durations import parse_duration
 
 #: Statuses whose replies have no content (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
@@ -38,6 +39,7 @@ class Status(Fault):
     """
 
     type = "status"
+    sees_runs = True
     parameters: ClassVar = {
         "code": ("code", whole(200, 599)),
         "error": ("error", read_text),
@@ -62,15 +64,14 @@ class Status(Fault):
             raise ValueError(f"a reply with the status {self.code} has no content that could hold an error")
 
     @property
-    def ends(self) -> bool:
-        return True
-
-    @property
     def is_worded(self) -> bool:
         """Whether it says which error it is."""
         return any(value is not None for value in (self.error, self.message, self.kind, self.param))
 
     def amend(self, reply: Reply, blame: str) -> Reply:
+        return replace(self._amended(reply, blame), faults=(self.type,))
+
+    def _amended(self, reply: Reply, blame: str) -> Reply:
         code = self.code or 503
         if code < 400 and not self.is_worded:
             return self._relabelled(reply, code, self.source or blame)
@@ -93,9 +94,17 @@ class Status(Fault):
         headers = (*reply.headers, *retry)
         return Reply(code, headers, reply.body, reply.frames, reply.pace, reply.error_event, reply.error_forms, source)
 
-    def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Schedule:
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
+        return schedule if reply.frames is None else self._of_stream(schedule)
+
+    def _of_stream(self, schedule: Steps) -> Steps:
         for step in schedule:
-            yield step._replace(note=self.note) if step.action is Action.END else step
+            if not isinstance(step, Run):
+                if step.action is Action.HEAD:
+                    step = self.struck(step)
+                elif step.action is Action.END and not step.outcome:
+                    step = step._replace(outcome=f"fault:{self.type}")
+            yield step
 
 
 def worded(fault: Any, errors: Errors, usual: Problem) -> Problem:

@@ -97,16 +97,15 @@ class ExchangeHandler(LazyHandler):
         exchange = self.exchange
         if not self.is_flushed and not self._is_over:
             self._refuse_knobs()
-            exchange.head_sent = True
-            exchange.status = self.get_status()
-            exchange.source = self.source
+            self.responder.ledger.replied(exchange, self.get_status(), self.source)
+            self.responder.ledger.head_sent(exchange)
             self.set_header("X-Request-Id", exchange.id)
             if self.source is not None:
                 self.set_header("X-OAGW-Error-Source", self.source)
             for name, value in (*exchange.page_headers, *exchange.echoed):
                 self.set_header(name, value)
         if self.request.method != "HEAD":
-            exchange.bytes_sent += self.unsent_size
+            self.responder.ledger.sent(exchange, 0, self.unsent_size, 0.0, 0.0)
         return super().flush(include_footers)
 
     def _refuse_knobs(self) -> None:

@@ -9,21 +9,18 @@ from time import monotonic, time
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.evidence.journal import begin_events
 from oagw_tornado.evidence.ledger import Ledger
-from oagw_tornado.evidence.timing import Timing
 from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
-from oagw_tornado.playback.plan import amend_where_it_fits, plan, shifted, steady_times
+from oagw_tornado.playback.plan import amend_where_it_fits, plan
 from oagw_tornado.playback.playback import Playback
-from oagw_tornado.playback.steady import SteadyPlayback
 from oagw_tornado.playback.waiting import WaitingQueues
 from oagw_tornado.reply.errors import PLAIN, ErrorForm, Errors
 from oagw_tornado.reply.reply import Reply, without
-from oagw_tornado.reply.schedule import Action, Schedule, Stream
+from oagw_tornado.reply.schedule import BODY_PIECE, Action, Run, Steps, buffered, later
 from oagw_tornado.units.knob_errors import InapplicableKnob
 from oagw_tornado.wire.connection import ReplyConnection, status_and_fields
 
@@ -49,9 +46,8 @@ class Responder:
         self._forms = forms
         self.health = HealthState()
         self.started = monotonic()
-        self.timing = Timing()
+        self.timing = ledger.timing
         self.pace: Callable[[float, Paced], None] = pacer.at
-        self.count_late: Callable[[float], None] = self.timing.recent.append
         pacer.after_turn = self._settle_timing
         self.gates = Gates()
         self.queues = WaitingQueues()
@@ -74,34 +70,31 @@ class Responder:
                 reply, knobs = bad_knob(str(error)), None
             without(exchange.limit_headers, reply)
         status = reply.status
+        self.ledger.replied(exchange, status, reply.source)
         fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
-        if reply.frames is None and (knobs is None or (knobs.immediate and not reply.pauses)):
-            body = reply.body
-            exchange.bytes_sent = len(body)
+        if (
+            reply.frames is None
+            and (knobs is None or (knobs.immediate and not reply.pauses))
+            and len(reply.body) <= BODY_PIECE
+        ):
             # Over before the reply leaves: who has read it finds it in the journal.
-            self.over(exchange, "complete")
-            connection.send_whole(status, fields, body)
+            self.ledger.sent_whole(exchange, len(reply.body), monotonic() - exchange.admitted)
+            self._give_back(exchange)
+            connection.send_whole(status, fields, reply.body)
             return
-        assert knobs is not None, "a stream needs knobs"
-        if reply.frames is not None:
-            begin_events(exchange)
-        if type(reply.frames) is Stream and knobs.is_steady and connection.method != "HEAD":
-            descriptor = connection.descriptor
-            if descriptor >= 0:
-                times = steady_times(knobs, reply.pace, self._running)
-                if exchange.queued:
-                    times = (times[0] + exchange.queued, times[1] + exchange.queued, times[2])
-                steady = SteadyPlayback(self, exchange, connection, descriptor, reply.frames, times, fields)
-                self.playing.add(steady)
-                steady.start()
-                return
-        random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
-        steps = plan(reply, knobs, random, self._running)
+        length = None
+        if reply.frames is None:
+            length = len(reply.body)
+        else:
+            self.ledger.streams(exchange)
+        if knobs is None:
+            steps = buffered(reply.body, 0.0)
+        else:
+            steps = plan(reply, knobs, Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN, self._running)
         if exchange.queued:
-            steps = shifted(steps, exchange.queued)
+            steps = later(steps, exchange.queued)
         if connection.method == "HEAD":
             steps = _without_body(steps)
-        length = None if reply.frames is not None else len(reply.body)
         playback = Playback(self, exchange, connection, steps, fields, length)
         self.playing.add(playback)
         playback.start()
@@ -118,10 +111,11 @@ class Responder:
             (),
             hint=f"POST /_sim/gates/{exchange.gate}/release lets it pass; --gate-timeout says how long it waits",
         )
+        self.ledger.replied(exchange, reply.status, reply.source)
         return reply.status, _fields(exchange, reply, _AT_ONCE), reply.body
 
     def settle(self) -> None:
-        """Bring timing and exchanges up to date with what has left. Whoever reads them calls this first."""
+        """Bring the evidence up to date with what has left. Whoever reads it calls this first."""
         self.timing.settle()
         for playback in self.playing:
             playback.settle()
@@ -136,12 +130,14 @@ class Responder:
         self.over(playback.exchange, outcome)
 
     def over(self, exchange: Exchange, outcome: str) -> None:
-        """An exchange is over."""
-        exchange.outcome = outcome
-        exchange.ended = monotonic() - exchange.admitted
+        """An exchange is over; one that was over already stays as it ended."""
+        if exchange.ended is None:
+            self.ledger.ended(exchange, outcome, monotonic() - exchange.admitted)
+            self._give_back(exchange)
+
+    def _give_back(self, exchange: Exchange) -> None:
         if exchange.queued is not None:
             self.queues.over(exchange)
-        self.ledger.ended(exchange)
 
     @property
     def _running(self) -> int:
@@ -157,8 +153,6 @@ class Responder:
 
 def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
     """Status line and header lines of `reply`, which is the one that `exchange` gets."""
-    exchange.status = reply.status
-    exchange.source = reply.source
     headers = reply.headers
     if exchange.page_headers:
         headers = with_cors(headers, exchange.page_headers, exchange.limit_headers)
@@ -174,9 +168,11 @@ def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
     return fields
 
 
-def _without_body(steps: Schedule) -> Schedule:
+def _without_body(steps: Steps) -> Steps:
     """The schedule of the same reply to HEAD (RFC 9110, section 9.3.2): its head, at the same instant."""
     for step in steps:
+        if isinstance(step, Run):
+            continue
         if step.action is Action.HEAD:
             yield step
             yield step._replace(action=Action.END)

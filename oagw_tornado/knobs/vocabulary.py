@@ -72,8 +72,8 @@ class Knobs:
     """A reply that is sent whole goes out at once, as it is."""
     amends: bool = field(init=False, compare=False)
     """The reply itself is another, not only its schedule."""
-    is_steady: bool = field(init=False, compare=False)
-    """A stream leaves as the service said it, at a fixed pace."""
+    plays_as_said: bool = field(init=False, compare=False)
+    """A stream leaves as the service said it, each event by itself: only its times are to be planned."""
     draws: bool = field(init=False, compare=False)
     """Something is drawn from the request's generator."""
     server_timing: bytes = field(init=False, compare=False)
@@ -92,8 +92,7 @@ class Knobs:
         assign(self, "immediate", self.latency.is_zero and not self.fault and self.gate is None)
         assign(self, "amends", bool(self.fault) or self.line_ending != "lf")
         assign(self, "draws", bool(self.fault) or not all(time.is_fixed for time in times))
-        plain = not self.fault and self.gate is None and self.keep_alive is None and self.line_ending == "lf"
-        assign(self, "is_steady", plain and self.events_per_write == 1 and all(time.is_fixed for time in times))
+        assign(self, "plays_as_said", not self.fault and self.gate is None and self.events_per_write == 1)
         metrics = [
             _metric(name, time)
             for name, time in zip(("latency", "header", "ttft", "itl", "interval"), times, strict=True)

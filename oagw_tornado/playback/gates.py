@@ -57,6 +57,11 @@ class Gates:
         gate.waiting[gated] = timer
         return False
 
+    def is_passable(self, name: str) -> bool:
+        """Whether the next that enters passes at once."""
+        gate = self._gates.get(name)
+        return gate is not None and (gate.is_open or (gate.permits > 0 and not gate.waiting))
+
     def leave(self, name: str, gated: Gated) -> None:
         """Wait no longer: the client has gone."""
         gate = self._gates.get(name)

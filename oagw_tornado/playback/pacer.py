@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 _FAR = 1 << 62
 
+#: Seconds for which what is due is played before the loop looks at its sockets again.
+LONGEST_TURN = 0.005
+
 
 class Paced(Protocol):
     """Something that is played when its time has come."""
@@ -32,6 +35,9 @@ class Paced(Protocol):
 
     def play(self) -> None:
         """The time has come."""
+
+    def fail(self) -> None:
+        """`play` has raised: end what it was about."""
 
 
 class Timer(Protocol):
@@ -92,18 +98,53 @@ class Pacer:
         self._timer.close()
 
     def _fire(self) -> None:
+        """Play what is due, for `LONGEST_TURN` seconds at most: the rest has its turn after the loop has read, accepted
+        and noticed who left."""
         self._armed = 0
         slots, buckets = self._slots, self._buckets
-        # The clock is read once: what falls due meanwhile waits for the next turn of the loop, so that a server
-        # that runs behind still reads, accepts and notices who left.
-        now = int(monotonic() * self._rate)
-        while slots and slots[0] <= now:
-            for paced in buckets.pop(heappop(slots)):
-                try:
-                    paced.play()
-                except Exception:
-                    log.exception("a schedule could not be played")
-        self.after_turn()
+        # What falls due meanwhile waits for the next turn of the loop, too.
+        begun = monotonic()
+        now, until = int(begun * self._rate), begun + LONGEST_TURN
+        try:
+            while slots and slots[0] <= now:
+                slot = heappop(slots)
+                bucket = buckets.pop(slot)
+                for number, paced in enumerate(bucket, 1):
+                    try:
+                        paced.play()
+                    except Exception:
+                        log.exception("a schedule could not be played")
+                        self._end(paced)
+                    if monotonic() > until:
+                        self._put_back(slot, bucket[number:])
+                        return
+        finally:
+            # Whatever went wrong, the streams that wait are woken again.
+            self._end_turn()
+
+    def _end(self, paced: Paced) -> None:
+        try:
+            paced.fail()
+        except Exception:
+            log.exception("a schedule could not be ended")
+
+    def _put_back(self, slot: int, rest: list[Paced]) -> None:
+        """Have the rest of a slot played in the next turn, before whatever is due later."""
+        if not rest:
+            return
+        later = self._buckets.get(slot)
+        if later is None:
+            heappush(self._slots, slot)
+            self._buckets[slot] = rest
+        else:
+            later[:0] = rest
+
+    def _end_turn(self) -> None:
+        slots, buckets = self._slots, self._buckets
+        try:
+            self.after_turn()
+        except Exception:
+            log.exception("the end of a turn failed")
         # Empty buckets (all cancelled) are dropped here, lest they wake us for nothing.
         while slots and not buckets[slots[0]]:
             del buckets[heappop(slots)]

@@ -11,25 +11,22 @@ to the request: the same reply, knobs, generator and load give the same schedule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import repeat
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.keep_alive import with_keep_alive
 from oagw_tornado.reply.problem import ErrorWriter
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, buffered, streamed
+from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Frame, Step, Steps, buffered, single_steps, streamed
 from oagw_tornado.reply.sse import LINE_ENDINGS, keep_alive, with_line_ending
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
 if TYPE_CHECKING:
     from oagw_tornado.faults import Fault
-
-# Fixed times draw nothing.
-_NOTHING_DRAWN = Random(0)
 
 
 def amend(reply: Reply, knobs: Knobs) -> Reply:
@@ -70,7 +67,7 @@ def _ending(write: ErrorWriter, line_ending: str) -> ErrorWriter:
     return lambda problem, events: with_line_ending(write(problem, events), line_ending)
 
 
-def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Schedule:
+def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Steps:
     """The schedule of `reply`, which went through `amend`, under `knobs`, with so many requests `running`.
 
     All draws come from `random`, which belongs to this request alone.
@@ -78,33 +75,29 @@ def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Schedu
     factor = load_factor(knobs, running)
     if reply.frames is None:
         latency = knobs.latency.draw(random) + sum(pause.draw(random) for pause in reply.pauses)
-        schedule = buffered(reply.body, latency * factor)
+        schedule = buffered(reply.body, latency * factor, reply.faults)
     else:
         schedule = _streamed(reply, knobs, random, factor)
-    if knobs.immediate:
-        return schedule if knobs.events_per_write == 1 else joined(schedule, knobs.events_per_write)
-    strikes: tuple[list[Callable[[Schedule], Schedule]], ...] = ([], [], [])
-    for fault in knobs.fault or ():
-        strikes[fault.turn].append(lambda steps, fault=fault: fault.strike(steps, reply, random))  # type: ignore[misc]
-    in_events, in_writes, by_clock = strikes
-    for strike in in_events:
-        schedule = strike(schedule)
+    if knobs.plays_as_said:
+        return schedule
+    # In the order in which they were given, but by their turns: events, writes, clock.
+    faults = sorted(knobs.fault or (), key=lambda fault: fault.turn)
+    for fault in faults:
+        if fault.turn == 0:
+            schedule = _struck(schedule, fault, reply, random)
     if knobs.gate is not None:
         schedule = gated(schedule, reply)
     if knobs.events_per_write > 1:
         schedule = joined(schedule, knobs.events_per_write)
-    for strike in (*in_writes, *by_clock):
-        schedule = strike(schedule)
+    for fault in faults:
+        if fault.turn > 0:
+            schedule = _struck(schedule, fault, reply, random)
     return schedule
 
 
-def steady_times(knobs: Knobs, pace: str, running: int) -> tuple[float, float, float]:
-    """Of a stream under knobs that are steady: when the head leaves, when the first content event, and the gap."""
-    factor = load_factor(knobs, running)
-    gap = knobs.event_interval if pace == "event-interval" else knobs.inter_token_latency
-    times = (knobs.header_delay, knobs.time_to_first_token, gap)
-    head_at, first_at, between = (time.draw(_NOTHING_DRAWN) * factor for time in times)
-    return head_at, first_at, between
+def _struck(schedule: Steps, fault: Fault, reply: Reply, random: Random) -> Steps:
+    seen: Any = schedule if fault.sees_runs else single_steps(schedule)
+    return fault.strike(seen, reply, random)
 
 
 def load_factor(knobs: Knobs, running: int) -> float:
@@ -125,53 +118,56 @@ def request_seed(seed: int, alias: str, method: str, path: str, query: str, body
     return int.from_bytes(blake2b(facts + body, digest_size=8).digest(), "big")
 
 
-def joined(schedule: Schedule, events_per_write: int) -> Schedule:
-    """The same events, so many of them in one write, which leaves when the last of them is due."""
+def joined(schedule: Steps, events_per_write: int) -> Steps:
+    """The same events, so many of them in one write, which leaves when the last of them is due.
+
+    No more than `LARGEST_WRITE` bytes are joined: then the write leaves with fewer events.
+    """
     held: list[Step] = []
-    for step in schedule:
+    size = 0
+    for step in single_steps(schedule):
+        if step.action is Action.STRIKE:
+            yield step
+            continue
+        if held and (not step.events or size + len(step.data) > LARGEST_WRITE):
+            yield _one(held)
+            held, size = [], 0
         if not step.events:
-            if held:
-                yield _one(held)
-                held = []
             yield step
             continue
         held.append(step)
+        size += len(step.data)
         if len(held) == events_per_write or step.action is not Action.WRITE:
             yield _one(held)
-            held = []
+            held, size = [], 0
     if held:
         yield _one(held)
 
 
-def gated(schedule: Schedule, reply: Reply) -> Schedule:
+def gated(schedule: Steps, reply: Reply) -> Steps:
     """A gate before each event; before the head of a reply that is sent whole."""
     if reply.frames is None:
         yield Step(0.0, b"", Action.GATE)
         yield from schedule
         return
     events = 0
-    for step in schedule:
+    for step in single_steps(schedule):
         if step.events:
             yield Step(step.at, reply.error_event(None, events), Action.GATE)
             events += step.events
         yield step
 
 
-def shifted(schedule: Schedule, wait: float) -> Schedule:
-    """The same schedule, `wait` seconds later: that of a reply whose request waited for its turn."""
-    return (step._replace(at=step.at + wait) for step in schedule)
-
-
-def _streamed(reply: Reply, knobs: Knobs, random: Random, factor: float) -> Schedule:
+def _streamed(reply: Reply, knobs: Knobs, random: Random, factor: float) -> Steps:
     assert reply.frames is not None
     pace = knobs.event_interval if reply.pace == "event-interval" else knobs.inter_token_latency
     head_at = knobs.header_delay.draw(random)
     first_at = knobs.time_to_first_token.draw(random)
     gaps = pace.gaps(random)
     if knobs.gate is not None:
-        gaps = _no_gaps()  # the gate is what spaces the events
+        gaps = repeat(0.0)  # the gate is what spaces the events
     if factor != 1.0:
-        head_at, first_at, gaps = head_at * factor, first_at * factor, (gap * factor for gap in gaps)
+        head_at, first_at, gaps = head_at * factor, first_at * factor, map(factor.__mul__, gaps)
     own = 0.0 if knobs.gate is not None else factor
     schedule = streamed(reply.frames, head_at, first_at, gaps, random, own)
     if knobs.keep_alive is not None and _is_event_stream(reply):
@@ -179,11 +175,6 @@ def _streamed(reply: Reply, knobs: Knobs, random: Random, factor: float) -> Sche
         sign = keep_alive(form, line_ending=LINE_ENDINGS[knobs.line_ending])
         return with_keep_alive(schedule, interval, sign)
     return schedule
-
-
-def _no_gaps() -> Iterator[float]:
-    while True:
-        yield 0.0
 
 
 def _one(steps: list[Step]) -> Step:
@@ -194,6 +185,7 @@ def _one(steps: list[Step]) -> Step:
         data=b"".join(step.data for step in steps),
         events=sum(step.events for step in steps),
         content=sum(step.content for step in steps),
+        faults=tuple(fault for step in steps for fault in step.faults),
     )
 
 

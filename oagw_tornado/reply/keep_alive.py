@@ -7,13 +7,13 @@ plan alone: it comes before the faults, so that a stream that a fault makes sile
 
 from __future__ import annotations
 
-from oagw_tornado.reply.schedule import Action, Schedule, Step
+from oagw_tornado.reply.schedule import Action, Step, Steps, single_steps
 
 
-def with_keep_alive(steps: Schedule, interval: float, sign: bytes) -> Schedule:
+def with_keep_alive(steps: Steps, interval: float, sign: bytes) -> Steps:
     """`steps` with `sign` wherever nothing was sent for `interval` seconds, which is more than 0."""
     last: float | None = None  # when something was sent last; None: nothing was, not even the head
-    for step in steps:
+    for step in single_steps(steps):
         if last is not None:
             # Counted, not added up: a thousand signs later the time is as exact as at first.
             signs = 1

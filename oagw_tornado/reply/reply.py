@@ -46,6 +46,8 @@ class Reply:
     """The reason phrase of the status line, where it is not the status' own."""
     errors: Errors | None = None
     """How the service words its errors, where one is to take the place of this reply."""
+    faults: tuple[str, ...] = ()
+    """The types of the faults that made this reply out of another, or part of it."""
     pauses: tuple[Latency, ...] = ()
     """What a reply that is sent whole waits for, beside the knob `latency`."""
 

@@ -2,7 +2,7 @@
 
 A service decides what is said, as frames. The latency model says when. Together they make a schedule; a fault
 is a function from schedule to schedule; `playback.Playback` plays the result. Everything here is a pure function
-of values, so a test reads ``list(schedule)`` and needs neither clock nor socket.
+of values, so a test reads ``list(single_steps(schedule))`` and needs neither clock nor socket.
 
 The rules of a schedule:
 
@@ -11,6 +11,8 @@ The rules of a schedule:
 - WRITE steps carry body bytes; the connection frames them (chunked, by length, or by closing), one write each.
 - END ends the body in order; its data, if any, leaves in the same write. A schedule that is exhausted without
   END ends in order too. CLOSE and RESET leave the body incomplete. Nothing after any of these is played.
+- A `Run` stands for the content events of a stream, which are most of its steps. Whoever must see each of them
+  takes them one by one; whoever need not passes the run on, and the player plays it without making a step of each.
 """
 
 from __future__ import annotations
@@ -22,6 +24,12 @@ from typing import NamedTuple
 
 from oagw_tornado.units.latency import Latency
 
+#: Bytes of one write: what is longer leaves in several, what is joined stays below.
+LARGEST_WRITE = 1 << 20
+
+#: Bytes of a whole body that leave in one write; the rest follows as the client takes it.
+BODY_PIECE = 1 << 18
+
 
 class Action(Enum):
     """What a step does when its time has come."""
@@ -29,6 +37,7 @@ class Action(Enum):
     HEAD = "status line and headers leave"
     WRITE = "data leaves as body bytes, in one write"
     RAW = "data leaves as it is, without the connection's framing"
+    STRIKE = "nothing leaves: a fault begins that shows in what comes later"
     GATE = "wait until the reply's gate is released; data is the last word of a reply whose gate never was"
     STALL = "nothing more, until the client leaves"
     END = "data, if any, leaves, and the body ends in order"
@@ -56,8 +65,7 @@ class Stream:
     """The frames of a stream in three parts: what opens it, its content, what closes it.
 
     A content frame is `before`, one of `contents`, and `after`: most of an event is the same in all of a stream.
-    Iterating gives the frames. Kept apart, the parts let `oagw_tornado.playback.steady` play the content without
-    making a frame, a step and a plan of each.
+    Iterating gives the frames. Kept apart, the parts make a `Run` of the content.
     """
 
     __slots__ = ("opening", "contents", "closing", "before", "after")
@@ -95,17 +103,100 @@ class Step(NamedTuple):
     action: Action = WRITE
     events: int = 0
     content: int = 0
-    note: str = ""
-    """Why the reply ends here, for the journal: ``fault:reset``, say. Empty for a step that is as planned."""
+    outcome: str = ""
+    """How the reply ends with this step, for the journal: ``fault:reset``, say. Empty for a step that is as planned."""
+    faults: tuple[str, ...] = ()
+    """The types of the faults that strike with this step."""
 
 
+class Run:
+    """Content events one after the other, each of them `before`, one of `contents`, and `after`, a gap apart.
+
+    The first is due at `at`, each following one the next of `gaps`, in seconds, after the one before it. `at` moves
+    along with what is taken, so whatever comes behind the run knows when its last event was due. With a `limit` of 0
+    or more only so many of the events are meant; who set it takes the run up again after them.
+    """
+
+    __slots__ = ("at", "before", "contents", "after", "gaps", "taken", "limit")
+
+    def __init__(
+        self, at: float, contents: Iterator[bytes], gaps: Iterator[float], before: bytes = b"", after: bytes = b""
+    ) -> None:
+        self.at = at
+        self.before = before
+        self.contents = contents
+        self.after = after
+        self.gaps = gaps
+        # Events that were taken so far.
+        self.taken = 0
+        self.limit = -1
+
+    def take(self) -> Step | None:
+        """The next event as a step of its own; None if there is none, or the limit is reached."""
+        if self.limit == 0:
+            return None
+        data = next(self.contents, None)
+        if data is None:
+            return None
+        self.limit -= 1
+        if self.taken:
+            self.at += next(self.gaps)
+        self.taken += 1
+        return Step(self.at, self.before + data + self.after, WRITE, 1, 1)
+
+    def steps(self) -> Iterator[Step]:
+        """All events that are meant, one by one."""
+        while (step := self.take()) is not None:
+            yield step
+
+
+#: A schedule, each event of it a step.
 Schedule = Iterator[Step]
 
+#: A schedule in which runs stand for their events.
+Steps = Iterator[Step | Run]
 
-def buffered(body: bytes, at: float) -> Schedule:
-    """The schedule of a reply that is sent whole: head and body at one instant."""
+
+def single_steps(schedule: Iterable[Step | Run]) -> Schedule:
+    """`schedule` with each event as a step of its own."""
+    for step in schedule:
+        if type(step) is Run:
+            yield from step.steps()
+        else:
+            yield step  # type: ignore[misc]  # a Step: neither class has subclasses
+
+
+def later(schedule: Iterable[Step | Run], seconds: float) -> Steps:
+    """The same, so much later."""
+    for step in schedule:
+        if isinstance(step, Run):
+            # Whoever made the run, and goes on from where it ends, knows nothing of this.
+            step.at += seconds
+            yield step
+            step.at -= seconds
+        else:
+            yield step._replace(at=step.at + seconds)
+
+
+def pieces(step: Step, size: int) -> Iterator[Step]:
+    """`step` in writes of `size` bytes; its events end with the last one, and so does the body if it was to."""
+    data = step.data
+    last = max(0, (len(data) - 1) // size * size)
+    for start in range(0, last, size):
+        yield Step(step.at, data[start : start + size])
+    yield step._replace(data=data[last:])
+
+
+def buffered(body: bytes, at: float, faults: tuple[str, ...] = ()) -> Steps:
+    """The schedule of a reply that is sent whole: head and body at one instant, a large body in pieces.
+
+    `faults` are those that made this reply of another: they strike when it is out.
+    """
     yield Step(at, b"", HEAD)
-    yield Step(at, body, END)
+    last = max(0, (len(body) - 1) // BODY_PIECE * BODY_PIECE)
+    for start in range(0, last, BODY_PIECE):
+        yield Step(at, body[start : start + BODY_PIECE])
+    yield Step(at, body[last:], END, outcome=f"fault:{faults[-1]}" if faults else "", faults=faults)
 
 
 def streamed(
@@ -115,7 +206,7 @@ def streamed(
     gaps: Iterator[float],
     random: Random | None = None,
     factor: float = 1.0,
-) -> Schedule:
+) -> Steps:
     """The schedule of a stream.
 
     The head leaves at `head_at`, the first content frame at `first_at` (or with the head, if that is later), each
@@ -125,8 +216,36 @@ def streamed(
 
     A frame's own wait, or gap, is drawn from `random` and takes `factor` times as long; 0: none of them waits.
     """
-    yield Step(head_at, b"", HEAD)
     at = max(head_at, first_at)
+    if type(frames) is Stream:
+        return _in_three_parts(frames, head_at, at, gaps)
+    return _frame_by_frame(frames, head_at, at, gaps, random or _NOTHING_DRAWN, factor)
+
+
+def _in_three_parts(stream: Stream, head_at: float, at: float, gaps: Iterator[float]) -> Steps:
+    yield Step(head_at, b"", HEAD)
+    for data in stream.opening:
+        yield Step(at, data, WRITE, 1)
+    run, closing = Run(at, stream.contents, gaps, stream.before, stream.after), stream.closing
+    # What was said is not held while the rest is.
+    del stream
+    data = b""
+    yield run
+    at = run.at
+    if run.taken and closing:
+        at += next(gaps)
+    last: bytes | None = None
+    for data in closing:
+        if last is not None:
+            yield Step(at, last, WRITE, 1)
+        last = data
+    yield Step(at, b"", END) if last is None else Step(at, last, END, 1)
+
+
+def _frame_by_frame(
+    frames: Iterable[Frame], head_at: float, at: float, gaps: Iterator[float], random: Random, factor: float
+) -> Steps:
+    yield Step(head_at, b"", HEAD)
     make = tuple.__new__  # half the price of calling Step, on the path of every event
     begun = False
     after_content = False
@@ -136,7 +255,7 @@ def streamed(
     own: Iterator[float] = gaps
     for data, content, wait, gap in frames:
         if wait is not None:
-            pause = wait.draw(random or _NOTHING_DRAWN) * factor
+            pause = wait.draw(random) * factor
             at = at + pause if begun else max(head_at, pause)
             after_content = after_content or content
         elif content:
@@ -144,7 +263,7 @@ def streamed(
                 at += next(gaps)
             elif begun and gap is not None:
                 if gap is not shared:
-                    shared, own = gap, gap.gaps(random or _NOTHING_DRAWN)
+                    shared, own = gap, gap.gaps(random)
                 at += next(own) * factor
             after_content = True
         elif not begun:
@@ -159,7 +278,7 @@ def streamed(
             yield from _events(opening, at)
             opening = []
         begun = True
-        last = make(Step, (at, data, WRITE, 1, 1 if content else 0, ""))
+        last = make(Step, (at, data, WRITE, 1, 1 if content else 0, "", ()))
     for step in _events(opening, at):
         if last is not None:
             yield last

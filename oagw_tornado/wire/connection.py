@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 _BODILESS = frozenset((204, 304))
 
+#: One chunk (RFC 9112, section 7.1): its size, which is not 0, and its data in three parts.
+CHUNK = b"%x\r\n%b%b%b\r\n"
+
+
+def framed(data: bytes) -> bytes:
+    """`data`, which is not empty, as one chunk."""
+    return CHUNK % (len(data), b"", data, b"")
+
+
 _date_second = 0
 _date_line = b""
 
@@ -96,7 +105,7 @@ class ReplyConnection(httputil.HTTPConnection):
 
     def send_body(self, data: bytes) -> bool:
         """Send `data`, which is not empty, as one piece of the body, framed, in one write. Result as of `send`."""
-        return self.send(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)
+        return self.send(framed(data) if self.chunked else data)
 
     @property
     def is_open(self) -> bool:
@@ -161,7 +170,7 @@ class ReplyConnection(httputil.HTTPConnection):
         if self.bodiless:
             return b""
         if self.chunked:
-            return b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+            return framed(data) + b"0\r\n\r\n" if data else b"0\r\n\r\n"
         return data
 
     # tornado.httputil.HTTPConnection: for handlers that write by themselves.
@@ -182,7 +191,7 @@ class ReplyConnection(httputil.HTTPConnection):
         fields = status_and_fields(start_line.code, pairs, None, start_line.reason)
         head = self.render_head(start_line.code, fields, int(length) if length is not None else None)
         if chunk and not self.bodiless:
-            head += b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked else chunk
+            head += framed(chunk) if self.chunked else chunk
         return self._sent(self.send(head))
 
     def write(self, chunk: bytes) -> Future[None]:

@@ -183,6 +183,14 @@ class Http1Connection(ReplyConnection, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._queued = False
+        if self.drained is not None:
+            # Not from here: asyncio's transport, in the middle of its own work, loses a connection that is closed now
+            # twice.
+            asyncio.get_running_loop().call_soon(self._call_drained)
+
+    def _call_drained(self) -> None:
+        if self._queued:
+            return
         drained, self.drained = self.drained, None
         if drained is not None:
             drained()

@@ -61,6 +61,8 @@ class StockConnection(ReplyConnection):
             self._stream.io_loop.add_callback(self._closed)
             return False
         written = self._stream.write(data)
+        if self._stream.closed():
+            return False  # tornado has found out that the client has gone
         if not self._stream.writing():
             return True
         written.add_done_callback(self._written)

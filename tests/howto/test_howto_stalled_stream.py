@@ -28,5 +28,6 @@ def test_client_gives_up(oagw, oagw_openai_url):
     with pytest.raises(httpx.ReadTimeout):
         next(words)
 
-    (request,) = oagw.assert_requested(alias="openai", outcome="fault:stall", within=5)
+    (request,) = oagw.assert_requested(alias="openai", outcome="client-left", within=5)
+    assert request["faults"] == ["stall"]
     assert request["events_sent"] == 3
