@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import http.client
 import io
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from longest_turn import LongestTurn
 from raw_http import CHAT, chat, request, talk
 from wire import VisibleServer
 
@@ -195,34 +194,6 @@ def fill(oagw: VisibleServer, number: int, headers: str, body: bytes) -> None:
             reader.read(size)
 
 
-class Longest:
-    """The longest time that the loop of a server was held, measured from inside while the block runs.
-
-    Processor time of the loop's thread, so that what else the machine does is not counted.
-    """
-
-    def __init__(self, oagw: VisibleServer) -> None:
-        self._oagw = oagw
-        self._stop = threading.Event()
-        self.seconds = 0.0
-
-    async def _watch(self) -> None:
-        last = time.thread_time()
-        while not self._stop.is_set():
-            await asyncio.sleep(0)
-            now = time.thread_time()
-            self.seconds = max(self.seconds, now - last)
-            last = now
-
-    def __enter__(self) -> Longest:
-        self._watching = asyncio.run_coroutine_threadsafe(self._watch(), self._oagw._loop)
-        return self
-
-    def __exit__(self, *rest: object) -> None:
-        self._stop.set()
-        self._watching.result(10)
-
-
 LINES = "".join(f"x-{number}: v\r\n" for number in range(90))
 
 
@@ -232,10 +203,10 @@ def test_no_listing_holds_the_loop(oagw: VisibleServer) -> None:
     body = json.dumps({"messages": [{"role": "user", "content": "some words " * 20}] * 80, "token": "hush"}).encode()
     fill(oagw, 1000, LINES, body)
     for query in ("", "?events=1", "?format=har", "?format=ndjson", "?header=x-7:w", "?model=nothing", "?id=nobody"):
-        with Longest(oagw) as longest:
+        with LongestTurn(oagw) as longest:
             get(oagw, query)
         assert longest.seconds < 0.010, query
-    with Longest(oagw) as longest:
+    with LongestTurn(oagw) as longest:
         talk(oagw.port, request("/_sim/requests", method="DELETE"))
     assert longest.seconds < 0.010
 

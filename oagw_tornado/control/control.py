@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.config.config import change_config, config_as_json
+from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import Collector, Gauges
 
 if TYPE_CHECKING:
@@ -38,18 +39,20 @@ class Control:
         self.responder.configure(config)
         self._terms.knobs = config.knobs
 
-    def reset(self) -> None:
+    async def reset(self) -> None:
         """Back to the state at start. Replies under way go on, those at a gate at once."""
         config = self._started_as
         self.responder.configure(config)
         self._terms.knobs = config.knobs
         self.rules.reset()
         self._terms.limiter.clear()
-        self.gates.reset()
+        turns = Turns()
+        for _ in self.gates.resetting():
+            await turns.rest()
         self.responder.health.reset()
         # What runs keeps its own counts: what has left so far belongs to the time before.
         self.responder.settle()
-        self.responder.ledger.reset()
+        await turns.drop(self.responder.ledger.reset())
 
     def _gauges(self) -> Gauges:
         responder = self.responder

@@ -11,11 +11,13 @@ from typing import Any
 
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import Control
+from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
 from oagw_tornado.evidence.request_filter import FilterError
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.knobs.match import RuleError
+from oagw_tornado.knobs.rules import LARGEST_RULES
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.units.documents import DocumentError, read_json
 from oagw_tornado.units.nearest import nearest
@@ -24,9 +26,16 @@ _NOTHING = Reply(204, (), b"", source=None)
 
 _MOST_EVENTS = 1_000_000_000
 
+#: Bytes of a JSON document that is read in one go.
+LARGEST_DOCUMENT = LARGEST_RULES + 64 * 2**10
+
 
 class BadRequest(ValueError):
     """What was asked for can not be understood; the text says what was expected."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class ControlHandler(ExchangeHandler):
@@ -53,10 +62,12 @@ class ControlHandler(ExchangeHandler):
         try:
             yield
         except (BadRequest, ConfigError, FilterError, RuleError) as error:
-            self.respond(refusal(400, str(error)))
+            self.respond(refusal(getattr(error, "status", 400), str(error)))
 
     def document(self) -> Any:
         """The JSON document in the request's body."""
+        if len(self.request.body) > LARGEST_DOCUMENT:
+            raise BadRequest(f"the body: expected at most {LARGEST_DOCUMENT} bytes", 413)
         try:
             return read_json(self.request.body)
         except DocumentError as error:
@@ -115,13 +126,16 @@ class RuleList(ControlHandler):
         with self.refusing():
             self.say(control.rules.add(self.document()).as_json(), 201)
 
-    def put(self, control: Control) -> None:
+    async def put(self, control: Control) -> None:
         with self.refusing():
             document = self.document()
             rules = document.get("rules") if isinstance(document, dict) and set(document) == {"rules"} else document
             if not isinstance(rules, list):
                 raise BadRequest("expected {'rules': [rule, …]} or [rule, …]")
-            control.rules.replace(rules)
+            turns = Turns()
+            for _ in control.rules.replacing(rules):
+                if turns.is_over:
+                    await turns.rest()
             self.get(control)
 
     def delete(self, control: Control) -> None:
@@ -153,8 +167,14 @@ class OneRule(ControlHandler):
 class GateList(ControlHandler):
     """``/_sim/gates``: the gates that hold permits or that somebody waits at."""
 
-    def get(self, control: Control) -> None:
-        self.say({"gates": control.gates.as_json()})
+    async def get(self, control: Control) -> None:
+        turns = Turns()
+        gates: dict[str, Any] = {}
+        for name in control.gates.names():
+            gates[name] = control.gates.state(name)
+            if turns.is_over:
+                await turns.rest()
+        self.say({"gates": gates})
 
     head = get
 
@@ -162,18 +182,21 @@ class GateList(ControlHandler):
 class Release(ControlHandler):
     """``/_sim/gates/{name}/release?events=n``: let so many events pass, or ``all``; one if nothing is said."""
 
-    def post(self, control: Control, name: str) -> None:
+    async def post(self, control: Control, name: str) -> None:
         with self.refusing():
             given = self.parameters("events").get("events", "1")
             events = None if given == "all" else whole_number("events", given, 1, _MOST_EVENTS)
-            self.say({"gate": name, **control.gates.release(name, events)})
+            turns = Turns()
+            for _ in control.gates.releasing(name, events):
+                await turns.rest()
+            self.say({"gate": name, **control.gates.state(name)})
 
 
 class Reset(ControlHandler):
     """``/_sim/reset``: back to the state at start."""
 
-    def post(self, control: Control) -> None:
-        control.reset()
+    async def post(self, control: Control) -> None:
+        await control.reset()
         self.say_nothing()
 
 

@@ -65,12 +65,7 @@ class Requests(ControlHandler):
         self.say({})
 
     async def delete(self, control: Control) -> None:
-        forgotten = control.journal.clear()
-        turns = Turns()
-        while forgotten:
-            del forgotten[-100:]
-            if turns.is_over:
-                await turns.rest()
+        await Turns().drop(control.journal.clear())
         self.say_nothing()
 
     def filters(self) -> dict[str, list[str]]:

@@ -117,8 +117,9 @@ class Ledger:
         if self._access_log:
             log_access(exchange, self.disclosure)
 
-    def reset(self) -> None:
-        """Forget everything but what runs. Whoever calls has brought it up to date with what has left."""
-        self.journal.clear()
+    def reset(self) -> list[Exchange]:
+        """Forget everything but what runs. Whoever calls has brought it up to date with what has left, and frees what
+        was in the journal: see `Journal.clear`."""
         self.counters.reset()
         self.timing.reset()
+        return self.journal.clear()

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, Protocol
+
+#: Seconds that a release lets replies go on before the loop has its turn.
+SHARE = 0.002
 
 #: Gates that hold permits while nobody waits: the oldest are forgotten beyond this.
 MOST_GATES = 10_000
@@ -32,7 +37,7 @@ class _Gate:
         self.permits = 0
         self.is_open = False
         # True while `release` lets replies go on, which come back to this gate at their next event.
-        self.in_release = False
+        self.in_release = 0
         # In the order in which they came; each with the timer that ends its patience.
         self.waiting: OrderedDict[Gated, asyncio.TimerHandle] = OrderedDict()
 
@@ -43,10 +48,16 @@ class Gates:
     def __init__(self, timeout: float = 30.0) -> None:
         self.timeout = timeout
         self._gates: OrderedDict[str, _Gate] = OrderedDict()
+        # When the share of the release under way is over.
+        self._share_end = 0.0
 
     def enter(self, name: str, gated: Gated) -> bool:
         """Pass at once (True), or wait: then `gated.released` or `gated.gate_timed_out` is called later."""
         gate = self._gate(name)
+        if gate.in_release and perf_counter() >= self._share_end:
+            # There may be any number of permits: the release goes on with this reply in its next share.
+            gate.waiting[gated] = asyncio.get_running_loop().call_later(self.timeout, self._time_out, name, gated)
+            return False
         if gate.is_open:
             return True
         if gate.permits and not gate.waiting:
@@ -60,7 +71,9 @@ class Gates:
     def is_passable(self, name: str) -> bool:
         """Whether the next that enters passes at once."""
         gate = self._gates.get(name)
-        return gate is not None and (gate.is_open or (gate.permits > 0 and not gate.waiting))
+        if gate is None or (gate.in_release and perf_counter() >= self._share_end):
+            return False
+        return gate.is_open or (gate.permits > 0 and not gate.waiting)
 
     def leave(self, name: str, gated: Gated) -> None:
         """Wait no longer: the client has gone."""
@@ -76,28 +89,55 @@ class Gates:
 
         The result says how the gate stands then.
         """
+        for _ in self.releasing(name, events):
+            pass
+        return self.state(name)
+
+    def releasing(self, name: str, events: int | None) -> Iterator[None]:
+        """As `release`, in shares: whoever takes the steps lets the loop have its turn between them, and takes all."""
         gate = self._gate(name)
         if events is None:
             gate.is_open = True
         else:
             gate.permits += events
-        gate.in_release = True
+        gate.in_release += 1
+        self._share_end = perf_counter() + SHARE
         while gate.waiting and (gate.is_open or gate.permits):
+            if perf_counter() >= self._share_end:
+                yield
+                self._share_end = perf_counter() + SHARE
+                continue
             gated, timer = gate.waiting.popitem(last=False)
             timer.cancel()
             if not gate.is_open:
                 gate.permits -= 1
             gated.released()
-        gate.in_release = False
-        state = _state(gate)
+        gate.in_release -= 1
         self._forget_if_idle(name, gate)
-        return state
 
     def reset(self) -> None:
         """Release whoever waits, and forget all gates."""
+        for _ in self.resetting():
+            pass
+
+    def resetting(self) -> Iterator[None]:
+        """As `reset`, in shares."""
+        end = perf_counter() + SHARE
         for name in list(self._gates):
-            self.release(name, None)
-        self._gates.clear()
+            yield from self.releasing(name, None)
+            self._gates.pop(name, None)
+            if perf_counter() >= end:
+                yield
+                end = perf_counter() + SHARE
+
+    def state(self, name: str) -> dict[str, Any]:
+        """How the gate of that name stands."""
+        gate = self._gates.get(name)
+        return _state(_Gate() if gate is None else gate)
+
+    def names(self) -> list[str]:
+        """The gates that hold permits or that somebody waits at."""
+        return list(self._gates)
 
     def as_json(self) -> dict[str, Any]:
         return {name: _state(gate) for name, gate in self._gates.items()}
