@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.reply import schedule
-from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, buffered, single_steps
+from oagw_tornado.reply.schedule import Action, Frame, Run, Schedule, Step, buffered, single_steps
 from oagw_tornado.units.latency import ZERO, Fixed, Uniform
 
 
@@ -42,7 +42,7 @@ def test_the_events_of_a_stream_are_a_gap_apart() -> None:
 
 
 def test_the_first_event_never_comes_before_the_head() -> None:
-    assert [step.at for step in streamed([Frame(b"a")], 2.0, 1.0, repeat(0.0))] == [2.0, 2.0]
+    assert [step.at for step in streamed([Frame(b"a")], 2.0, 1.0, repeat(0.0))] == [2.0, 2.0, 2.0]
 
 
 def test_a_stream_without_frames_ends_in_order() -> None:
@@ -108,3 +108,28 @@ def test_a_frame_may_wait_a_time_of_its_own() -> None:
     ]
     doubled = [step.at for step in streamed(frames, 0.0, 1.0, repeat(1.0), None, 2.0)]
     assert [round(at, 6) for at in doubled[1:6]] == [0.6, 0.6, 0.62, 0.62, 1.22]
+
+
+def test_content_frames_in_a_row_are_one_run() -> None:
+    """So whatever a dialect writes is played on the short path."""
+    gap = Fixed(0.25)
+    frames = [
+        Frame(b"open", False),
+        *(Frame(b"a%d" % number) for number in range(5)),
+        Frame(b"between", False),
+        *(Frame(b"b%d" % number, gap=gap) for number in range(5)),
+        Frame(b"c", wait=Fixed(1.0)),
+        Frame(b"d"),
+    ]
+    steps = schedule.streamed(frames, 0.0, 0.0, repeat(0.5))
+    found = [[step.at for step in each.steps()] if isinstance(each, Run) else each.data for each in steps]
+    assert found == [
+        b"",
+        b"open",
+        [0.0, 0.5, 1.0, 1.5, 2.0],
+        b"between",
+        [2.75, 3.0, 3.25, 3.5, 3.75],
+        b"c",
+        [5.25],
+        b"",
+    ]

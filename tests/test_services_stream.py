@@ -139,6 +139,7 @@ def test_signs_from_the_head_on_while_nothing_is_said():
         (5.5, b"!"),
         (6.5, b"!"),
         (7.0, b"b"),
+        (7.0, b""),
     ]
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 
@@ -246,49 +247,79 @@ def _frame_by_frame(
     frames: Iterable[Frame], head_at: float, at: float, gaps: Iterator[float], random: Random, factor: float
 ) -> Steps:
     yield Step(head_at, b"", HEAD)
-    make = tuple.__new__  # half the price of calling Step, on the path of every event
+    source = iter(frames)
     begun = False
     after_content = False
     last: Step | None = None
     opening: list[bytes] = []
     shared: Latency | None = None  # the gap that the frames at hand share
     own: Iterator[float] = gaps
-    for data, content, wait, gap in frames:
+    frame = next(source, None)
+    while frame is not None:
+        data, content, wait, gap = frame
+        if not content and not begun and wait is None:
+            opening.append(data)
+            frame = next(source, None)
+            continue
         if wait is not None:
             pause = wait.draw(random) * factor
             at = at + pause if begun else max(head_at, pause)
             after_content = after_content or content
         elif content:
-            if begun and gap is None:
-                at += next(gaps)
-            elif begun and gap is not None:
+            if gap is None:
+                paced = gaps
+            else:
                 if gap is not shared:
-                    shared, own = gap, gap.gaps(random)
-                at += next(own) * factor
+                    shared, own = gap, gap.gaps(random) if factor == 1.0 else map(factor.__mul__, gap.gaps(random))
+                paced = own
+            if begun:
+                at += next(paced)
             after_content = True
-        elif not begun:
-            opening.append(data)
-            continue
         elif after_content:
             at += next(gaps)
             after_content = False
         if last is not None:
             yield last
-        if opening:
-            yield from _events(opening, at)
-            opening = []
+            last = None
+        for each in opening:
+            yield Step(at, each, WRITE, 1)
+        opening.clear()
         begun = True
-        last = make(Step, (at, data, WRITE, 1, 1 if content else 0, "", ()))
-    for step in _events(opening, at):
+        if content and wait is None:
+            alike = _Alike(frame, source)
+            run = Run(at, alike, paced)
+            yield run
+            at, frame = run.at, alike.other
+        else:
+            last = Step(at, data, WRITE, 1, 1 if content else 0)
+            frame = next(source, None)
+    for each in opening:
         if last is not None:
             yield last
-        last = step
+        last = Step(at, each, WRITE, 1)
     yield Step(at, b"", END) if last is None else last._replace(action=END)
+
+
+class _Alike(Iterator[bytes]):
+    """The texts of content frames in a row that wait for nothing of their own and share a gap: a run of events."""
+
+    __slots__ = ("_source", "_gap", "other")
+
+    def __init__(self, first: Frame, source: Iterator[Frame]) -> None:
+        self._source: Iterator[Frame] = chain((first,), source)
+        self._gap = first.gap
+        # The frame that comes behind them, once they are used up.
+        self.other: Frame | None = None
+
+    def __next__(self) -> bytes:
+        for data, content, wait, gap in self._source:
+            if content and wait is None and gap is self._gap:
+                return data
+            self.other = Frame(data, content, wait, gap)
+            self._source = iter(())
+            break
+        raise StopIteration
 
 
 # Fixed times draw nothing.
 _NOTHING_DRAWN = Random(0)
-
-
-def _events(frames: list[bytes], at: float) -> list[Step]:
-    return [Step(at, data, WRITE, 1) for data in frames]
