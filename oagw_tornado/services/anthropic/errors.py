@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -12,7 +12,9 @@ from oagw_tornado.reply.budgets import Budget
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import Headers, Reply, json_reply
-from oagw_tornado.services.canned import Unanswerable
+
+if TYPE_CHECKING:
+    from oagw_tornado.services.canned import Unanswerable
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from oagw_tornado.reply.reply import Headers
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 
 __all__ = ["Context", "SYSTEM_FINGERPRINT", "with_api_headers"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oagw_tornado.reply.conversation import Conversation, Message
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.completions.requests import CompletionRequest
 from oagw_tornado.services.openai.errors import InvalidRequest
