@@ -15,11 +15,6 @@ A simulated outbound API gateway, its upstreams included: OpenAI-style chat, Git
 event streams behind one bearer token, with the timing and the troubles that you ask for.
 """
 
-_HELP = """\
-Help:
-  --help, -h                    this text
-  --version                     the version"""
-
 _NOTES = """\
 DURATION is a number with its unit (250ms, 1.5s, 750us) or 0. LATENCY is a duration or a distribution of them:
 uniform(20ms,80ms), normal(50ms,10ms), lognormal(50ms,0.4), exponential(50ms), trace(0ms,48ms,51ms). SIZE is a number
