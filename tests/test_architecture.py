@@ -19,7 +19,7 @@ PACKAGE = "oagw_tornado"
 #: The folders (and the two modules of the wiring) in the order of the imports: each may import from those before it.
 ORDER = (
     "units", "reply", "faults", "knobs", "config", "evidence", "wire", "playback", "gateway", "services", "control",
-    "extensions", "simulator", "process", "cli", "__main__", "client", "testing",
+    "extensions", "simulator", "process", "commands", "cli", "__main__", "client", "testing",
 )  # fmt: skip
 
 #: Folders that may import less than all that stands before them.
