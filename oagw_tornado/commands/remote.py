@@ -43,7 +43,7 @@ class Remote:
         try:
             connection.request("GET", target, headers=self._headers)
             reply = connection.getresponse()
-            text = reply.read()
+            text = reply.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
             reason = "no reply in time" if isinstance(error, socket.timeout) else str(error) or type(error).__name__
             raise CommandError(f"{self._url}: {reason}") from None

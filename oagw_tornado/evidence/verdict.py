@@ -74,7 +74,10 @@ class Verdict(NamedTuple):
 def judge(seconds: Sequence[Second], bin_width: float, budget: float = DEFAULT_BUDGET) -> Verdict:
     """The verdict on what was measured, with `budget` seconds of lateness at p99."""
     figures = _figures(seconds, bin_width, budget)
-    reasons = _symptoms(figures, budget)
+    lagging = sum(
+        events for second in seconds for index, events in second.lags.items() if index * bin_width > budget + GRAIN
+    )
+    reasons = _symptoms(figures, budget, lagging)
     if reasons:
         reasons += _causes([second for second in seconds if _is_bad(second, bin_width, budget)] or seconds)
     return Verdict(bool(reasons), tuple(reasons), figures)
@@ -149,14 +152,14 @@ def _figures(seconds: Sequence[Second], bin_width: float, budget: float) -> dict
     }
 
 
-def _symptoms(figures: Mapping[str, Any], budget: float) -> list[str]:
+def _symptoms(figures: Mapping[str, Any], budget: float, lagging: int) -> list[str]:
     late, lag = figures["late_ms"], figures["loop_lag_ms"]
     allowed = (budget + GRAIN) * 1000
     found = []
     if late["p99"] is not None and late["p99"] > budget * 1000:
         found.append(f"late: p99 of the lateness of {figures['events']} events is {late['p99']:.3g} ms, "
                      f"the budget {budget * 1000:.3g} ms")  # fmt: skip
-    if lag["p99"] is not None and lag["p99"] > allowed:
+    if lag["p99"] is not None and lag["p99"] > allowed and lagging > 1:
         found.append(
             f"lag: the loop came to its own timer {lag['p99']:.3g} ms late at p99, allowed are {allowed:.3g} ms"
         )

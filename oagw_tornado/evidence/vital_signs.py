@@ -66,7 +66,7 @@ class VitalSigns:
     def start(self) -> None:
         self._kernel.open()
         gc.callbacks.append(self._collector)
-        self._due = self._loop.time()
+        self._due = time.monotonic()
         self._begin()
         self._look()
 
@@ -90,7 +90,7 @@ class VitalSigns:
 
         What is longer ago than `KEPT` is one long second.
         """
-        if self._loop.time() > self._began:
+        if time.monotonic() > self._began:
             self._end()
         if window is None:
             return [*([self._before] if self._before is not None else ()), *self._seconds]
@@ -98,7 +98,7 @@ class VitalSigns:
         return [second for second in self._seconds if second.ended > earliest]
 
     def _look(self) -> None:
-        now = self._loop.time()
+        now = time.monotonic()
         lag = max(0.0, now - self._due)
         busy, starved = self._kernel.read()
         if lag > self._longest:
@@ -113,10 +113,10 @@ class VitalSigns:
         if now - self._began >= 1.0:
             self._end()
         self._due = max(self._due + EVERY, now)
-        self._handle = self._loop.call_at(self._due, self._look)
+        self._handle = self._loop.call_later(self._due - now, self._look)
 
     def _begin(self) -> None:
-        self._began = self._loop.time()
+        self._began = time.monotonic()
         self._busy, self._starved = self._kernel.read()
         self._busy_then, self._starved_then = self._busy, self._starved
         self._cpu = time.process_time()
@@ -130,7 +130,7 @@ class VitalSigns:
         late, latest, blocked = self._take_late()
         second = Second(
             ended=time.time(),
-            length=self._loop.time() - self._began,
+            length=time.monotonic() - self._began,
             late=late,
             latest=latest,
             blocked=blocked,
