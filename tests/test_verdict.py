@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from oagw_tornado.evidence.verdict import Second, history, judge, merged, quantile
@@ -14,7 +16,7 @@ def bins(**events_by_microseconds: int) -> dict[int, int]:
     return {int(int(name[2:]) * 1e-6 / BIN): count for name, count in events_by_microseconds.items()}
 
 
-def second(**changes: object) -> Second:
+def second(**changes: Any) -> Second:
     """A quiet second with twenty looks and a thousand events, all of them in time."""
     quiet = Second(
         ended=1000.0, length=1.0, late=bins(us300=1000), latest=0.0003, blocked=0, lags={2: 20}, longest=0.00012,
@@ -62,7 +64,7 @@ ONE_IN_FIFTY_LATE = {"late": bins(us300=980, us5000=20), "latest": 0.00502}
         ({"queue": 0.9, "queued": 3700}, ["listen-queue"]),
     ],
 )
-def test_what_voids_a_run_and_why(changes: dict[str, object], expected: list[str]) -> None:
+def test_what_voids_a_run_and_why(changes: dict[str, Any], expected: list[str]) -> None:
     verdict = judge([second(**changes)], BIN)
     assert verdict.word == "void"
     assert causes(verdict.reasons) == expected
@@ -79,7 +81,7 @@ def test_what_voids_a_run_and_why(changes: dict[str, object], expected: list[str
         {"lags": {2: 19, 240: 1}, "longest": 0.012},  # one hiccup, and no event fell into it
     ],
 )
-def test_what_does_not_void_a_run(changes: dict[str, object]) -> None:
+def test_what_does_not_void_a_run(changes: dict[str, Any]) -> None:
     assert judge([second(**changes)], BIN).reasons == ()
 
 
