@@ -12,11 +12,14 @@ import os
 from queue import SimpleQueue
 from threading import Thread
 
+#: Lines that wait to be written.
+CAPACITY = 10_000
+
 
 class StderrLog(logging.Handler):
     """Writes each record as one line to the descriptor `fd`, in a thread that starts with the first record."""
 
-    def __init__(self, fd: int = 2, capacity: int = 10_000) -> None:
+    def __init__(self, fd: int = 2, capacity: int = CAPACITY) -> None:
         super().__init__()
         self._fd = fd
         self._capacity = capacity

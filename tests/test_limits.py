@@ -1,0 +1,145 @@
+"""docs/limits.md is true: what it names is there and has the value it says, and no bound of the code is left out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from raw_http import request, talk
+from tornado.httputil import HTTPHeaders
+
+from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.config.usage import default_text
+from oagw_tornado.gateway.cors import Cors
+from oagw_tornado.gateway.pages import Status
+from oagw_tornado.gateway.router import _LONGEST_KNOWN, _MOST_KNOWN, PrototypeDialect
+from oagw_tornado.services.table import upstreams
+from oagw_tornado.testing import SimulatorThread
+from oagw_tornado.units.durations import format_duration
+from oagw_tornado.units.sizes import format_size
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "oagw_tornado"
+PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+
+#: How a bound is called in the code.
+BOUND = re.compile(r"_?(?:MOST|LARGEST|LONGEST|DEEPEST|MAX)(?:_[A-Z]+)*")
+#: Called so, and no bound on what a client can make grow.
+NOT_BOUNDS = {
+    "control.handlers._MOST_EVENTS": "highest number that is read",
+    "control.journal_handlers._MOST": "highest number that is read",
+    "faults.fault._MOST": "highest number that is read",
+    "gateway.cors._MAX_AGE": "seconds that a browser remembers",
+}
+
+
+class Row(NamedTuple):
+    bound: str
+    value: str
+    set_by: str
+    effect: str
+    test: str
+
+
+def rows() -> list[Row]:
+    lines = [line for line in PAGE.splitlines() if line.startswith("|") and not line.startswith(("| bound", "|---"))]
+    return [Row(*(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])) for line in lines]
+
+
+def constants() -> dict[str, Any]:
+    """The bounds in the code, by module and name."""
+    found: dict[str, Any] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            targets = (
+                node.targets
+                if isinstance(node, ast.Assign)
+                else [node.target]
+                if isinstance(node, ast.AnnAssign)
+                else []
+            )
+            for target in targets:
+                if isinstance(target, ast.Name) and BOUND.fullmatch(target.id):
+                    found[f"{module.removeprefix('oagw_tornado.')}.{target.id}"] = module
+    return found
+
+
+def value_of(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
+    return getattr(import_module(f"oagw_tornado.{module}"), name)
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.bound)
+def test_a_row_is_true(row: Row) -> None:
+    file, _, test = row.test.strip("`").partition("::")
+    text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+    assert re.search(rf"^(?:async )?def {test}\(", text, re.MULTILINE), f"no {test} in {file}"
+    option = re.fullmatch(r"`--([a-z-]+)`", row.set_by)
+    constant = re.fullmatch(r"`([a-z_0-9.]+\.[A-Z_]+)`", row.set_by)
+    if option:
+        assert row.value == default_text(OPTIONS[option[1]])
+    elif constant:
+        value = value_of(constant[1])
+        form = format_size(value) if isinstance(value, int) else format_duration(value)
+        assert row.value in (str(value), form) or (row.value, value) == ("24h", 86400.0)
+    else:
+        assert row.set_by.startswith("`ulimit")
+
+
+def test_no_bound_is_left_out() -> None:
+    named = {row.set_by.strip("`") for row in rows()}
+    missing = sorted(set(constants()) - named - set(NOT_BOUNDS))
+    assert not missing, f"say in docs/limits.md what happens at {', '.join(missing)}, and which test holds it"
+    assert set(NOT_BOUNDS) <= set(constants())
+
+
+def test_no_option_of_the_limits_is_left_out() -> None:
+    named = {row.set_by.strip("`").removeprefix("--") for row in rows()}
+    assert {option.name for option in OPTIONS.values() if option.group == "Limits"} <= named
+    for name, option in OPTIONS.items():
+        if "-memory" in name or (name.startswith("max-") and option.group != "Limits" and name not in _PACE):
+            assert name in named
+
+
+#: Options called max-… that bound nothing a client sends.
+_PACE = {"max-concurrency", "max-num-seqs"}
+
+
+# What nothing else holds.
+
+
+def test_paths_that_are_remembered_are_bounded() -> None:
+    dialect = PrototypeDialect(upstreams(), frozenset(("secret",)), Status)
+    caller: Any = None
+    for number in range(3000):
+        path = f"/proxy/weather/{number}" + "x" * (number % 400)
+        assert dialect.route("GET", path, {"Authorization": "Bearer secret"}, caller).alias == "weather"
+        assert len(dialect._known) <= _MOST_KNOWN
+        assert max(map(len, dialect._known), default=0) <= _LONGEST_KNOWN
+
+
+@pytest.mark.parametrize(("size", "granted"), [(4096, True), (4097, False)])
+def test_a_long_list_of_headers_is_not_granted(size: int, granted: bool) -> None:
+    asked = HTTPHeaders(
+        {
+            "Origin": "http://x",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x" * size,
+        }
+    )
+    reply = Cors(("http://x",)).preflight(asked)
+    assert reply is not None
+    assert ("Access-Control-Allow-Headers" in dict(reply.headers)) == granted
+
+
+def test_prompts_of_one_request_are_bounded() -> None:
+    with SimulatorThread() as oagw:
+        path = "/api/oagw/v1/proxy/openai/v1/completions"
+        for count, status in ((2048, 200), (2049, 400)):
+            body = {"model": "gpt-4", "prompt": ["a"] * count, "max_tokens": 1}
+            assert talk(oagw.port, request(path, body), patience=30).status == status
