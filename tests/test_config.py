@@ -75,6 +75,9 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "seed": ("11", 11),
     "time-factor-under-load": ("2.5", 2.5),
     "max-concurrency": ("12", 12),
+    "models": ("llama", ("llama",)),
+    "filler": ("on", True),
+    "max-model-len": ("4096", 4096),
     "max-num-seqs": ("4", 4),
     "max-waiting-queue-length": ("16", 16),
     "queue-full-status": ("503", 503),
@@ -344,7 +347,8 @@ def test_a_bad_change_is_named(changes: dict[str, Any], message: str) -> None:
 def test_the_defaults_in_the_help_are_the_defaults() -> None:
     for option in OPTIONS.values():
         if text := default_text(option):
-            assert read([f"--{option.name}={text}"]) == Config(), option.name
+            given = text.split(", ") if option.is_repeatable else [text]
+            assert read([f"--{option.name}={each}" for each in given]) == Config(), option.name
 
 
 @pytest.mark.parametrize("width", [60, 80, 110])

@@ -75,6 +75,10 @@ BAD = [
     ("time-factor-under-load", "0.5"),
     ("time-factor-under-load", "inf"),
     ("max-concurrency", "0"),
+    ("filler", "maybe"),
+    ("filler", ""),
+    ("max-model-len", "0"),
+    ("max-model-len", "4k"),
     ("max-num-seqs", "0"),
     ("max-num-seqs", "-1"),
     ("max-num-seqs", "1.5"),
@@ -237,12 +241,14 @@ def test_what_is_no_knob_stays_as_it_was_byte_for_byte(
     assert found == knobs
 
 
-@pytest.mark.parametrize(("value", "text"), [("1s", "1s"), (5, "5"), (1.5, "1.5"), (["split", "reset"], "split,reset")])
+@pytest.mark.parametrize(
+    ("value", "text"), [("1s", "1s"), (5, "5"), (1.5, "1.5"), (True, "yes"), (["split", "reset"], "split,reset")]
+)
 def test_values_of_json_as_text(value: object, text: str) -> None:
     assert as_text(value) == text
 
 
-@pytest.mark.parametrize("value", [None, True, {"a": 1}, [None]])
+@pytest.mark.parametrize("value", [None, {"a": 1}, [None]])
 def test_what_is_no_text(value: object) -> None:
     with pytest.raises(ValueError, match="text or a number"):
         as_text(value)

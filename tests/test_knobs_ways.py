@@ -32,6 +32,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "seed": ("42", 42),
     "time-factor-under-load": ("2.5", 2.5),
     "max-concurrency": ("8", 8),
+    "filler": ("yes", True),
+    "max-model-len": ("8192", 8192),
     "max-num-seqs": ("5", 5),
     "max-waiting-queue-length": ("6", 6),
     "queue-full-status": ("503", 503),

@@ -32,6 +32,7 @@ class Config:
     cors: tuple[str, ...] = ()
     token_in_query: bool = False
     openai_profile: str = "prototype"
+    models: tuple[str, ...] = ("gpt-4", "gpt-3.5-turbo")
     max_body_size: int = 64 * 2**20
     max_header_size: int = 64 * 2**10
     header_timeout: float = 10.0
@@ -108,6 +109,8 @@ def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
             defaults.append(option)
         elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
             settings.append(Setting(name, option, str(value)))
+        elif isinstance(value, bool) and option.is_flag:
+            settings.append(Setting(name, option, "yes" if value else "no"))
         else:
             raise ConfigError(name, f"{quoted(value)} is neither a text nor a number")
     return _assign(_replace(config, {option: value_in(Config(), option) for option in defaults}), settings)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from oagw_tornado.knobs.values import parse_flag
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
 from oagw_tornado.units.sizes import format_size, parse_size
@@ -18,8 +19,6 @@ ENVIRONMENT_PREFIX = "OAGW_SIM_"
 
 #: The group of the knobs.
 TIMING = "Replies, their timing and their troubles"
-
-_WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 
 
 def shown(value: Any) -> Any:
@@ -52,13 +51,6 @@ class Option(NamedTuple):
         return ENVIRONMENT_PREFIX + self.name.upper().replace("-", "_")
 
 
-def parse_flag(text: str) -> bool:
-    value = _WORDS.get(text.strip().lower())
-    if value is None:
-        raise ValueError(f"{text[:80]!r} is not true or false")
-    return value
-
-
 def parse_token(text: str) -> str:
     # The text is not repeated: it may be a credential with a stray space.
     if not text or not text.isascii() or not text.isprintable() or " " in text:
@@ -69,6 +61,12 @@ def parse_token(text: str) -> str:
 def parse_name(text: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z\[\]-]{1,100}", text):
         raise ValueError(f"{text[:80]!r} is not the name of a header or a parameter")
+    return text
+
+
+def parse_model(text: str) -> str:
+    if not text or not text.isprintable() or " " in text or len(text) > 256:
+        raise ValueError(f"{text[:80]!r} is not the name of a model: 1 to 256 visible characters")
     return text
 
 
@@ -184,6 +182,9 @@ def _table() -> dict[str, Option]:
                is_flag=True),
         Option("openai-profile", "openai_profile", _one_of("prototype", "openai"), "NAME",
                "shape of the OpenAI replies: prototype, or openai for the real service's", TIMING, is_live=True),
+        Option("models", "models", parse_model, "NAME",
+               "model that the lists of models name; may be repeated; those that begin with claude are anthropic's",
+               TIMING, is_repeatable=True),
         Option("max-body-size", "max_body_size", parse_size, "SIZE",
                "largest request body; a larger one is answered 413", limits, format_size),
         Option("max-header-size", "max_header_size", header_size, "SIZE",
@@ -221,7 +222,7 @@ def _table() -> dict[str, Option]:
     ]
     options += [
         Option(knob.name, knob.field, knob.parse, knob.metavar, knob.help, TIMING,
-               is_knob=True, form_of=knob.form_of, is_live=True)
+               is_knob=True, is_flag=knob.is_flag, form_of=knob.form_of, is_live=True)
         for knob in VOCABULARY.values()
     ]
     # fmt: on

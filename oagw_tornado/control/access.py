@@ -8,11 +8,10 @@ docs/control-plane.md has the attacks.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
 from typing import NamedTuple
 
-#: What the address of a client of a Unix socket begins with.
-UNIX = "unix:"
+from oagw_tornado.gateway.callers import UNIX as UNIX
+from oagw_tornado.gateway.callers import is_loopback as is_loopback
 
 #: What proxies, load balancers and content networks add to a request that they pass on.
 FORWARDING = frozenset(
@@ -115,16 +114,6 @@ def _broken_by_body(headers: Mapping[str, str]) -> Broken | None:
 
 def _is_forwarding(name: str) -> bool:
     return name in FORWARDING or name.startswith("x-forwarded-")
-
-
-def is_loopback(client: str) -> bool:
-    """Whether `client`, an address, is this machine."""
-    try:
-        address = ip_address(client.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def is_own_host(host: str | None, names: Collection[str] = ()) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.vocabulary import Knobs
+    from oagw_tornado.reply.inference import Inference
     from oagw_tornado.reply.reply import Headers
 
 
@@ -36,6 +37,7 @@ class Exchange:
         "seed",
         "queued",
         "planned_end",
+        "inference",
         "limit_headers",
         "page_headers",
         "echoed",
@@ -71,6 +73,7 @@ class Exchange:
         self.seed: int | None = None  # of this request's own draws; None: they need not be the same again
         self.queued: float | None = None  # how long it waited for its turn; None: nobody counts how many run
         self.planned_end: float | None = None  # offset of the end of a reply that ended as planned
+        self.inference: Inference | None = None  # what the reply is to say in tokens, where a model says it
         self.limit_headers: Headers = ()  # what the gateway tells of a rate limit
         self.echoed: Headers = ()  # of the request, in every reply to it
         self.held = 0  # bytes, as the journal counts them; 0: it is not in the journal

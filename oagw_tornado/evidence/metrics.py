@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.timing import BINS_PER_SECOND, Timing
@@ -66,6 +66,13 @@ class Gauges:
         self.waiting = waiting or {}
 
 
+class Collects(Protocol):
+    """A collector as prometheus_client wants it."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics as they are now."""
+
+
 class Collector:
     """A collector as prometheus_client wants it."""
 
@@ -118,7 +125,7 @@ class Collector:
         yield left
 
 
-def render(collector: Collector) -> bytes:
+def render(collector: Collects) -> bytes:
     """The Prometheus text format, version 0.0.4."""
     from prometheus_client import CollectorRegistry, generate_latest
 

@@ -9,6 +9,7 @@ from time import monotonic, time
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.inference import InferenceCounters
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.gateway.health import HealthState
@@ -51,6 +52,8 @@ class Responder:
         pacer.after_turn = self._settle_timing
         self.gates = Gates()
         self.queues = WaitingQueues()
+        # What the models of each alias said, in tokens.
+        self.inference: dict[str, InferenceCounters] = {}
         # Replies under way that are more than one write.
         self.playing: set[Playback] = set()
         self.configure(config)
@@ -71,6 +74,7 @@ class Responder:
             without(exchange.limit_headers, reply)
         status = reply.status
         self.ledger.replied(exchange, status, reply.source)
+        exchange.inference = reply.inference if status == 200 else None
         fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
         if (
             reply.frames is None
@@ -138,11 +142,20 @@ class Responder:
     def _give_back(self, exchange: Exchange) -> None:
         if exchange.queued is not None:
             self.queues.over(exchange)
+        if exchange.inference is not None:
+            self.inference_of(exchange.alias).over(exchange, exchange.inference)
 
     @property
     def _running(self) -> int:
         """Requests under way that have had their turn."""
         return self.ledger.running - self.queues.waiting
+
+    def inference_of(self, alias: str) -> InferenceCounters:
+        """What is counted of the models of an alias."""
+        counters = self.inference.get(alias)
+        if counters is None:
+            counters = self.inference[alias] = InferenceCounters()
+        return counters
 
     def cut_off(self) -> None:
         """End every reply under way where it is, and what waits for its turn."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from oagw_tornado.gateway.bearer import Credentials
+from oagw_tornado.gateway.callers import is_this_machine
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import RefusalHandler, method_not_allowed, unknown_alias, unknown_url
 from oagw_tornado.reply.errors import ErrorForm
@@ -95,7 +96,9 @@ class PrototypeDialect:
         known = self._known.get(rest)
         if known is not None and method in PROXIED:
             refusal = self._credentials.refuse(known.alias, headers, self._tokens)
-            return known if refusal is None else refused(refusal)
+            if refusal is None or self._is_open(known, headers, caller):
+                return known
+            return refused(refusal)
         if not rest.startswith("/proxy/"):
             if rest == "/status":
                 return Route(self._status) if method in READ else refused(method_not_allowed(method, READ))
@@ -110,18 +113,25 @@ class PrototypeDialect:
             if method not in served:
                 return refused(method_not_allowed(method, served))
         refusal = self._credentials.refuse(alias, headers, self._tokens)
-        if refusal is not None:
-            return refused(refusal)
         upstream = self._upstreams.get(alias)
         if upstream is None:
-            return refused(unknown_alias(alias, self._upstreams))
+            return refused(unknown_alias(alias, self._upstreams) if refusal is None else refusal)
         handler, arguments = upstream.route(path)
         route = Route(handler, arguments, alias, path)
+        if refusal is not None and not self._is_open(route, headers, caller):
+            return refused(refusal)
         if len(rest) <= _LONGEST_KNOWN:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[rest] = route
         return route
+
+    def _is_open(self, route: Route, headers: Mapping[str, str], caller: Caller) -> bool:
+        """Whether a request that shows no credential at all may have this route: probes and scrapers send none."""
+        open_to = route.handler.open_to
+        if open_to == "bearers" or self._credentials.given(route.alias, headers) is not None:
+            return False
+        return open_to == "all" or is_this_machine(caller.client)
 
 
 class Mount:

@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 
 from oagw_tornado.knobs.outage import Outage, parse_outage
 from oagw_tornado.knobs.rate_limit import RateLimit, parse_rate_limit
+from oagw_tornado.knobs.values import parse_flag, parse_limit, parse_number, parse_status, parse_whole
 from oagw_tornado.reply.sse import LINE_ENDINGS
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
@@ -56,6 +57,8 @@ class Knobs:
     max_num_seqs: int | None = None
     max_waiting_queue_length: int = 1000
     queue_full_status: int = 429
+    max_model_len: int | None = None
+    filler: bool = False
     fault: Faults | None = None
     rate_limit: RateLimit | None = None
     outage: Outage | None = None
@@ -115,6 +118,8 @@ class Knob(NamedTuple):
     metavar: str
     form_of: str = ""
     """The knob that this is another form of; both set the same field."""
+    is_flag: bool = False
+    """As an option it needs no value."""
 
 
 def resolve(base: Knobs, given: Mapping[str, str]) -> Knobs:
@@ -180,7 +185,9 @@ def as_text(value: object) -> str:
 def _word(value: object) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, (int, float)):
         raise ValueError(f"expected a text or a number, not {quoted(value)}")
     # Python refuses to write out an integer of thousands of digits, and no knob takes one.
     return str(value) if isinstance(value, float) or value.bit_length() <= 256 else quoted(value)
@@ -198,46 +205,8 @@ def _metric(name: str, time: Latency) -> str:
     return f'{text};desc="{words if len(words) <= 60 else words[:57] + "..."}"'
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        digits = text.strip()
-        if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and low <= int(digits) <= high):
-            raise ValueError(f"{text[:80]!r} is not a whole number from {low} to {high}")
-        return int(digits)
-
-    return parse
-
-
-def _limit(high: int) -> Callable[[str], int | None]:
-    whole = _whole(1, high)
-
-    def parse(text: str) -> int | None:
-        return None if text in ("", "none") else whole(text)
-
-    return parse
-
-
-def _status(text: str) -> int:
-    if text.strip() not in ("429", "503"):
-        raise ValueError(f"{text[:80]!r} is not 429 or 503")
-    return int(text)
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = float("nan")
-        if not low <= number <= high:
-            raise ValueError(f"{text[:80]!r} is not a number from {low:.15g} to {high:.15g}")
-        return number
-
-    return parse
-
-
 def _tokens_per_second(text: str) -> Latency:
-    return Fixed(1 / _number(1 / LONGEST, 1_000_000)(text))
+    return Fixed(1 / parse_number(1 / LONGEST, 1_000_000)(text))
 
 
 def _faults(text: str) -> Faults:
@@ -296,23 +265,27 @@ _KNOBS = (
          "inter-token-latency as its inverse", "NUMBER", "inter-token-latency"),
     Knob("event-interval", "event_interval", parse_latency, "100ms",
          "between the events of stream-test", "LATENCY"),
-    Knob("output-tokens", "output_tokens", _whole(0, 1_000_000), "",
+    Knob("output-tokens", "output_tokens", parse_whole(0, 1_000_000), "",
          "content events of a streamed completion, or words of one that is sent whole", "N"),
-    Knob("tokens-per-event", "tokens_per_event", _whole(1, 10_000), "1",
+    Knob("tokens-per-event", "tokens_per_event", parse_whole(1, 10_000), "1",
          "tokens in one content event", "N"),
-    Knob("events-per-write", "events_per_write", _whole(1, 10_000), "1",
+    Knob("events-per-write", "events_per_write", parse_whole(1, 10_000), "1",
          "events joined in one write, which leaves when the last of them is due", "N"),
-    Knob("seed", "seed", _whole(0, 2**63 - 1), "",
+    Knob("filler", "filler", parse_flag, "no",
+         "say a text of single tokens, as many as are asked for, in place of an answer", "FLAG", is_flag=True),
+    Knob("max-model-len", "max_model_len", parse_limit(1_000_000_000), "",
+         "tokens of the longest prompt with its reply; a longer one is refused; none: no limit", "N"),
+    Knob("seed", "seed", parse_whole(0, 2**63 - 1), "",
          "seed of all draws: the same seed and request give the same schedule", "N"),
-    Knob("time-factor-under-load", "time_factor_under_load", _number(1, 1000), "1",
+    Knob("time-factor-under-load", "time_factor_under_load", parse_number(1, 1000), "1",
          "factor on all times with max-concurrency requests in flight; less in proportion with fewer", "FACTOR"),
-    Knob("max-concurrency", "max_concurrency", _whole(1, 1_000_000), "100",
+    Knob("max-concurrency", "max_concurrency", parse_whole(1, 1_000_000), "100",
          "requests in flight at which time-factor-under-load holds in full", "N"),
-    Knob("max-num-seqs", "max_num_seqs", _limit(1_000_000), "",
+    Knob("max-num-seqs", "max_num_seqs", parse_limit(1_000_000), "",
          "requests of an alias that run at once; more wait for their turn, in order; none: no limit", "N"),
-    Knob("max-waiting-queue-length", "max_waiting_queue_length", _whole(0, 1_000_000), "1000",
+    Knob("max-waiting-queue-length", "max_waiting_queue_length", parse_whole(0, 1_000_000), "1000",
          "requests of an alias that may wait for their turn; still more are turned away", "N"),
-    Knob("queue-full-status", "queue_full_status", _status, "429",
+    Knob("queue-full-status", "queue_full_status", parse_status, "429",
          "status of those that are turned away: 429 or 503", "STATUS"),
     Knob("fault", "fault", _faults, "",
          "what goes wrong: TYPE[;PARAM=VALUE…], several separated by commas; none", "FAULT"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from oagw_tornado.reply.tokens import count_tokens
+
 
 class Call(NamedTuple):
     """A tool that the assistant called, with its arguments as the text that came."""
@@ -66,6 +68,12 @@ class Conversation:
     stream: bool = False
     limit: int | None = None
     """The most tokens that the reply may have."""
+    min_tokens: int = 0
+    """The fewest tokens that the reply may have."""
+    ignore_eos: bool = False
+    """The reply goes on until the limit."""
+    other_tokens: int = 0
+    """Tokens of the prompt that no text says: of images, files and the definitions of tools."""
     stop: tuple[str, ...] = ()
     choices: int = 1
     """How many replies are asked for at once."""
@@ -73,6 +81,11 @@ class Conversation:
     """What each token of a reply that is sent whole takes, about, beside its text."""
     request: Any = None
     """The request as its dialect read it, for what only that dialect has to say again."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The tokens of the prompt."""
+        return count_tokens(self.texts) + self.other_tokens
 
     @property
     def turn(self) -> int:

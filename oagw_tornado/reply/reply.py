@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
+from oagw_tornado.reply.inference import Inference
 from oagw_tornado.reply.problem import ErrorWriter, error_chunk
 from oagw_tornado.reply.schedule import Frame
 from oagw_tornado.units.latency import Latency
@@ -42,6 +43,8 @@ class Reply:
     error_forms: Mapping[str, ErrorWriter] | None = None
     source: Literal["upstream", "gateway"] | None = "upstream"
     """Who made this reply: the value of ``X-OAGW-Error-Source``; None leaves the header out."""
+    inference: Inference | None = None
+    """What it says in tokens, where a model says it."""
     reason: str = ""
     """The reason phrase of the status line, where it is not the status' own."""
     errors: Errors | None = None

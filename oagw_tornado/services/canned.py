@@ -15,6 +15,7 @@ import orjson
 from oagw_tornado.reply.conversation import Conversation, OfferedTool
 from oagw_tornado.reply.parts import Error, Finish, Part, Text, ToolCall
 from oagw_tornado.reply.tokens import Tokens, json_tokens
+from oagw_tornado.services.filler import WORDS
 
 GREETING = "Hello! How can I assist you today?"
 
@@ -34,7 +35,9 @@ class Unanswerable(Exception):
         self.tool = tool
 
 
-def answer(conversation: Conversation, output_tokens: int | None = None, *, is_exact: bool = True) -> list[Part]:
+def answer(
+    conversation: Conversation, output_tokens: int | None = None, *, is_exact: bool = True, filler: bool = False
+) -> list[Part]:
     """What the model says. Unless `is_exact`, a chat that speaks of an error gets one. Raises Unanswerable."""
     limit = conversation.limit
     tool = tool_to_call(conversation)
@@ -48,10 +51,10 @@ def answer(conversation: Conversation, output_tokens: int | None = None, *, is_e
         return say_json(_instance(wanted.schema or {}, wanted.name), limit)
     if conversation.dialect == "openai-chat":
         if conversation.stream:
-            return say(f"Streaming response to: {text}", limit, conversation.stop, output_tokens)
+            return say(f"Streaming response to: {text}", conversation, output_tokens, filler=filler)
         if not is_exact and "hello" not in (lowered := text.lower()) and "error" in lowered:
             return [RATE_LIMITED]
-    return say(reply_to(text), limit, conversation.stop, output_tokens)
+    return say(reply_to(text), conversation, output_tokens, filler=filler)
 
 
 def tool_to_call(conversation: Conversation) -> OfferedTool | None:
@@ -76,18 +79,30 @@ def reply_to(text: str) -> str:
     return f"I received your message: '{text}'. This is a mock response from the Python test server."
 
 
-def say(text: str, limit: int | None = None, stop: Sequence[str] = (), output_tokens: int | None = None) -> list[Part]:
-    """`text`, up to the first of the `stop` sequences; made `output_tokens` long, if given, but never over `limit`."""
-    met = None
-    for sequence in stop:
+def say(text: str, conversation: Conversation, output_tokens: int | None = None, *, filler: bool = False) -> list[Part]:
+    """`text`, up to the first of the stop sequences, in as many tokens as are wanted, but never over the limit.
+
+    `output_tokens` makes it so long, whatever it says; ``ignore_eos`` makes it as long as the limit allows,
+    ``min_tokens`` that long at least. A `filler` of single tokens stands in its place, as long as the limit allows.
+    """
+    limit, met = conversation.limit, None
+    for sequence in conversation.stop if not filler else ():
         place = text.find(sequence) if sequence else -1
         if place >= 0:
             text, met = text[:place], sequence
-    words = text.split()
+    words: Sequence[str] = text.split()
     count = len(words) if output_tokens is None or not words else output_tokens
-    if limit is not None and count > limit:
+    # Real models end by themselves; those who measure do not want them to.
+    goes_on = met is None and limit is not None and (conversation.ignore_eos or filler)
+    if goes_on and words and output_tokens is None:
+        count = limit or 0
+    if met is None and words:
+        count = max(count, conversation.min_tokens)
+    whole = text if count == len(words) and not filler else None
+    if filler:
+        words = WORDS
+    if limit is not None and (count > limit or (goes_on and count == limit)):
         return [Text(Tokens(words, limit, " ")), Finish("length")]
-    whole = text if count == len(words) else None
     said = Text(Tokens(words, count, " ", whole))
     return [said] if met is None or whole is None else [said, Finish("stop", met)]
 

@@ -7,15 +7,72 @@ canned model where nobody else has a word to say.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.errors import ErrorForm, Errors
-from oagw_tornado.reply.parts import Error, Parts, error_in_place_of_all, waits
+from oagw_tornado.reply.inference import Inference
+from oagw_tornado.reply.parts import Error, Parts, error_in_place_of_all, finish_reason, usage_of, waits
 from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.services import canned
 from oagw_tornado.services.canned import Unanswerable
-from oagw_tornado.services.context import Context
+
+
+class Context(NamedTuple):
+    """The id and time of this request, and how the service is set up."""
+
+    request_id: str
+    created: int
+    is_exact: bool = False
+    """The real service's shape (``--openai-profile openai``), not the prototype's."""
+    output_tokens: int | None = None
+    tokens_per_event: int = 1
+    reasoning_field: str = "reasoning_content"
+    """Where a chat completion says what the model thought: ``reasoning_content``, ``reasoning`` or ``both``."""
+    is_scripted: bool = False
+    """What is said comes from a rule."""
+    filler: bool = False
+    """The canned model says a text of single tokens, as many as are asked for."""
+    max_model_len: int | None = None
+    """Tokens of the longest prompt with its reply; None: no limit."""
+
+
+class TooManyTokens(NamedTuple):
+    """A prompt that does not fit into the context of the model with what is asked for."""
+
+    prompt: int
+    asked: int | None
+    """Tokens of the reply; None: as many as there is room for."""
+    most: int
+
+    @property
+    def message(self) -> str:
+        """What OpenAI's API, and vLLM with it, says."""
+        said = f"This model's maximum context length is {self.most} tokens. However, "
+        if self.asked is None:
+            return f"{said}your messages resulted in {self.prompt} tokens. Please reduce the length of the messages."
+        return (
+            f"{said}you requested {self.prompt + self.asked} tokens ({self.prompt} in the messages, {self.asked} in "
+            "the completion). Please reduce the length of the messages or completion."
+        )
+
+
+def in_context(
+    conversation: Conversation, context: Context, refuse: Callable[[TooManyTokens], Exception], prompt: int
+) -> Conversation:
+    """`conversation`, its reply kept within the model's context. Raises what `refuse` makes of one that is too long.
+
+    `prompt` is the tokens of its longest prompt.
+    """
+    most = context.max_model_len
+    if most is None:
+        return conversation
+    limit = conversation.limit
+    if prompt + (1 if limit is None else limit) > most:
+        raise refuse(TooManyTokens(prompt, limit, most))
+    return conversation if limit is not None else replace(conversation, limit=most - prompt)
 
 
 class Dialect(NamedTuple):
@@ -44,9 +101,26 @@ def reply_of(dialect: Dialect, conversation: Conversation, context: Context, par
         if not conversation.stream and _size(conversation, parts) > canned.MOST_BUFFERED:
             raise dialect.too_long()
         reply = dialect.write(conversation, parts, context)
+        reply.inference = inference_of(conversation, [parts] * conversation.choices, context, reply)
     if reply.frames is None:
         reply.pauses = waits(parts)
     return reply
+
+
+def inference_of(conversation: Conversation, said: list[Parts], context: Context, reply: Reply) -> Inference:
+    """What `reply` says in tokens: the parts of each of its choices."""
+    used = [usage_of(parts, conversation.prompt_tokens) for parts in said]
+    stream, contents = reply.frames, 0
+    if stream is not None:
+        contents = sum(part.tokens.events(context.tokens_per_event) for parts in said for part in parts)
+    return Inference(
+        conversation.model,
+        used[0].input or 0,
+        sum(each.output or 0 for each in used),
+        finish_reason(said[0]).reason,
+        len(stream.opening) if isinstance(stream, Stream) else 0,
+        contents,
+    )
 
 
 def failed(error: Error, form: ErrorForm, context: Context) -> Reply:
@@ -63,6 +137,6 @@ def _size(conversation: Conversation, parts: Parts) -> int:
 def canned_parts(dialect: Dialect, conversation: Conversation, context: Context) -> Parts:
     """What the canned model says."""
     try:
-        return canned.answer(conversation, context.output_tokens, is_exact=context.is_exact)
+        return canned.answer(conversation, context.output_tokens, is_exact=context.is_exact, filler=context.filler)
     except Unanswerable as error:
         raise dialect.unanswerable(error) from None

@@ -7,6 +7,7 @@ from oagw_tornado.services.anthropic import errors as anthropic_errors
 from oagw_tornado.services.anthropic import handlers as anthropic
 from oagw_tornado.services.openai import errors as openai_errors
 from oagw_tornado.services.openai import handlers as openai
+from oagw_tornado.services.openai.engine import engine_routes
 from oagw_tornado.services.upstream import Upstream
 
 
@@ -21,6 +22,7 @@ def upstreams() -> dict[str, Upstream]:
                 "v1/embeddings": openai.Embeddings,
                 "v1/moderations": openai.Moderations,
                 "v1/models": openai.Models,
+                **engine_routes(),
             },
             patterns=((r"\Av1/models/(.+)\Z", openai.Model),),
             otherwise=openai.UnknownUrl,

@@ -12,9 +12,10 @@ from oagw_tornado.reply.budgets import Budget
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import Headers, Reply, json_reply
+from oagw_tornado.services.canned import Unanswerable
 
 if TYPE_CHECKING:
-    from oagw_tornado.services.canned import Unanswerable
+    from oagw_tornado.services.dialect import TooManyTokens
 
 T = TypeVar("T")
 
@@ -147,3 +148,14 @@ def read(body: bytes, type: type[T]) -> T:
         raise InvalidRequest(f"{field}: {problem}" if field else problem) from None
     except typed.NotJson:
         raise InvalidRequest("The request body is not valid JSON") from None
+
+
+def context_too_long(error: TooManyTokens) -> InvalidRequest:
+    """The refusal of a prompt that is too long for the model, as users of the API report it."""
+    prompt, asked, most = error
+    if prompt >= most or asked is None:
+        return InvalidRequest(f"prompt is too long: {prompt} tokens > {most} maximum")
+    return InvalidRequest(
+        f"input length and `max_tokens` exceed context limit: {prompt} + {asked} > {most}, decrease input length or "
+        "`max_tokens` and try again"
+    )

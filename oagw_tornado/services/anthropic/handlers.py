@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.errors import InvalidRequest
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context
 from oagw_tornado.services.handler import ServiceHandler
 
 MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5")
+
+
+def anthropic_models(configured: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the configured models that are this service's; its usual ones, if none is."""
+    return tuple(name for name in configured if name.startswith("claude")) or MODELS
 
 
 class ApiHandler(ServiceHandler):
@@ -39,7 +44,15 @@ class Messages(ApiHandler):
         exchange = self.exchange
         knobs = exchange.knobs
         assert knobs is not None  # resolved before a service is asked
-        context = Context(exchange.id, 0, True, knobs.output_tokens, knobs.tokens_per_event)
+        context = Context(
+            exchange.id,
+            0,
+            True,
+            knobs.output_tokens,
+            knobs.tokens_per_event,
+            filler=knobs.filler,
+            max_model_len=knobs.max_model_len,
+        )
         return message_reply(self.request.body, context)
 
 
@@ -65,8 +78,9 @@ class Models(ApiHandler):
     takes_turns = False
 
     def reply(self, *path_args: str) -> Reply:
-        data = [_model(id) for id in MODELS]
-        return json_reply({"data": data, "has_more": False, "first_id": MODELS[0], "last_id": MODELS[-1]})
+        models = anthropic_models(self.config.models)
+        data = [_model(id) for id in models]
+        return json_reply({"data": data, "has_more": False, "first_id": models[0], "last_id": models[-1]})
 
 
 class Model(ApiHandler):
@@ -75,7 +89,7 @@ class Model(ApiHandler):
     takes_turns = False
 
     def reply(self, *path_args: str) -> Reply:
-        if path_args[0] not in MODELS:
+        if path_args[0] not in anthropic_models(self.config.models):
             raise InvalidRequest(f"model: {path_args[0]}", 404)
         return json_reply(_model(path_args[0]))
 

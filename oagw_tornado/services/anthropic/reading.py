@@ -6,12 +6,12 @@ from typing import Literal
 
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result
 from oagw_tornado.services.anthropic import requests
-from oagw_tornado.services.anthropic.errors import InvalidRequest
+from oagw_tornado.services.anthropic.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.anthropic.errors import read as read_body
 from oagw_tornado.services.anthropic.requests import Block, MessagesRequest, text_of
 from oagw_tornado.services.anthropic.signatures import is_signature_of
 from oagw_tornado.services.canned import json_text
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context, in_context
 
 
 def read(body: bytes, context: Context) -> Conversation:
@@ -23,7 +23,7 @@ def read(body: bytes, context: Context) -> Conversation:
     )
     choice, callable = _choice(request, tools)
     wanted = (request.output_config.format if request.output_config is not None else None) or request.output_format
-    return Conversation(
+    conversation = Conversation(
         dialect="anthropic",
         model=request.model,
         messages=_messages(request.messages),
@@ -36,8 +36,11 @@ def read(body: bytes, context: Context) -> Conversation:
         stream=bool(request.stream),
         limit=request.max_tokens,
         stop=tuple(request.stop_sequences or ()),
+        ignore_eos=bool(request.ignore_eos),
+        min_tokens=request.min_tokens or 0,
         request=request,
     )
+    return in_context(conversation, context, context_too_long, conversation.prompt_tokens)
 
 
 def _format(wanted: requests.Format | None) -> ResponseFormat:

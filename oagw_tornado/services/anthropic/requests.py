@@ -104,5 +104,8 @@ class MessagesRequest(CountRequest, kw_only=True):
     output_config: OutputConfig | None = None
     output_format: Format | None = None
     thinking: Thinking | None = None
+    ignore_eos: bool | None = None
+    """Not the API's own: of vLLM's, which load generators send. So is the next one."""
+    min_tokens: Annotated[int, Meta(ge=0)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None

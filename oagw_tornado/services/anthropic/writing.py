@@ -30,10 +30,10 @@ from oagw_tornado.reply.parts import (
 from oagw_tornado.reply.passages import Passage, frames_of
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.schedule import Frame
-from oagw_tornado.reply.tokens import as_json, count_tokens
+from oagw_tornado.reply.tokens import as_json
 from oagw_tornado.services.anthropic.errors import ERRORS, error_writer
 from oagw_tornado.services.anthropic.signatures import signature_of
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -60,7 +60,7 @@ def write(conversation: Conversation, parts: Parts, context: Context) -> Reply:
 def _message(conversation: Conversation, parts: Parts, context: Context, *, whole: bool) -> dict[str, Any]:
     """The message: whole, or as it is announced, with nothing in it."""
     finish = finish_reason(parts)
-    usage = usage_of(parts, count_tokens(conversation.texts))
+    usage = usage_of(parts, conversation.prompt_tokens)
     blocks = _blocks(parts) if whole else []
     return {
         "id": f"msg_{context.request_id}",
@@ -134,7 +134,7 @@ def _event(name: str, fields: dict[str, Any]) -> bytes:
 def _frames(conversation: Conversation, parts: Parts, context: Context) -> Iterable[Frame]:
     finish = finish_reason(parts)
     start = _event("message_start", {"message": _message(conversation, parts, context, whole=False)})
-    usage = usage_of(parts, count_tokens(conversation.texts))
+    usage = usage_of(parts, conversation.prompt_tokens)
     delta = {"stop_reason": _stop_reason(finish), "stop_sequence": finish.stop}
     closing: tuple[bytes, ...] = (
         _event("message_delta", {"delta": delta, "usage": {"output_tokens": usage.output}}),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.phrases import phrase
 from oagw_tornado.reply.problem import Problem, error_object
 from oagw_tornado.reply.reply import Headers, Reply, json_reply
 from oagw_tornado.services.openai.context import with_api_headers
+
+if TYPE_CHECKING:
+    from oagw_tornado.services.dialect import TooManyTokens
 
 #: The type of an error of which only the status is known.
 TYPES = {
@@ -197,3 +203,8 @@ class InvalidRequest(Exception):
     def reply(self) -> Reply:
         """What the client is told."""
         return error_reply(self.status, self.message, param=self.param, code=self.code)
+
+
+def context_too_long(param: str) -> Callable[[TooManyTokens], InvalidRequest]:
+    """What refuses a prompt, which is in `param`, that is too long for the model."""
+    return lambda error: InvalidRequest(error.message, param=param, code="context_length_exceeded")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from oagw_tornado.reply.reply import JSON, Reply
+from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.openai.context import Context, with_api_headers
 from oagw_tornado.services.openai.errors import InvalidRequest, unknown_url
@@ -30,6 +30,8 @@ class ApiHandler(ServiceHandler):
             self.config.openai_profile == "openai",
             knobs.output_tokens,
             knobs.tokens_per_event,
+            filler=knobs.filler,
+            max_model_len=knobs.max_model_len,
         )
         try:
             reply = self.reply(context, *path_args)
@@ -55,9 +57,9 @@ class Models(ApiHandler):
     takes_turns = False
 
     def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.models import MODEL_LIST
+        from oagw_tornado.services.openai.models import model_list, openai_models
 
-        return Reply(200, JSON, MODEL_LIST)
+        return model_list(openai_models(self.config.models), context.max_model_len)
 
 
 class Model(ApiHandler):
@@ -66,9 +68,9 @@ class Model(ApiHandler):
     takes_turns = False
 
     def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.models import model_reply
+        from oagw_tornado.services.openai.models import model_reply, openai_models
 
-        return model_reply(*path_args)
+        return model_reply(path_args[0], openai_models(self.config.models), context.max_model_len)
 
 
 class Completions(ApiHandler):

@@ -37,6 +37,15 @@ def text_of(content: str | list[Part] | None) -> str:
 
 class StreamOptions(Struct):
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
+
+
+class SamplingExtras(Struct, kw_only=True):
+    """What inference servers take beside the API's own fields: those of vLLM, which load generators send."""
+
+    ignore_eos: bool | None = None
+    min_tokens: Annotated[int, Meta(ge=0)] | None = None
+    prompt_logprobs: Annotated[int, Meta(ge=-1, le=20)] | None = None
 
 
 def image_sizes(content: str | list[Part] | None) -> tuple[int, ...]:

@@ -17,8 +17,7 @@ from oagw_tornado.reply.parts import (
 )
 from oagw_tornado.reply.parts import Usage as UsagePart
 from oagw_tornado.reply.reply import Reply, json_reply
-from oagw_tornado.reply.tokens import count_tokens
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT
 from oagw_tornado.services.openai.usage import FIXED, usage_object
 
@@ -92,6 +91,9 @@ def _is_plain(request: Any, parts: Parts, context: Context) -> bool:
         not context.is_exact
         and not context.is_scripted
         and context.output_tokens is None
+        and not context.filler
+        and request.ignore_eos is None
+        and request.min_tokens is None
         and request.tools is None
         and request.n is None
         and request.max_tokens is None
@@ -104,7 +106,7 @@ def _is_plain(request: Any, parts: Parts, context: Context) -> bool:
 
 def usage(conversation: Conversation, parts: Parts, context: Context) -> dict[str, Any]:
     """The usage of all choices."""
-    counted = usage_of(parts, count_tokens(conversation.texts))
+    counted = usage_of(parts, conversation.prompt_tokens)
     return usage_object(counted, context.is_exact, conversation.request.n or 1)
 
 

@@ -6,11 +6,11 @@ from typing import Literal
 
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result
 from oagw_tornado.services.canned import Unanswerable
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context, in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.chat import requests
 from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefinition
-from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, sequences, text_of
 
 DEFAULT_MODEL = "gpt-4"
@@ -33,7 +33,7 @@ def read(body: bytes, context: Context) -> Conversation:
     tools = tuple(_tool(definition, number) for number, definition in enumerate(request.tools or ()))
     choice, callable = _choice(request, tools)
     messages = _messages(request.messages)
-    return Conversation(
+    conversation = Conversation(
         dialect="openai-chat",
         model=request.model,
         messages=messages,
@@ -46,10 +46,13 @@ def read(body: bytes, context: Context) -> Conversation:
         stream=bool(request.stream),
         limit=request.limit,
         stop=tuple(sequences(request.stop)),
+        ignore_eos=bool(request.ignore_eos),
+        min_tokens=request.min_tokens or 0,
         choices=request.n or 1,
         bytes_per_token=LOGPROB_SIZE * (1 + (request.top_logprobs or 0)) if request.logprobs else 0,
         request=request,
     )
+    return in_context(conversation, context, context_too_long("messages"), conversation.prompt_tokens)
 
 
 def unanswerable(error: Unanswerable) -> InvalidRequest:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from oagw_tornado.services.openai.requests import Part, Penalty, Positive, StopSequences, StreamOptions
+from oagw_tornado.services.openai.requests import Part, Penalty, Positive, SamplingExtras, StopSequences, StreamOptions
 
 
 class CalledFunction(Struct):
@@ -61,7 +61,7 @@ class ResponseFormat(Struct):
     json_schema: JsonSchema | None = None
 
 
-class ChatRequest(Struct):
+class ChatRequest(SamplingExtras):
     """https://platform.openai.com/docs/api-reference/chat/create"""
 
     messages: Annotated[list[Message], Meta(min_length=1)]

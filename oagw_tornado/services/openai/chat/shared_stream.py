@@ -11,10 +11,11 @@ from itertools import chain
 from typing import NamedTuple
 
 from oagw_tornado.reply.conversation import Conversation
+from oagw_tornado.reply.inference import Inference
 from oagw_tornado.reply.parts import Parts, Reasoning, Refusal, Text
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply
 from oagw_tornado.reply.schedule import Stream
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context
 from oagw_tornado.services.openai.chat.writing import DONE, beginning
 
 #: Tokens of the longest stream that is kept.
@@ -29,6 +30,7 @@ class SharedStream(NamedTuple):
     closing: tuple[bytes, ...]
     before: bytes
     after: bytes
+    inference: Inference | None
 
 
 def shared_stream(conversation: Conversation, parts: Parts, reply: Reply, context: Context) -> SharedStream | None:
@@ -52,6 +54,7 @@ def shared_stream(conversation: Conversation, parts: Parts, reply: Reply, contex
         tuple(data[begun:] for data in closing),
         stream.before[begun:],
         stream.after,
+        reply.inference,
     )
 
 
@@ -65,4 +68,4 @@ def perform(shared: SharedStream, context: Context) -> Reply:
         own + shared.before,
         shared.after,
     )
-    return Reply(headers=EVENT_STREAM, frames=stream)
+    return Reply(headers=EVENT_STREAM, frames=stream, inference=shared.inference)

@@ -28,7 +28,7 @@ from oagw_tornado.reply.passages import Passage, frames_of
 from oagw_tornado.reply.problem import error_chunk
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply
 from oagw_tornado.reply.tokens import as_json
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context
 from oagw_tornado.services.openai.chat.document import call_id, completion, logprob, usage
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT
 from oagw_tornado.services.openai.errors import ERRORS
@@ -132,7 +132,7 @@ def _delta(part: Part, context: Context, index: int, number: int, is_told: bool)
     """The `number`-th call, or whatever else is said; None for a part that a chat has no word for."""
     per_event = context.tokens_per_event
     if isinstance(part, Text):
-        tokens = part.said.tokens(per_event, space_after=not context.is_exact)
+        tokens = part.said.tokens(per_event, space_after=not (context.is_exact or context.filler))
         return Delta(b"", b'"content":', b"", tokens)
     if isinstance(part, Refusal):
         return Delta(b"", b'"refusal":', b"", part.said.tokens(per_event))

@@ -8,8 +8,7 @@ from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Parts, Script, error_in_place_of_all, waits
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services import canned
-from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import failed
+from oagw_tornado.services.dialect import Context, failed, inference_of
 from oagw_tornado.services.openai.completions.reading import read
 from oagw_tornado.services.openai.completions.writing import streamed, whole
 from oagw_tornado.services.openai.errors import ERRORS, too_long
@@ -26,13 +25,15 @@ def completion_reply(body: bytes, context: Context, script: Script | None = None
     error = error_in_place_of_all(said[0], conversation.stream)
     if error is not None:
         reply = failed(error, ERRORS, context)
-    elif conversation.stream:
-        return streamed(conversation, _times(said, n), context)
     else:
-        if sum(part.tokens.size for parts in said for part in parts) * n > canned.MOST_BUFFERED:
+        size = sum(part.tokens.size for parts in said for part in parts) * n
+        if not conversation.stream and size > canned.MOST_BUFFERED:
             raise too_long()
-        reply = whole(conversation, _times(said, n), context)
-    reply.pauses = waits(said[0])
+        choices = _times(said, n)
+        reply = (streamed if conversation.stream else whole)(conversation, choices, context)
+        reply.inference = inference_of(conversation, choices, context, reply)
+    if reply.frames is None:
+        reply.pauses = waits(said[0])
     return reply
 
 
@@ -46,6 +47,6 @@ def _canned(conversation: Conversation, number: int, context: Context) -> Parts:
     request = conversation.request
     if not request.echo:
         one = replace(conversation, messages=(prompt,))
-        return canned.answer(one, context.output_tokens)
+        return canned.answer(one, context.output_tokens, filler=context.filler)
     text = f"{prompt.text} {canned.reply_to(prompt.text)}"
-    return canned.say(text, conversation.limit, conversation.stop, context.output_tokens)
+    return canned.say(text, conversation, context.output_tokens, filler=context.filler)

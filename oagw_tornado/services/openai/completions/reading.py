@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from oagw_tornado.reply.conversation import Conversation, Message
-from oagw_tornado.services.context import Context
+from oagw_tornado.reply.tokens import count_tokens
+from oagw_tornado.services.dialect import Context, in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.completions.requests import CompletionRequest
-from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import sequences
 
 DEFAULT_MODEL = "gpt-3.5-turbo-instruct"
@@ -26,7 +27,7 @@ def read(body: bytes, context: Context) -> Conversation:
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
         )
     prompts = _prompts(request)
-    return Conversation(
+    conversation = Conversation(
         dialect="openai-completions",
         model=request.model,
         messages=tuple(Message("user", prompt) for prompt in prompts),
@@ -34,8 +35,12 @@ def read(body: bytes, context: Context) -> Conversation:
         stream=bool(request.stream),
         limit=request.max_tokens,
         stop=tuple(sequences(request.stop)),
+        ignore_eos=bool(request.ignore_eos),
+        min_tokens=request.min_tokens or 0,
         request=request,
     )
+    longest = max(count_tokens((prompt,)) for prompt in prompts)
+    return in_context(conversation, context, context_too_long("prompt"), longest)
 
 
 def _prompts(request: CompletionRequest) -> list[str]:

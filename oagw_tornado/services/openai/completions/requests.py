@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from oagw_tornado.services.openai.requests import StopSequences, StreamOptions
+from oagw_tornado.services.openai.requests import SamplingExtras, StopSequences, StreamOptions
 
 
-class CompletionRequest(Struct):
+class CompletionRequest(SamplingExtras):
     """https://platform.openai.com/docs/api-reference/completions/create"""
 
     prompt: str | list[str | int | list[int]]

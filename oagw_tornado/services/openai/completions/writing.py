@@ -11,8 +11,8 @@ from oagw_tornado.reply.parts import Error, Finish, Parts, Raw, Refusal, Text, U
 from oagw_tornado.reply.passages import Passage, frames_of
 from oagw_tornado.reply.problem import error_chunk
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.reply.tokens import as_json, count_tokens
-from oagw_tornado.services.context import Context
+from oagw_tornado.reply.tokens import as_json
+from oagw_tornado.services.dialect import Context
 from oagw_tornado.services.openai.chat.writing import DONE
 from oagw_tornado.services.openai.errors import ERRORS
 from oagw_tornado.services.openai.usage import usage_object
@@ -82,7 +82,7 @@ def _head(conversation: Conversation, context: Context) -> dict[str, Any]:
 
 
 def _usage(conversation: Conversation, choices: list[Parts], context: Context) -> dict[str, Any]:
-    prompt = count_tokens(conversation.texts)
+    prompt = conversation.prompt_tokens
     counted = [usage_of(parts, prompt) for parts in choices]
     of_all = Usage(
         input=counted[0].input,

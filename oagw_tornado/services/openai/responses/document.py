@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Finish, Part, Parts, Reasoning, Refusal, Text, ToolCall, usage_of
-from oagw_tornado.reply.tokens import count_tokens
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context
 from oagw_tornado.services.openai.responses.requests import ResponseRequest
 
 #: Why a response is incomplete, for the reasons that do not leave it complete.
@@ -162,7 +161,7 @@ def response_object(
 
 
 def _usage(conversation: Conversation, parts: Parts) -> dict[str, Any]:
-    counted = usage_of(parts, count_tokens(conversation.texts))
+    counted = usage_of(parts, conversation.prompt_tokens)
     return {
         "input_tokens": counted.input,
         "input_tokens_details": {"cached_tokens": counted.cached, "cache_write_tokens": counted.cache_write},

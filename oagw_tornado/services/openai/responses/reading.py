@@ -6,9 +6,9 @@ from typing import Literal
 
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result, merged
 from oagw_tornado.services.canned import Unanswerable
-from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Context, in_context
 from oagw_tornado.services.openai.bodies import read as read_body
-from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, text_of
 from oagw_tornado.services.openai.responses.requests import InputItem, ResponseRequest
 
@@ -33,7 +33,7 @@ def read(body: bytes, context: Context) -> Conversation:
     messages = _messages(request.input)
     instructions = _texts(request.instructions or "")
     systems = (message.text for message in messages if message.role in _SYSTEM)
-    return Conversation(
+    conversation = Conversation(
         dialect="openai-responses",
         model=request.model,
         messages=messages,
@@ -45,8 +45,11 @@ def read(body: bytes, context: Context) -> Conversation:
         response_format=_format(request),
         stream=bool(request.stream),
         limit=request.max_output_tokens,
+        ignore_eos=bool(request.ignore_eos),
+        min_tokens=request.min_tokens or 0,
         request=request,
     )
+    return in_context(conversation, context, context_too_long("input"), conversation.prompt_tokens)
 
 
 def unanswerable(error: Unanswerable) -> InvalidRequest:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from oagw_tornado.services.openai.requests import Part
+from oagw_tornado.services.openai.requests import Part, SamplingExtras
 
 
 class TextFormat(Struct):
@@ -38,7 +38,7 @@ class ResponseTool(Struct):
     parameters: dict[str, Any] | None = None
 
 
-class ResponseRequest(Struct):
+class ResponseRequest(SamplingExtras):
     """https://platform.openai.com/docs/api-reference/responses/create"""
 
     model: str | None = None

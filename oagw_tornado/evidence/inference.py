@@ -1,0 +1,254 @@
+"""What an inference server counts: tokens, times to the first token and between tokens, by model; for one alias.
+
+The names, labels and buckets of the metrics are vLLM's (https://docs.vllm.ai/en/latest/usage/metrics.html), as load
+generators and inference gateways read these. A figure is what happened: a stream that was cut off after three tokens
+counts three, and times are those at which its events left.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from operator import sub
+from typing import TYPE_CHECKING, NamedTuple
+
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.reply.inference import Inference
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+#: Names of models that are counted apart, of one alias; all further ones are counted as one.
+MOST_MODELS = 64
+OTHER_MODELS = "other"
+
+#: Exchanges that are over and wait to be counted: who scrapes counts them, so that who never does need not pay for it.
+MOST_PENDING = 2000
+
+FIRST_TOKEN_BUCKETS = (
+    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75),
+    *(1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0, 2560.0),
+)
+TOKEN_BUCKETS = (
+    *(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75),
+    *(1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0),
+)
+REQUEST_BUCKETS = (
+    *(0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0),
+    *(120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0),
+)
+COUNT_BUCKETS = tuple(float(digit * 10**power) for power in range(6) for digit in (1, 2, 5))
+
+
+class Histogram:
+    """Values in buckets, with their sum."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def add_all(self, values: list[float]) -> None:
+        """Count many: to sort them is cheaper than to find the bucket of each."""
+        values.sort()
+        counted = 0
+        for index in range(bisect_left(self.bounds, values[0]), len(self.bounds)):
+            below = bisect_right(values, self.bounds[index])
+            self.counts[index] += below - counted
+            counted = below
+            if counted == len(values):
+                break
+        self.counts[-1] += len(values) - counted
+        self.sum += sum(values)
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Upper bounds with the count of all values up to there, as Prometheus has them."""
+        total, rows = 0, []
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            total += count
+            rows.append((bound, float(total)))
+        return rows
+
+
+class ModelCounters:
+    """What is counted of one model."""
+
+    def __init__(self) -> None:
+        self.prompt_tokens = 0
+        self.generation_tokens = 0
+        self.finished: Counter[str] = Counter()
+        self.histograms = {name: Histogram(bounds) for name, (_, bounds) in HISTOGRAMS.items()}
+
+    def count(self, exchange: Exchange, inference: Inference) -> None:
+        """An exchange is over that was to say something."""
+        tokens = tokens_sent(exchange, inference)
+        self.prompt_tokens += inference.prompt_tokens
+        self.generation_tokens += tokens
+        self.finished[finished_reason(exchange, inference)] += 1
+        add, ended, queued = self._add, exchange.ended or 0.0, exchange.queued or 0.0
+        add("e2e_request_latency_seconds", ended)
+        add("request_queue_time_seconds", queued)
+        add("request_inference_time_seconds", max(0.0, ended - queued))
+        add("request_prompt_tokens", float(inference.prompt_tokens))
+        add("request_generation_tokens", float(tokens))
+        times = token_times(exchange, inference)
+        if times:
+            add("time_to_first_token_seconds", times[0])
+            add("request_prefill_time_seconds", max(0.0, times[0] - queued))
+            add("request_decode_time_seconds", times[-1] - times[0])
+        if len(times) > 1:
+            gaps = list(map(sub, times[1:], times))
+            self.histograms["inter_token_latency_seconds"].add_all(gaps)
+            add("request_time_per_output_token_seconds", (times[-1] - times[0]) / len(gaps))
+
+    def _add(self, name: str, value: float) -> None:
+        self.histograms[name].add(value)
+
+
+#: Name without ``vllm:`` → its help and its buckets.
+HISTOGRAMS: Mapping[str, tuple[str, tuple[float, ...]]] = {
+    "time_to_first_token_seconds": ("From the request to the first token of a stream.", FIRST_TOKEN_BUCKETS),
+    "inter_token_latency_seconds": ("Between the tokens of a stream.", TOKEN_BUCKETS),
+    "request_time_per_output_token_seconds": ("Mean time between the tokens of a stream.", TOKEN_BUCKETS),
+    "e2e_request_latency_seconds": ("From the request to the end of its reply.", REQUEST_BUCKETS),
+    "request_queue_time_seconds": ("Time in the waiting queue.", REQUEST_BUCKETS),
+    "request_inference_time_seconds": ("From the turn of a request to the end of its reply.", REQUEST_BUCKETS),
+    "request_prefill_time_seconds": ("From the turn of a request to its first token.", REQUEST_BUCKETS),
+    "request_decode_time_seconds": ("From the first token to the last.", REQUEST_BUCKETS),
+    "request_prompt_tokens": ("Tokens of the prompt.", COUNT_BUCKETS),
+    "request_generation_tokens": ("Tokens of the reply.", COUNT_BUCKETS),
+}
+
+#: Names under which vLLM had, and many a dashboard still has, the same.
+OLD_NAMES = {"inter_token_latency_seconds": "time_per_output_token_seconds"}
+
+
+class InferenceCounters:
+    """What is counted of one alias, by model."""
+
+    def __init__(self) -> None:
+        self.models: dict[str, ModelCounters] = {}
+        self._pending: deque[tuple[Exchange, Inference]] = deque()
+
+    def over(self, exchange: Exchange, inference: Inference) -> None:
+        """An exchange is over that was to say something: it is counted later."""
+        pending = self._pending
+        pending.append((exchange, inference))
+        if len(pending) > MOST_PENDING:
+            self.settle(2)
+
+    def settle(self, most: int) -> bool:
+        """Count so many of those that wait for it; whether more are left. Whoever reads calls this until none is."""
+        pending = self._pending
+        while pending and most:
+            exchange, inference = pending.popleft()
+            self.of(inference.model).count(exchange, inference)
+            most -= 1
+        return bool(pending)
+
+    def of(self, model: str) -> ModelCounters:
+        """The counters of a model; of all others together, once there are many."""
+        found = self.models.get(model)
+        if found is None:
+            if len(self.models) >= MOST_MODELS and model != OTHER_MODELS:
+                return self.of(OTHER_MODELS)
+            found = self.models[model] = ModelCounters()
+        return found
+
+
+def tokens_sent(exchange: Exchange, inference: Inference) -> int:
+    """The tokens that have left."""
+    if not inference.contents:
+        return inference.output_tokens if exchange.outcome == "complete" else 0
+    events = min(max(exchange.events - inference.opening, 0), inference.contents)
+    return inference.output_tokens * events // inference.contents
+
+
+def token_times(exchange: Exchange, inference: Inference) -> array[float]:
+    """The offsets at which tokens left, as far as they were noted."""
+    if exchange.actual is None:
+        return array("d")
+    return exchange.actual[inference.opening : inference.opening + inference.contents]
+
+
+def finished_reason(exchange: Exchange, inference: Inference) -> str:
+    """Why a request is over, in vLLM's words."""
+    if exchange.outcome == "complete":
+        return "length" if inference.finish == "length" else "stop"
+    return "abort" if exchange.outcome == "client-left" else "error"
+
+
+class Load(NamedTuple):
+    """What an alias is doing right now."""
+
+    running: Mapping[str, int]
+    """Requests under way, by model."""
+    waiting: int
+    under_way: tuple[tuple[Exchange, Inference], ...] = ()
+    most: int | None = None
+    """Requests that may run; None: no limit."""
+
+
+class InferenceCollector:
+    """A collector as prometheus_client wants it: vLLM's metrics of one alias."""
+
+    def __init__(self, counters: InferenceCounters, load: Load, models: Iterable[str]) -> None:
+        self._counters = counters
+        self._load = load
+        # Models that were not asked for yet are there, too, at zero: so it is with a server that has just started.
+        self._models = [*dict.fromkeys((*models, *counters.models, *load.running))]
+
+    def collect(self) -> Iterable[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        load, names = self._load, ("model_name", "engine")
+        running = GaugeMetricFamily("vllm:num_requests_running", "Requests that run.", labels=names)
+        waiting = GaugeMetricFamily("vllm:num_requests_waiting", "Requests that wait for their turn.", labels=names)
+        cache = GaugeMetricFamily(
+            "vllm:kv_cache_usage_perc", "Share of max-num-seqs that runs; 0 without a limit.", labels=names
+        )
+        share = min(1.0, sum(load.running.values()) / load.most) if load.most else 0.0
+        for index, model in enumerate(self._models):
+            running.add_metric((model, "0"), load.running.get(model, 0))
+            # Nobody has looked at what waits yet: it is told of the first model.
+            waiting.add_metric((model, "0"), 0 if index else load.waiting)
+            cache.add_metric((model, "0"), share)
+        yield from (running, waiting, cache)
+        prompt = CounterMetricFamily("vllm:prompt_tokens", "Tokens of prompts.", labels=names)
+        generated = CounterMetricFamily("vllm:generation_tokens", "Tokens of replies.", labels=names)
+        preempted = CounterMetricFamily("vllm:num_preemptions", "Requests that were set back; none is.", labels=names)
+        success = CounterMetricFamily("vllm:request_success", "Requests over.", labels=(*names, "finished_reason"))
+        for model in self._models:
+            counted = self._counters.models.get(model) or ModelCounters()
+            begun = [pair for pair in load.under_way if pair[1].model == model]
+            prompt.add_metric((model, "0"), counted.prompt_tokens + sum(each.prompt_tokens for _, each in begun))
+            sent = sum(tokens_sent(exchange, inference) for exchange, inference in begun)
+            generated.add_metric((model, "0"), counted.generation_tokens + sent)
+            preempted.add_metric((model, "0"), 0)
+            for reason in ("stop", "length", "abort", "error"):
+                success.add_metric((model, "0", reason), counted.finished[reason])
+        yield from (prompt, generated, preempted, success)
+        yield from self._histograms()
+
+    def _histograms(self) -> Iterable[Metric]:
+        from prometheus_client.core import HistogramMetricFamily
+
+        nothing = ModelCounters()
+        for name, (help, _) in HISTOGRAMS.items():
+            for called in (name, OLD_NAMES.get(name)):
+                if called is None:
+                    continue
+                family = HistogramMetricFamily(f"vllm:{called}", help, labels=("model_name", "engine"))
+                for model in self._models:
+                    histogram = (self._counters.models.get(model) or nothing).histograms[name]
+                    family.add_metric((model, "0"), histogram.cumulative(), histogram.sum)
+                yield family

@@ -1,0 +1,23 @@
+"""Which machine is it that asks?"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+#: What the address of a client of a Unix socket begins with.
+UNIX = "unix:"
+
+
+def is_loopback(client: str) -> bool:
+    """Whether `client`, an address, is this machine."""
+    try:
+        address = ip_address(client.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def is_this_machine(client: str) -> bool:
+    """Whether `client`, an address or ``unix:…``, is a program on this machine."""
+    return client.startswith(UNIX) or is_loopback(client)

@@ -1,0 +1,91 @@
+"""What an inference server has beside the API, as vLLM does: health, metrics, version, and its tokenizer.
+
+Load generators and inference gateways ask for these before and while they run. The first three want no bearer, as
+there: probes and scrapers send none. Metrics then are for programs on this machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oagw_tornado import __version__
+from oagw_tornado.gateway.inference_metrics import inference_metrics
+from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.services.handler import ServiceHandler
+from oagw_tornado.services.openai.context import Context
+from oagw_tornado.services.openai.handlers import ApiHandler
+from oagw_tornado.services.openai.models import openai_models
+from oagw_tornado.services.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from oagw_tornado.services.upstream import Handler
+
+
+class EngineHealth(ServiceHandler):
+    """``health`` and ``ping``: 200 with nothing in it; 503 where ``/health`` says that all is not well."""
+
+    takes_turns = False
+    open_to = "all"
+
+    def serve(self) -> None:
+        status, _ = self.responder.health.answer("/health")
+        self.respond(Reply(status, (), b""))
+
+
+class Version(ServiceHandler):
+    """``version``"""
+
+    takes_turns = False
+    open_to = "all"
+
+    def serve(self) -> None:
+        self.respond(json_reply({"version": __version__}))
+
+
+class Metrics(ServiceHandler):
+    """``metrics``, for Prometheus, by vLLM's names."""
+
+    takes_turns = False
+    open_to = "machine"
+
+    async def serve(self) -> None:
+        knobs = self.exchange.knobs
+        most = None if knobs is None else knobs.max_num_seqs
+        models = openai_models(self.config.models)
+        self.respond(await inference_metrics(self.responder, self.exchange.alias, models, most))
+
+
+class _TokenizerHandler(ApiHandler):
+    takes_turns = False
+    vocabulary: Vocabulary
+
+
+class Tokenize(_TokenizerHandler):
+    """``tokenize``: the tokens of a prompt, or of the messages of a chat."""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.tokenizer import tokenize_reply
+
+        return tokenize_reply(self.request.body, self.vocabulary, context)
+
+
+class Detokenize(_TokenizerHandler):
+    """``detokenize``: the text of tokens."""
+
+    def reply(self, context: Context, *path_args: str) -> Reply:
+        from oagw_tornado.services.openai.tokenizer import detokenize_reply
+
+        return detokenize_reply(self.request.body, self.vocabulary)
+
+
+def engine_routes() -> dict[str, Handler]:
+    """The routes by their paths. The tokenizer's numbers belong to the simulator whose table they go in."""
+    own = {"vocabulary": Vocabulary()}
+    return {
+        "health": EngineHealth,
+        "ping": EngineHealth,
+        "version": Version,
+        "metrics": Metrics,
+        "tokenize": type("Tokenize", (Tokenize,), own),
+        "detokenize": type("Detokenize", (Detokenize,), own),
+    }

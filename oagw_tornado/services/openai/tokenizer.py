@@ -1,0 +1,52 @@
+"""The replies of the tokenizer's endpoints, in vLLM's form. They count as the usage of a completion does: words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.services.openai.bodies import read
+from oagw_tornado.services.openai.chat.requests import Message
+from oagw_tornado.services.openai.context import Context
+from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.services.openai.requests import text_of
+from oagw_tornado.services.vocabulary import Vocabulary, tokens_in
+
+#: Tokens in one request: all streams wait while they are looked up.
+MOST_TOKENS = 1_000_000
+
+
+class TokenizeRequest(Struct):
+    """A prompt, or messages."""
+
+    model: str | None = None
+    prompt: str | None = None
+    messages: Annotated[list[Message], Meta(min_length=1)] | None = None
+    return_token_strs: bool | None = None
+
+
+class DetokenizeRequest(Struct):
+    tokens: Annotated[list[int], Meta(max_length=MOST_TOKENS)]
+    model: str | None = None
+
+
+def tokenize_reply(body: bytes, vocabulary: Vocabulary, context: Context) -> Reply:
+    """The reply to the body of a request. Raises InvalidRequest."""
+    request = read(body, TokenizeRequest)
+    if request.prompt is not None:
+        texts = [request.prompt]
+    elif request.messages is not None:
+        texts = [text_of(message.content) for message in request.messages]
+    else:
+        raise InvalidRequest("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
+    numbers = [number for text in texts for number in vocabulary.encode(text)]
+    reply: dict[str, Any] = {"count": len(numbers), "max_model_len": context.max_model_len, "tokens": numbers}
+    reply["token_strs"] = [token for text in texts for token in tokens_in(text)] if request.return_token_strs else None
+    return json_reply(reply)
+
+
+def detokenize_reply(body: bytes, vocabulary: Vocabulary) -> Reply:
+    """The reply to the body of a request. Raises InvalidRequest."""
+    return json_reply({"prompt": vocabulary.decode(read(body, DetokenizeRequest).tokens)})
