@@ -14,6 +14,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 from oagw_tornado import __version__
+from oagw_tornado.commands import COMMANDS, run_command
 from oagw_tornado.config.config import Config, read_config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with `argv` (default: that of this process) until a signal ends it; gives its exit code."""
     fill_standard_descriptors()
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments and arguments[0] in COMMANDS:
+        return _run_command(arguments[0], arguments[1:])
     if "--help" in arguments or "-h" in arguments:
         return _print_help()
     if "--version" in arguments:
@@ -55,6 +58,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
     finally:
         log.flush_and_close(patience=1.0)
+
+
+def _run_command(name: str, arguments: Sequence[str]) -> int:
+    from oagw_tornado.commands.arguments import CommandError
+
+    try:
+        return run_command(name, arguments)
+    except CommandError as error:
+        say(f"oagw-tornado {name}: {error}")
+        return error.status
+    except SystemExit as error:  # argparse: its help, or arguments that are wrong
+        return error.code if isinstance(error.code, int) else FAILED
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 def choose_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -145,7 +162,7 @@ def _print_help() -> int:
 
     from oagw_tornado.config.usage import help_text
 
-    print(help_text(min(get_terminal_size().columns, 110)), end="")  # noqa: T201
+    print(help_text(min(get_terminal_size().columns, 110), COMMANDS), end="")  # noqa: T201
     return OK
 
 

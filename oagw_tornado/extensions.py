@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from inspect import isabstract
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _ALIAS = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _FAULT = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
 class ExtensionError(Exception):
     """A service or fault from outside cannot be used. The text names it and says what was expected."""
 
@@ -42,8 +46,8 @@ class ExtensionError(Exception):
 class Extensions(NamedTuple):
     """What one simulator serves beside its own services and faults, by alias and by type."""
 
-    upstreams: Mapping[str, Upstream] = {}
-    faults: Mapping[str, type[Fault]] = {}
+    upstreams: Mapping[str, Upstream] = _NONE
+    faults: Mapping[str, type[Fault]] = _NONE
 
     def known_faults(self) -> AbstractContextManager[None]:
         """Have these faults read wherever one is named, in this context and in all that are copied from it."""

@@ -18,6 +18,7 @@ from oagw_tornado.control.routes import ControlDialect
 from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.journal import Journal
 from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.evidence.vital_signs import VitalSigns
 from oagw_tornado.extensions import Extensions, gather
 from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.gateway import Gateway
@@ -84,7 +85,8 @@ class Simulator:
             Disclosure(config.unmasked, (*config.tokens, config.admin_token or "")),
         )
         self.responder = Responder(config, self.pacer, ledger, {alias: each.errors for alias, each in table.items()})
-        self.control = Control(self.responder, terms)
+        self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: sockets)
+        self.control = Control(self.responder, terms, self._signs)
         self.gateway = Gateway(
             tornado.web.Application(),
             GatewayRouter(self._dialects(table)),
@@ -96,6 +98,7 @@ class Simulator:
         )
         self._server = self._new_server()
         await self._server.listen(sockets, BACKLOG)
+        self._signs.start()
 
     async def drain(self, timeout: float) -> None:
         """Stop accepting, and give the replies under way `timeout` seconds to finish; then cut them off."""
@@ -116,6 +119,7 @@ class Simulator:
         closed = self._server.close()
         if closed is not None:
             await closed
+        self._signs.stop()
         self.pacer.close()
         self._server = None
         # The transports close their sockets in the next turn of the loop.

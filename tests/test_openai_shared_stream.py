@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.services.dialect import Context, canned_parts
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import canned_parts
 from oagw_tornado.services.openai.chat.dialect import CHAT
 from oagw_tornado.services.openai.chat.reply import LONGEST_KEPT, chat_reply
 from oagw_tornado.services.openai.chat.shared_stream import MOST_TOKENS, perform, shared_stream

@@ -13,9 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wire import CHAT, PROXY, Client, chat, post, serving
 
-from oagw_tornado.gateway.admission import _is_host
 from oagw_tornado.services.openai.chat.reply import chat_reply
-from oagw_tornado.services.openai.context import Context, with_api_headers
+from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.wire import headers
 from oagw_tornado.wire.connection import status_and_fields
@@ -24,7 +23,6 @@ LATIN = st.text(st.characters(max_codepoint=255), max_size=12)
 FIELDS = st.lists(st.tuples(LATIN, LATIN), max_size=3).map(tuple)
 #: Functions that remember, and what they are asked.
 REMEMBERING = {
-    _is_host: st.tuples(st.sampled_from(["x", "x:80", "a b", "[::1]"]) | LATIN),
     headers._key: st.tuples(st.sampled_from(["Host", "host", "HOST"]) | st.text(max_size=8)),
     headers._normal: st.tuples(st.sampled_from(["x-a", "X-A"]) | LATIN),
     status_and_fields: st.tuples(
@@ -33,7 +31,6 @@ REMEMBERING = {
         st.sampled_from(["upstream", "gateway", None]),
         st.sampled_from(["", "Fine"]) | LATIN,
     ),
-    with_api_headers: st.tuples(FIELDS, st.sampled_from([0, 1]) | st.integers(0, 10**6)),
 }
 
 

@@ -184,7 +184,6 @@ def test_id_and_retry_of_a_block_without_data_hold_and_those_of_a_cut_block_do_n
         (encode(None, retry=3000), b"retry: 3000\n\n"),
         (encode("a\nb", comment="c\nd", line_ending="\r\n"), b": c\r\n: d\r\ndata: a\r\ndata: b\r\n\r\n"),
         (encode("a", line_ending="\r"), b"data: a\r\r"),
-        (sse.encode_line(b'{"a":1}'), b'data: {"a":1}\n\n'),
         (sse.encode_comment(), b": \n\n"),
         (sse.keep_alive(), b": keep-alive\n\n"),
         (sse.keep_alive("event"), b"event: keep-alive\ndata: {}\n\n"),

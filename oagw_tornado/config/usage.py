@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from itertools import groupby
 
 from oagw_tornado.config.config import Config, value_in
@@ -15,11 +16,6 @@ A simulated outbound API gateway, its upstreams included: OpenAI-style chat, Git
 event streams behind one bearer token, with the timing and the troubles that you ask for.
 """
 
-_HELP = """\
-Help:
-  --help, -h                    this text
-  --version                     the version"""
-
 _NOTES = """\
 DURATION is a number with its unit (250ms, 1.5s, 750us) or 0. LATENCY is a duration or a distribution of them:
 uniform(20ms,80ms), normal(50ms,10ms), lognormal(50ms,0.4), exponential(50ms), trace(0ms,48ms,51ms). SIZE is a number
@@ -30,10 +26,13 @@ Each option may also stand in the environment (OAGW_SIM_TIME_TO_FIRST_TOKEN=200m
 """
 
 
-def help_text(width: int = 100) -> str:
-    """The whole help, no line of it longer than `width`."""
+def help_text(width: int = 100, commands: Mapping[str, str] | None = None) -> str:
+    """The whole help, no line of it longer than `width`; `commands` by name, with a line each."""
     width = max(width, 60)
     paragraphs = [_filled(_USAGE, width)]
+    if commands:
+        rows = [_row(f"  {name}", text, width) for name, text in commands.items()]
+        paragraphs.append("\n".join(["Commands (oagw-tornado COMMAND --help):", *rows]))
     for group, members in groupby(options_by_group(), lambda option: option.group):
         paragraphs.append("\n".join([f"{group}:", *(_entry(option, width) for option in members)]))
     paragraphs.append(
@@ -72,7 +71,11 @@ def switch_text(option: Option) -> str:
 def _entry(option: Option, width: int) -> str:
     default = default_text(option)
     text = option.help + (f" (default: {default})" if default else "")
-    left = f"  {switch_text(option)}"
+    return _row(f"  {switch_text(option)}", text, width)
+
+
+def _row(left: str, text: str, width: int) -> str:
+    """What `left` is, beside it or below it."""
     lines = textwrap.wrap(text, width - 32, break_on_hyphens=False)
     if len(left) > 30:
         lines.insert(0, "")

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from oagw_tornado.config.config import change_config, config_as_json
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import Collector, Gauges
+from oagw_tornado.evidence.timing import BINS_PER_SECOND
+from oagw_tornado.evidence.verdict import history, judge
 
 if TYPE_CHECKING:
+    from oagw_tornado.evidence.vital_signs import VitalSigns
     from oagw_tornado.gateway.responder import Responder
     from oagw_tornado.gateway.terms import Terms
 
@@ -17,13 +20,14 @@ if TYPE_CHECKING:
 class Control:
     """The controls of one simulator."""
 
-    def __init__(self, responder: Responder, terms: Terms) -> None:
+    def __init__(self, responder: Responder, terms: Terms, signs: VitalSigns) -> None:
         self.responder = responder
         self.rules = terms.rules
         self.journal = responder.ledger.journal
         self.disclosure = responder.ledger.disclosure
         self.timing = responder.timing
         self.gates = responder.gates
+        self.signs = signs
         self.collector = Collector(responder.ledger.counters, responder.timing, self._gauges)
         self._terms = terms
         self._started_as = responder.config
@@ -31,6 +35,21 @@ class Control:
     @property
     def config(self) -> dict[str, Any]:
         return config_as_json(self.responder.config)
+
+    def verdict(self, budget: float, window: float | None, with_history: bool = False) -> dict[str, Any]:
+        """Whether this server was late for reasons of its own since the last reset, or in the last `window` seconds."""
+        seconds = self.signs.seconds(window)
+        verdict = judge(seconds, 1 / BINS_PER_SECOND, budget)
+        view = {
+            "verdict": verdict.word,
+            "reasons": list(verdict.reasons),
+            "since": self.signs.since if window is None or not seconds else seconds[0].ended - seconds[0].length,
+            "seconds": sum(second.length for second in seconds),
+            **verdict.figures,
+        }
+        if with_history:
+            view["history"] = history(seconds, 1 / BINS_PER_SECOND)
+        return view
 
     def change_config(self, changes: Mapping[str, Any]) -> None:
         """All or nothing: raises `oagw_tornado.config.settings.ConfigError`. Replies under way go on as they began."""
@@ -52,6 +71,7 @@ class Control:
         self.responder.health.reset()
         # What runs keeps its own counts: what has left so far belongs to the time before.
         self.responder.settle()
+        self.signs.reset()
         await turns.drop(self.responder.ledger.reset())
         self.responder.inference.clear()
 

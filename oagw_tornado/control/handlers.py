@@ -7,20 +7,24 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import Control
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
 from oagw_tornado.evidence.request_filter import FilterError
+from oagw_tornado.evidence.verdict import DEFAULT_BUDGET
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.knobs.match import RuleError
 from oagw_tornado.knobs.rules import LARGEST_RULES
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.units.documents import DocumentError, read_json
+from oagw_tornado.units.durations import parse_duration
 from oagw_tornado.units.nearest import nearest
+
+T = TypeVar("T")
 
 _NOTHING = Reply(204, (), b"", source=None)
 
@@ -95,6 +99,21 @@ class Timing(ControlHandler):
 
     def get(self, control: Control) -> None:
         self.say(control.timing.as_json())
+
+    head = get
+
+
+class Verdict(ControlHandler):
+    """``/_sim/verdict?late-p99=2ms&window=10s&history=1``: whether what was measured counts."""
+
+    def get(self, control: Control) -> None:
+        with self.refusing():
+            given = self.parameters("late-p99", "window", "history")
+            budget = _duration("late-p99", given.get("late-p99"), DEFAULT_BUDGET)
+            window = _duration("window", given.get("window"), None)
+            if given.get("history", "0") not in ("0", "1"):
+                raise BadRequest(f"history: expected 0 or 1, not {given['history'][:80]!r}")
+            self.say(control.verdict(budget, window, with_history=given.get("history") == "1"))
 
     head = get
 
@@ -230,3 +249,15 @@ def whole_number(name: str, text: str | None, low: int, high: int) -> int | None
     if not (text.isascii() and text.isdigit() and len(text) < 12 and low <= int(text) <= high):
         raise BadRequest(f"{name}: expected a whole number from {low} to {high}, not {text[:80]!r}")
     return int(text)
+
+
+def _duration(name: str, text: str | None, default: T) -> float | T:
+    if text is None:
+        return default
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise BadRequest(f"{name}: {error}") from None
+    if seconds <= 0:
+        raise BadRequest(f"{name}: expected a duration above 0, not {text[:80]!r}")
+    return seconds

@@ -109,6 +109,19 @@ def _control_paths() -> dict[str, Any]:
         "/_sim/timing": {
             "get": _control("timing", "How late events left since the last reset.", schemas.ref("Timing"))
         },
+        "/_sim/verdict": {
+            "get": _control(
+                "verdict",
+                "Whether this server was late for reasons of its own.",
+                schemas.ref("Verdict"),
+                parameters=[
+                    _query("late-p99", {"type": "string", "default": "2ms"}, "Lateness that is allowed at p99."),
+                    _query("window", {"type": "string"}, "Look back so far, not to the last reset."),
+                    _query("history", {"enum": ["0", "1"]}, "With the seconds one by one."),
+                ],
+                errors=(400,),
+            )
+        },
         "/_sim/config": {
             "get": _control("config", "The options as they are.", schemas.ref("Config")),
             "patch": _control(

@@ -21,6 +21,7 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/requests", journal_handlers.Requests),
     ("/_sim/requests/{id}", journal_handlers.Request),
     ("/_sim/timing", handlers.Timing),
+    ("/_sim/verdict", handlers.Verdict),
     ("/_sim/config", handlers.Configuration),
     ("/_sim/rules", handlers.RuleList),
     ("/_sim/rules/{name}", handlers.OneRule),

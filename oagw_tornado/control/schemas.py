@@ -135,6 +135,43 @@ _OFFSETS: Schema = {"type": "array", "items": NUMBER, "description": "Seconds fr
 _GATE: dict[str, Schema] = {"open": {"type": "boolean"}, "permits": COUNT, "waiting": COUNT}
 _QUANTILES: Schema = {"type": ["number", "null"]}
 
+_SHARE: Schema = {"type": "number", "minimum": 0}
+_SHARE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0}
+
+_VERDICT: dict[str, Schema] = {
+    "verdict": {"enum": ["innocent", "void"]},
+    "reasons": {"type": "array", "items": TEXT, "description": "What voids the run, then what it is put down to."},
+    "since": {"type": "number", "description": "Unix time."},
+    "seconds": {"type": "number", "minimum": 0, "description": "Length of what was judged."},
+    "events": COUNT,
+    "late_ms": _object({"p50": _QUANTILES, "p99": _QUANTILES, "max": _QUANTILES, "budget": NUMBER}),
+    "blocked_by_client": {**COUNT, "description": "Events that waited for their client to read: no fault of ours."},
+    "loop_lag_ms": _object({"p99": _QUANTILES, "max": _QUANTILES}),
+    "cpu_share": {**_SHARE, "description": "Processor time of the process by the length."},
+    "starved_share": {**_SHARE_OR_NULL, "description": "Waited for a processor; null where the system does not tell."},
+    "listen_queue": _object({"max": COUNT, "share": _SHARE}),
+    "collector_ms": _QUANTILES,
+    "memory_bytes": COUNT,
+    "history": {
+        "type": "array",
+        "items": _object(
+            {
+                "ended": {"type": "number", "description": "Unix time."},
+                "events": COUNT,
+                "late_p99_ms": _QUANTILES,
+                "late_max_ms": _QUANTILES,
+                "blocked_by_client": COUNT,
+                "loop_lag_max_ms": _QUANTILES,
+                "cpu_share": _SHARE,
+                "starved_share": _SHARE_OR_NULL,
+                "listen_queue": COUNT,
+                "collector_ms": _QUANTILES,
+                "memory_bytes": COUNT,
+            }
+        ),
+    },
+}
+
 SCHEMAS: dict[str, Schema] = {
     "Error": _object({"error": TEXT, "message": TEXT, "hint": TEXT}, ("message", "hint")),
     "Health": _object(
@@ -189,6 +226,7 @@ SCHEMAS: dict[str, Schema] = {
             "blocked_by_client": COUNT,
         }
     ),
+    "Verdict": _object(_VERDICT, optional=("history",)),
     "Config": {
         "type": "object",
         "additionalProperties": {"anyOf": [WORD, {"type": "array", "items": TEXT}]},

@@ -7,6 +7,7 @@ that the path of an event does; the bins are counted later, many at a time.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 SPAN = 2.0
@@ -16,7 +17,19 @@ BINS_PER_SECOND = 20_000
 class Timing:
     """Lateness of all events since the last `reset`, and of how many that cannot be said."""
 
-    __slots__ = ("late", "later", "events", "seconds", "earliest", "max", "blocked_by_client", "recent")
+    __slots__ = (
+        "late",
+        "later",
+        "events",
+        "seconds",
+        "earliest",
+        "max",
+        "blocked_by_client",
+        "recent",
+        "_fresh",
+        "_freshest",
+        "_blocked_then",
+    )
 
     def __init__(self) -> None:
         # Lateness of single events that `settle` has yet to count.
@@ -32,6 +45,10 @@ class Timing:
         self.earliest = float("inf")
         self.max = float("-inf")
         self.blocked_by_client = 0  # events that waited for their client to read; in no bin
+        # Since `take_fresh` was last called: bins with their counts, the latest, and how many were blocked then.
+        self._fresh: dict[int, int] = {}
+        self._freshest = 0.0
+        self._blocked_then = 0
         # In place, here as below: whoever appends has hold of this list.
         self.recent.clear()
 
@@ -45,19 +62,23 @@ class Timing:
         self.earliest = min(self.earliest, min(recent))
         latest = max(recent)
         self.max = max(self.max, latest)
-        bins = self.late
-        if latest < SPAN and self.earliest >= 0.0:
-            for late in recent:
-                bins[int(late * BINS_PER_SECOND)] += 1
-        else:
-            for late in recent:
-                if 0.0 <= late < SPAN:
-                    bins[int(late * BINS_PER_SECOND)] += 1
-                elif late < 0:  # which must not be: it shows in `earliest`
-                    bins[0] += 1
-                else:
-                    self.later += 1
+        self._freshest = max(self._freshest, latest)
+        bins, fresh = self.late, self._fresh
+        for index, events in Counter([int(late * BINS_PER_SECOND) for late in recent]).items():
+            fresh[index] = fresh.get(index, 0) + events
+            if index < len(bins):
+                # Early must not be: it shows in `earliest`.
+                bins[max(index, 0)] += events
+            else:
+                self.later += events
         recent.clear()
+
+    def take_fresh(self) -> tuple[dict[int, int], float, int]:
+        """Lateness of the events since the last call: bins with their counts, the latest, and how many were blocked."""
+        self.settle()
+        taken = self._fresh, self._freshest, self.blocked_by_client - self._blocked_then
+        self._fresh, self._freshest, self._blocked_then = {}, 0.0, self.blocked_by_client
+        return taken
 
     def quantiles(self, *shares: float) -> list[float | None]:
         """For each of `shares`, in rising order: the lateness below which that share of all events left, in seconds.

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
 from io import BytesIO
 from time import monotonic, time
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-import tornado.web
 from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import is_control
 from oagw_tornado.gateway import content_coding
 from oagw_tornado.gateway.bearer import take_token
-from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full, unknown_coding
 from oagw_tornado.gateway.request import Request
-from oagw_tornado.gateway.responder import Responder
-from oagw_tornado.gateway.router import GatewayRouter, Route, refused
+from oagw_tornado.gateway.router import Route, refused
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
+
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.gateway import Gateway
 
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
@@ -33,7 +31,6 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:
 _HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%:\[\]]*")
 
 
-@lru_cache(256)
 def _is_host(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
 
@@ -44,31 +41,10 @@ def _exceeds(length: str, limit: int) -> bool:
     return len(digits) > 18 or int(digits or "0") > limit
 
 
-class Front(Protocol):
-    """What an admission needs of the gateway it is for."""
-
-    application: tornado.web.Application
-    router: GatewayRouter
-    responder: Responder
-    max_body_size: int
-    admit: Callable[[Request, Route], Route]
-    opened: Callable[[Exchange], None]
-    keep_body: Callable[[Exchange, bytes], None]
-    cors: Cors | None
-    # True if a client that can send no header may send its token in the query.
-    token_in_query: bool
-
-    def next_id(self) -> str:
-        """An id for a request whose client gave none."""
-
-    def abandoned(self, exchange: Exchange) -> None:
-        """The client left before its request was whole."""
-
-
 class Admission(httputil.HTTPMessageDelegate):
     """The delegate of one request."""
 
-    def __init__(self, gateway: Front, connection: ReplyConnection) -> None:
+    def __init__(self, gateway: Gateway, connection: ReplyConnection) -> None:
         self._gateway = gateway
         self._connection = connection
         # The body: nothing, the one piece that most come in, or what grows where it stands.

@@ -35,14 +35,20 @@ class Credentials:
     def given(self, alias: str, headers: Mapping[str, str]) -> str | None:
         """What a request for `alias` shows, as ``Bearer …``; None: nothing."""
         authorization = headers.get("Authorization")
-        if authorization is None and alias in self._key_headers:
-            key = headers.get(self._key_headers[alias])
-            return None if key is None else f"Bearer {key}"
-        return authorization
+        return self._own_key(alias, headers) if authorization is None else authorization
 
     def refuse(self, alias: str, headers: Mapping[str, str], tokens: Iterable[str]) -> Reply | None:
         """The refusal that a request for `alias` deserves; None if it shows one of `tokens`."""
-        return refuse_bearer(self.given(alias, headers), tokens, self._missing.get(alias, UNAUTHORIZED))
+        authorization = headers.get("Authorization")
+        if authorization is None:
+            authorization = self._own_key(alias, headers)
+        refusal = refuse_bearer(authorization, tokens)
+        return self._missing.get(alias, refusal) if refusal is UNAUTHORIZED else refusal
+
+    def _own_key(self, alias: str, headers: Mapping[str, str]) -> str | None:
+        name = self._key_headers.get(alias)
+        key = headers.get(name) if name is not None else None
+        return None if key is None else f"Bearer {key}"
 
 
 def take_token(query: str) -> tuple[str | None, str, str]:

@@ -47,11 +47,6 @@ class EventTooLarge(ValueError):
 # Encoding
 
 
-def encode_line(data: bytes) -> bytes:
-    """One event of a single data line. `data` is UTF-8 without a line break, as JSON text always is; not checked."""
-    return b"data: %b\n\n" % data
-
-
 def encode(
     data: str | None,
     *,

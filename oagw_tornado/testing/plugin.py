@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("oagw_options", "its options, one a line: inter-token-latency = 5ms", "linelist", default=[])
     parser.addini("oagw_start_timeout", "seconds that it has to start", default="10")
     parser.addini(
+        "oagw_timing_budget",
+        "lateness at p99 within which the simulated gateway must keep its events, such as 2ms: a test during which it "
+        "did not is void, and errors",
+        default="",
+    )
+    parser.addini(
         "oagw_fail_on_server_error",
         "fail a test whose requests got a 5xx that no fault asked for, or a traceback in the server",
         "bool",
@@ -43,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line(
+        "markers", "oagw_timing_budget(lateness): that of this test, in place of the ini's; 0: none"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,12 +98,29 @@ def _oagw_session(pytestconfig: pytest.Config) -> Iterator[SessionServer]:
 
 
 @pytest.fixture
-def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Oagw:
+def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Iterator[Oagw]:
     """The simulated gateway of this session, reset: rules, gates, journal, timing, and ``assert_requested``."""
     fixture = _oagw_session.for_test(request.node.nodeid)
     _oagw_session.configure(fixture, list(request.node.iter_markers("oagw")))
     request.node.stash[_USED] = fixture
-    return fixture
+    yield fixture
+    budget = _timing_budget(request)
+    if budget not in ("", "0") and fixture.server.is_running:
+        from oagw_tornado.testing.session import void_by
+
+        # An error of the fixture, not a failure of the test: what it measured says nothing.
+        void = void_by(fixture, budget)
+        if void:
+            pytest.fail(void, pytrace=False)
+
+
+def _timing_budget(request: pytest.FixtureRequest) -> str:
+    mark = request.node.get_closest_marker("oagw_timing_budget")
+    if mark is None:
+        return str(request.config.getini("oagw_timing_budget")).strip()
+    if len(mark.args) != 1 or mark.kwargs:
+        raise TypeError("the marker oagw_timing_budget takes one argument, a duration such as '2ms'")
+    return str(mark.args[0])
 
 
 @pytest.fixture

@@ -100,6 +100,15 @@ def trouble_of(oagw: Oagw) -> str:
     return "\n".join(lines)
 
 
+def void_by(oagw: Oagw, budget: str) -> str:
+    """Why the test that used this server is void, for its report; empty: it was in time."""
+    verdict = oagw.control.call("GET", "/_sim/verdict", query={"late-p99": budget})
+    if verdict["verdict"] == "innocent":
+        return ""
+    reasons = "\n".join(f"  {reason}" for reason in verdict["reasons"])
+    return f"void: the simulated gateway did not keep within its timing budget of {budget}\n{reasons}"
+
+
 def _option(line: str) -> tuple[str, Any]:
     name, equals, value = line.partition("=")
     return name.strip().replace("-", "_"), value.strip() if equals else True

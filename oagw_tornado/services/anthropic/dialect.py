@@ -10,7 +10,8 @@ from oagw_tornado.services.anthropic.errors import read as read_body
 from oagw_tornado.services.anthropic.reading import read
 from oagw_tornado.services.anthropic.requests import CountRequest
 from oagw_tornado.services.anthropic.writing import write
-from oagw_tornado.services.dialect import Context, Dialect, reply_of
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Dialect, reply_of
 
 ANTHROPIC = Dialect(read, write, ERRORS, unanswerable, too_long)
 

@@ -12,7 +12,9 @@ from oagw_tornado.reply.budgets import Budget
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import Headers, Reply, json_reply
-from oagw_tornado.services.canned import Unanswerable
+
+if TYPE_CHECKING:
+    from oagw_tornado.services.canned import Unanswerable
 
 if TYPE_CHECKING:
     from oagw_tornado.services.dialect import TooManyTokens

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.errors import InvalidRequest
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.handler import ServiceHandler
 
 MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5")

@@ -11,7 +11,8 @@ from oagw_tornado.services.anthropic.errors import read as read_body
 from oagw_tornado.services.anthropic.requests import Block, MessagesRequest, text_of
 from oagw_tornado.services.anthropic.signatures import is_signature_of
 from oagw_tornado.services.canned import json_text
-from oagw_tornado.services.dialect import Context, in_context
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import in_context
 
 
 def read(body: bytes, context: Context) -> Conversation:

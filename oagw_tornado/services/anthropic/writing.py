@@ -33,7 +33,7 @@ from oagw_tornado.reply.schedule import Frame
 from oagw_tornado.reply.tokens import as_json
 from oagw_tornado.services.anthropic.errors import ERRORS, error_writer
 from oagw_tornado.services.anthropic.signatures import signature_of
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 

@@ -17,7 +17,7 @@ from oagw_tornado.reply.parts import (
 )
 from oagw_tornado.reply.parts import Usage as UsagePart
 from oagw_tornado.reply.reply import Reply, json_reply
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT
 from oagw_tornado.services.openai.usage import FIXED, usage_object
 

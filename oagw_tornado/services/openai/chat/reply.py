@@ -11,7 +11,8 @@ from typing import Any
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Parts, Script
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.services.dialect import Context, canned_parts, reply_of
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import canned_parts, reply_of
 from oagw_tornado.services.openai.chat.dialect import CHAT
 from oagw_tornado.services.openai.chat.shared_stream import SharedStream, perform, shared_stream
 

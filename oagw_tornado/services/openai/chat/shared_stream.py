@@ -15,7 +15,7 @@ from oagw_tornado.reply.inference import Inference
 from oagw_tornado.reply.parts import Parts, Reasoning, Refusal, Text
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply
 from oagw_tornado.reply.schedule import Stream
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.writing import DONE, beginning
 
 #: Tokens of the longest stream that is kept.

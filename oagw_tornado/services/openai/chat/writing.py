@@ -28,7 +28,7 @@ from oagw_tornado.reply.passages import Passage, frames_of
 from oagw_tornado.reply.problem import error_chunk
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply
 from oagw_tornado.reply.tokens import as_json
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.document import call_id, completion, logprob, usage
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT
 from oagw_tornado.services.openai.errors import ERRORS

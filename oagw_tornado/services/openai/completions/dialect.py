@@ -8,7 +8,8 @@ from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Parts, Script, error_in_place_of_all, waits
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services import canned
-from oagw_tornado.services.dialect import Context, failed, inference_of
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import failed, inference_of
 from oagw_tornado.services.openai.completions.reading import read
 from oagw_tornado.services.openai.completions.writing import streamed, whole
 from oagw_tornado.services.openai.errors import ERRORS, too_long

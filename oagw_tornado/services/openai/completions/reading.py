@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from oagw_tornado.reply.conversation import Conversation, Message
 from oagw_tornado.reply.tokens import count_tokens
-from oagw_tornado.services.dialect import Context, in_context
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.completions.requests import CompletionRequest
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long

@@ -12,7 +12,7 @@ from oagw_tornado.reply.passages import Passage, frames_of
 from oagw_tornado.reply.problem import error_chunk
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.tokens import as_json
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.writing import DONE
 from oagw_tornado.services.openai.errors import ERRORS
 from oagw_tornado.services.openai.usage import usage_object

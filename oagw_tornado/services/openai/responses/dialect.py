@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from oagw_tornado.reply.parts import Script
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.services.dialect import Context, Dialect, reply_of
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import Dialect, reply_of
 from oagw_tornado.services.openai.errors import ERRORS, InvalidRequest
 from oagw_tornado.services.openai.responses.reading import read, unanswerable
 from oagw_tornado.services.openai.responses.writing import write

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Finish, Part, Parts, Reasoning, Refusal, Text, ToolCall, usage_of
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.responses.requests import ResponseRequest
 
 #: Why a response is incomplete, for the reasons that do not leave it complete.

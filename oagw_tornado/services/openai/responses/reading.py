@@ -6,7 +6,8 @@ from typing import Literal
 
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result, merged
 from oagw_tornado.services.canned import Unanswerable
-from oagw_tornado.services.dialect import Context, in_context
+from oagw_tornado.services.context import Context
+from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, text_of

@@ -19,7 +19,7 @@ from oagw_tornado.reply.passages import Passage, frames_of
 from oagw_tornado.reply.problem import SERVER_ERROR, Problem
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.tokens import as_json
-from oagw_tornado.services.dialect import Context
+from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.errors import ERRORS
 from oagw_tornado.services.openai.responses.document import (
     Item,

@@ -1,0 +1,59 @@
+"""``oagw-tornado verdict URL``: whether what was measured against that server since its last reset counts.
+
+Exit code 0: innocent; 3: void; 1: it could not be asked; 2: wrong arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oagw_tornado.commands.arguments import Arguments, CommandError
+from oagw_tornado.commands.remote import Remote, add_remote
+from oagw_tornado.units.durations import format_duration
+
+INNOCENT, VOID = 0, 3
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the verdict; gives the exit code."""
+    parser = Arguments("verdict", "Judge whether a running server was late for reasons of its own.")
+    add_remote(parser)
+    parser.add_argument(
+        "--late-p99", metavar="DURATION", type=parser.duration, help="lateness that is allowed at p99 (default: 2ms)"
+    )
+    parser.add_argument(
+        "--window", metavar="DURATION", type=parser.duration, help="look back so far (default: to the last reset)"
+    )
+    given = parser.parse_args(arguments)
+    query = {}
+    if given.late_p99 is not None:
+        query["late-p99"] = format_duration(given.late_p99)
+    if given.window is not None:
+        query["window"] = format_duration(given.window)
+    verdict = Remote(given.url, given.admin_token).get("/_sim/verdict", query)
+    try:
+        text, void = as_text(verdict), verdict["verdict"] != "innocent"
+    except (KeyError, TypeError):
+        raise CommandError(f"{given.url}: its reply is no verdict") from None
+    print(text)  # noqa: T201
+    return VOID if void else INNOCENT
+
+
+def as_text(verdict: dict[str, Any]) -> str:
+    """The verdict for a terminal: a line, the reasons, and the figures that count."""
+    late, lag = verdict["late_ms"], verdict["loop_lag_ms"]
+    lines = [verdict["verdict"], *(f"  {reason}" for reason in verdict["reasons"])]
+    lines.append(
+        f"  {verdict['events']} events in {verdict['seconds']:.1f} s: late p50 {_number(late['p50'])}, "
+        f"p99 {_number(late['p99'])}, max {_number(late['max'])} ms; budget {_number(late['budget'])} ms"
+    )
+    lines.append(
+        f"  loop lag p99 {_number(lag['p99'])}, max {_number(lag['max'])} ms; processor {verdict['cpu_share']:.0%}; "
+        f"kept back by clients {verdict['blocked_by_client']}"
+    )
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
