@@ -107,9 +107,9 @@ def test_what_is_not_understood_is_a_415_that_says_what_is(server: VisibleServer
     ("coding", "body"),
     [
         ("gzip", b"{}"),
-        ("gzip", gzip.compress(b"{}")[:-1]),
-        ("gzip", gzip.compress(b"{}") + b"more"),
-        ("gzip", gzip.compress(b"{}")[:-5] + b"12345"),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-1]),
+        ("gzip", gzip.compress(b"{}", mtime=0) + b"more"),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-5] + b"12345"),
         ("deflate", b"\x78\x9cnothing"),
         ("deflate", zlib.compress(b"{}")[:-2]),
         *([("br", b"\xff\xff\xff")] if "br" in codings() else []),
