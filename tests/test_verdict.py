@@ -91,6 +91,12 @@ def test_the_budget_is_the_callers() -> None:
     assert judge(late, BIN, budget=0.001).word == "void"
 
 
+def test_a_standstill_within_the_budget_is_none() -> None:
+    stood_still = [second(lags={2: 19, 4000: 1}, longest=0.2)]
+    assert causes(judge(stood_still, BIN, budget=0.1).reasons) == ["standstill"]
+    assert judge(stood_still, BIN, budget=0.3).reasons == ()
+
+
 def test_causes_are_looked_for_in_the_seconds_that_were_bad() -> None:
     """Nine busy seconds in which all was well say nothing of the one that was not."""
     busy_but_fine = second(busy=0.95, cpu=0.95)

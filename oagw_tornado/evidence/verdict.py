@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 DEFAULT_BUDGET = 0.002
 #: The loop's timer is counted in steps of this many seconds, and is itself this much too coarse.
 GRAIN = 0.002
-#: One standstill of the loop of so many seconds voids a run, however many events kept their time.
+#: One standstill of the loop of so many seconds (or of the budget, if that is more) voids a run, however many events
+#: kept their time.
 LONGEST_STANDSTILL = 0.1
 #: Share of the listen queue that may be taken up: what comes to a full one is dropped, and tried again a second later.
 FULLEST_QUEUE = 0.5
@@ -163,7 +164,7 @@ def _symptoms(figures: Mapping[str, Any], budget: float, lagging: int) -> list[s
         found.append(
             f"lag: the loop came to its own timer {lag['p99']:.3g} ms late at p99, allowed are {allowed:.3g} ms"
         )
-    if lag["max"] is not None and lag["max"] > LONGEST_STANDSTILL * 1000:
+    if lag["max"] is not None and lag["max"] > max(LONGEST_STANDSTILL, budget) * 1000:
         found.append(f"standstill: the loop stood still for {lag['max']:.0f} ms")
     if figures["listen_queue"]["share"] > FULLEST_QUEUE:
         found.append(f"listen-queue: {figures['listen_queue']['max']} connections waited to be accepted")
