@@ -17,6 +17,7 @@ SHARED = {
     "control.routes._patterns": "made once, of a constant table",
     "gateway.content_coding.codings": "made once: what is installed",
     "gateway.content_coding._errors": "made once: what is installed",
+    "services.openai.models.openai_models": "the list of models, by the few that are configured",
     "services.openai.chat.reply._prepare_once": "a request as it is read; to lose one costs reading it again",
     "services.typed._DECODERS": "one decoder for each type of request, of which there are a dozen",
     "wire.connection.status_and_fields": "rendered heads",
