@@ -11,7 +11,7 @@ from random import Random
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oagw_tornado.faults import FAULTS, MOST_FAULTS, parse_faults
@@ -400,6 +400,7 @@ def test_what_is_written_is_read_back(text: str) -> None:
 
 
 @given(faults, st.integers(1, 3), st.sampled_from(["", "40ms"]))
+@example("stall;at-event=1;for=1ms,stall;at-event=1;for=1ms", 2, "40ms")
 def test_whatever_strikes_the_rules_of_a_schedule_hold(text: str, joined: int, keep_alive: str) -> None:
     steps = planned(text, **{"events-per-write": str(joined), "keep-alive": keep_alive})  # type: ignore[arg-type]
     assert [step.at for step in steps] == sorted(step.at for step in steps)

@@ -127,7 +127,10 @@ def joined(schedule: Steps, events_per_write: int) -> Steps:
     size = 0
     for step in single_steps(schedule):
         if step.action is Action.STRIKE:
-            yield step
+            if held:  # behind them, and so with the write that they are part of
+                held[-1] = held[-1]._replace(faults=held[-1].faults + step.faults)
+            else:
+                yield step
             continue
         if held and (not step.events or size + len(step.data) > LARGEST_WRITE):
             yield _one(held)
