@@ -13,7 +13,7 @@ from tornado.netutil import bind_sockets
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
-from oagw_tornado.control.control import Control
+from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.routes import ControlDialect
 from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.journal import Journal
@@ -23,7 +23,7 @@ from oagw_tornado.extensions import Extensions, gather
 from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.health import HealthState
-from oagw_tornado.gateway.pages import Health, Status
+from oagw_tornado.gateway.pages import Health, StatusPage
 from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import Dialect, GatewayRouter, Mount, PrototypeDialect, SinglePage
 from oagw_tornado.gateway.terms import Terms
@@ -86,13 +86,13 @@ class Simulator:
         )
         self.responder = Responder(config, self.pacer, ledger, {alias: each.errors for alias, each in table.items()})
         self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: sockets)
-        self.control = Control(self.responder, terms, self._signs)
+        self.control = ControlPlane(self.responder, terms, self._signs)
         self.gateway = Gateway(
             tornado.web.Application(),
             GatewayRouter(self._dialects(table)),
             self.responder,
             config.max_body_size,
-            terms.settle,
+            terms.apply,
             Cors(config.cors) if config.cors else None,
             config.token_in_query,
         )
@@ -127,7 +127,7 @@ class Simulator:
 
     def _dialects(self, table: Mapping[str, Upstream]) -> dict[str, Dialect]:
         config = self.config
-        proxy = PrototypeDialect(table, frozenset(config.tokens), Status)
+        proxy = PrototypeDialect(table, frozenset(config.tokens), StatusPage)
         dialects: dict[str, Dialect] = {
             "/api/oagw/v1": proxy,
             **{path: SinglePage(path, Health, path) for path in HealthState.PATHS},

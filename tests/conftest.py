@@ -13,8 +13,13 @@ from collections.abc import Generator
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 
 import pytest
+from hypothesis import settings
 
 from oagw_tornado.testing.server import SimulatorServer
+
+# How long an example takes says more of what else runs on the machine.
+settings.register_profile("oagw", deadline=None)
+settings.load_profile("oagw")
 
 # What a module imports, or a test asks for, that is to talk to a server.
 SERVERS = {"SimulatorProcess", "SimulatorThread", "SimulatorServer", "wire", "oagw", "oagw_client"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from oagw_tornado.gateway.admission import _exceeds, _is_host, _origin_form
 from oagw_tornado.gateway.bearer import refuse_bearer
-from oagw_tornado.gateway.pages import Health, Status
+from oagw_tornado.gateway.pages import Health, StatusPage
 from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED, RefusalHandler
 from oagw_tornado.gateway.router import PROXIED, GatewayRouter, PrototypeDialect, Route, SinglePage
 from oagw_tornado.services.table import upstreams
@@ -15,7 +15,7 @@ from oagw_tornado.wire.connection import ReplyConnection
 
 TOKENS = frozenset(("one", "two"))
 ROUTER = GatewayRouter(
-    {"/api/oagw/v1": PrototypeDialect(upstreams(), TOKENS, Status), "/health": SinglePage("/health", Health)}
+    {"/api/oagw/v1": PrototypeDialect(upstreams(), TOKENS, StatusPage), "/health": SinglePage("/health", Health)}
 )
 ITS_KEYS = (("X-Api-Key", "one"), ("Authorization", "Bearer one"), ("X-Api-Key", "one"), ("X-Api-Key", "no"))
 CALLER = ReplyConnection()
@@ -77,10 +77,10 @@ def as_values(found: Route) -> tuple[object, ...]:
 @example([("GET", "/proxy/%61nthropic/v1/models", {name: value}) for name, value in ITS_KEYS])
 def test_what_is_remembered_changes_no_answer(requests: list[tuple[str, str, dict[str, str]]]) -> None:
     """A router that has answered others before says the same as one that was just made."""
-    old = PrototypeDialect(upstreams(), TOKENS, Status)
+    old = PrototypeDialect(upstreams(), TOKENS, StatusPage)
     for asked in [*requests, *requests]:
         method, rest, headers = asked
-        new = PrototypeDialect(upstreams(), TOKENS, Status)
+        new = PrototypeDialect(upstreams(), TOKENS, StatusPage)
         assert as_values(old.route(method, rest, headers, CALLER)) == as_values(
             new.route(method, rest, headers, CALLER)
         )
@@ -88,7 +88,7 @@ def test_what_is_remembered_changes_no_answer(requests: list[tuple[str, str, dic
 
 def test_an_alias_is_the_same_however_it_is_written() -> None:
     for alias in ("anthropic", "%61nthropic", "anthropi%63"):
-        fresh = PrototypeDialect(upstreams(), TOKENS, Status)
+        fresh = PrototypeDialect(upstreams(), TOKENS, StatusPage)
         assert fresh.route("GET", f"/proxy/{alias}/v1/models", {"X-Api-Key": "one"}, CALLER).alias == "anthropic"
 
 

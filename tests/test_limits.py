@@ -15,7 +15,7 @@ from tornado.httputil import HTTPHeaders
 from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.config.usage import default_text
 from oagw_tornado.gateway.cors import Cors
-from oagw_tornado.gateway.pages import Status
+from oagw_tornado.gateway.pages import StatusPage
 from oagw_tornado.gateway.router import _LONGEST_KNOWN, _MOST_KNOWN, PrototypeDialect
 from oagw_tornado.services.table import upstreams
 from oagw_tornado.testing import SimulatorThread
@@ -114,7 +114,7 @@ _PACE = {"max-concurrency", "max-num-seqs"}
 
 
 def test_paths_that_are_remembered_are_bounded() -> None:
-    dialect = PrototypeDialect(upstreams(), frozenset(("secret",)), Status)
+    dialect = PrototypeDialect(upstreams(), frozenset(("secret",)), StatusPage)
     caller: Any = None
     for number in range(3000):
         path = f"/proxy/weather/{number}" + "x" * (number % 400)

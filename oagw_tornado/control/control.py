@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from oagw_tornado.gateway.terms import Terms
 
 
-class Control:
+class ControlPlane:
     """The controls of one simulator."""
 
     def __init__(self, responder: Responder, terms: Terms, signs: VitalSigns) -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from oagw_tornado.config.settings import ConfigError
-from oagw_tornado.control.control import Control
+from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
 from oagw_tornado.evidence.request_filter import FilterError
@@ -97,7 +97,7 @@ class ControlHandler(ExchangeHandler):
 class Timing(ControlHandler):
     """``/_sim/timing``: how late events left since the last reset."""
 
-    def get(self, control: Control) -> None:
+    def get(self, control: ControlPlane) -> None:
         self.say(control.timing.as_json())
 
     head = get
@@ -106,7 +106,7 @@ class Timing(ControlHandler):
 class Verdict(ControlHandler):
     """``/_sim/verdict?late-p99=2ms&window=10s&history=1``: whether what was measured counts."""
 
-    def get(self, control: Control) -> None:
+    def get(self, control: ControlPlane) -> None:
         with self.refusing():
             given = self.parameters("late-p99", "window", "history")
             budget = _duration("late-p99", given.get("late-p99"), DEFAULT_BUDGET)
@@ -121,10 +121,10 @@ class Verdict(ControlHandler):
 class Configuration(ControlHandler):
     """``/_sim/config``: the options as they are; PATCH changes those that can change while the server runs."""
 
-    def get(self, control: Control) -> None:
+    def get(self, control: ControlPlane) -> None:
         self.say(control.config)
 
-    def patch(self, control: Control) -> None:
+    def patch(self, control: ControlPlane) -> None:
         with self.refusing():
             changes = self.document()
             if not isinstance(changes, dict):
@@ -138,14 +138,14 @@ class Configuration(ControlHandler):
 class RuleList(ControlHandler):
     """``/_sim/rules``: all rules in order; POST adds one behind them, PUT replaces them all, DELETE removes them."""
 
-    def get(self, control: Control) -> None:
+    def get(self, control: ControlPlane) -> None:
         self.say({"rules": [rule.as_json() for rule in control.rules.list]})
 
-    def post(self, control: Control) -> None:
+    def post(self, control: ControlPlane) -> None:
         with self.refusing():
             self.say(control.rules.add(self.document()).as_json(), 201)
 
-    async def put(self, control: Control) -> None:
+    async def put(self, control: ControlPlane) -> None:
         with self.refusing():
             document = self.document()
             rules = document.get("rules") if isinstance(document, dict) and set(document) == {"rules"} else document
@@ -157,7 +157,7 @@ class RuleList(ControlHandler):
                     await turns.rest()
             self.get(control)
 
-    def delete(self, control: Control) -> None:
+    def delete(self, control: ControlPlane) -> None:
         control.rules.replace(())
         self.say_nothing()
 
@@ -167,14 +167,14 @@ class RuleList(ControlHandler):
 class OneRule(ControlHandler):
     """``/_sim/rules/{name}``."""
 
-    def get(self, control: Control, name: str) -> None:
+    def get(self, control: ControlPlane, name: str) -> None:
         rule = control.rules.find(name)
         if rule is None:
             self.respond(refusal(404, f"No rule {name[:80]!r}"))
         else:
             self.say(rule.as_json())
 
-    def delete(self, control: Control, name: str) -> None:
+    def delete(self, control: ControlPlane, name: str) -> None:
         if control.rules.remove(name):
             self.say_nothing()
         else:
@@ -186,7 +186,7 @@ class OneRule(ControlHandler):
 class GateList(ControlHandler):
     """``/_sim/gates``: the gates that hold permits or that somebody waits at."""
 
-    async def get(self, control: Control) -> None:
+    async def get(self, control: ControlPlane) -> None:
         turns = Turns()
         gates: dict[str, Any] = {}
         for name in control.gates.names():
@@ -201,7 +201,7 @@ class GateList(ControlHandler):
 class Release(ControlHandler):
     """``/_sim/gates/{name}/release?events=n``: let so many events pass, or ``all``; one if nothing is said."""
 
-    async def post(self, control: Control, name: str) -> None:
+    async def post(self, control: ControlPlane, name: str) -> None:
         with self.refusing():
             given = self.parameters("events").get("events", "1")
             events = None if given == "all" else whole_number("events", given, 1, _MOST_EVENTS)
@@ -214,7 +214,7 @@ class Release(ControlHandler):
 class Reset(ControlHandler):
     """``/_sim/reset``: back to the state at start."""
 
-    async def post(self, control: Control) -> None:
+    async def post(self, control: ControlPlane) -> None:
         await control.reset()
         self.say_nothing()
 
@@ -222,7 +222,7 @@ class Reset(ControlHandler):
 class OpenApi(ControlHandler):
     """``/_sim/openapi.json``: what there is, for machines."""
 
-    def get(self, control: Control) -> None:
+    def get(self, control: ControlPlane) -> None:
         from oagw_tornado.control.openapi import document
 
         self.say(document(control.responder.aliases))
@@ -233,7 +233,7 @@ class OpenApi(ControlHandler):
 class Metrics(ControlHandler):
     """``/metrics``, for Prometheus."""
 
-    async def get(self, control: Control) -> None:
+    async def get(self, control: ControlPlane) -> None:
         if "prometheus_client" not in sys.modules:
             # Loading it takes tens of milliseconds, by which no stream is to be late: beside the loop, not in it.
             await asyncio.get_running_loop().run_in_executor(None, import_module, "prometheus_client")

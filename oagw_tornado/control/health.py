@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oagw_tornado.control.control import Control
+from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.handlers import BadRequest, ControlHandler
 from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.units.documents import quoted
@@ -13,10 +13,10 @@ from oagw_tornado.units.documents import quoted
 class HealthChecks(ControlHandler):
     """GET tells the status of each check; POST ``{"status": 503, "paths": ["/health"]}`` sets it."""
 
-    def get(self, control: Control) -> None:
+    def get(self, control: ControlPlane) -> None:
         self.say(_as_json(control.responder.health))
 
-    def post(self, control: Control) -> None:
+    def post(self, control: ControlPlane) -> None:
         with self.refusing():
             health = control.responder.health
             health.set(*_read(self.document()))

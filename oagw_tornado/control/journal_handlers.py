@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from oagw_tornado.control.control import Control
+from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.handlers import BadRequest, ControlHandler, whole_number
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.exchange import Exchange
@@ -47,7 +47,7 @@ class Form:
 class Requests(ControlHandler):
     """``/_sim/requests``: the journal, newest first."""
 
-    async def get(self, control: Control) -> None:
+    async def get(self, control: ControlPlane) -> None:
         with self.refusing():
             given = self.filters()
             fits = RequestFilter(control.disclosure)
@@ -61,10 +61,10 @@ class Requests(ControlHandler):
             after = whole_number("after", single.get("after"), 1, 10**18)
             await self._list(control, form, fits, after, limit)
 
-    async def head(self, control: Control) -> None:
+    async def head(self, control: ControlPlane) -> None:
         self.say({})
 
-    async def delete(self, control: Control) -> None:
+    async def delete(self, control: ControlPlane) -> None:
         await Turns().drop(control.journal.clear())
         self.say_nothing()
 
@@ -74,7 +74,7 @@ class Requests(ControlHandler):
         return self.repeatable_parameters(("header",), *known)
 
     async def _list(
-        self, control: Control, form: Form, fits: RequestFilter, after: int | None, limit: int | None
+        self, control: ControlPlane, form: Form, fits: RequestFilter, after: int | None, limit: int | None
     ) -> None:
         pieces = [form.before]
         size = given = 0
@@ -109,10 +109,10 @@ class Requests(ControlHandler):
         await self.flush()
 
 
-class Request(ControlHandler):
+class JournalEntry(ControlHandler):
     """``/_sim/requests/{id}``: one exchange with the planned and actual offsets of its events."""
 
-    async def get(self, control: Control, id: str) -> None:
+    async def get(self, control: ControlPlane, id: str) -> None:
         turns = Turns()
         for _, exchange in control.journal.scan(lambda one: one.id == id):
             if exchange is not None:
@@ -125,7 +125,7 @@ class Request(ControlHandler):
     head = get
 
 
-def _form(control: Control, name: str, with_events: bool) -> Form:
+def _form(control: ControlPlane, name: str, with_events: bool) -> Form:
     disclosure = control.disclosure
     shown: dict[int, dict[str, Any]] = {}
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from oagw_tornado.control import handlers, journal_handlers
 from oagw_tornado.control.access import Broken, broken_rule
-from oagw_tornado.control.control import Control
+from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.health import HealthChecks
 from oagw_tornado.gateway.bearer import refuse_bearer
 from oagw_tornado.gateway.refusal import NO_RETRY, forbidden, method_not_allowed, unauthorized, unknown_url
@@ -19,7 +19,7 @@ from oagw_tornado.reply.reply import JSON, Reply
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/requests", journal_handlers.Requests),
-    ("/_sim/requests/{id}", journal_handlers.Request),
+    ("/_sim/requests/{id}", journal_handlers.JournalEntry),
     ("/_sim/timing", handlers.Timing),
     ("/_sim/verdict", handlers.Verdict),
     ("/_sim/config", handlers.Configuration),
@@ -48,7 +48,9 @@ class ControlDialect:
     An admin token proves the owner, and nothing else does then; without one `hosts` are names that count as loopback.
     """
 
-    def __init__(self, prefix: str, control: Control, admin_token: str | None, hosts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, prefix: str, control: ControlPlane, admin_token: str | None, hosts: tuple[str, ...] = ()
+    ) -> None:
         self._prefix = prefix
         self._control = control
         self._tokens = None if admin_token is None else (admin_token,)

@@ -27,7 +27,7 @@ class Health(Page):
     head = get
 
 
-class Status(Page):
+class StatusPage(Page):
     """``/api/oagw/v1/status``: no authorization."""
 
     def get(self) -> None:

@@ -76,7 +76,7 @@ class Terms:
                 )
         return ""
 
-    def settle(self, request: Request, route: Route) -> Route:
+    def apply(self, request: Request, route: Route) -> Route:
         """Set the knobs of a request that is whole, or send it to a refusal."""
         if not (route.alias or route.handler.heeds_rules):
             return route

@@ -36,7 +36,7 @@ LARGEST_EVENT = 16 * 2**20
 CHUNK = 64 * 2**10
 
 
-class Event(NamedTuple):
+class NumberedEvent(NamedTuple):
     """One event, as both forms of the stream have it."""
 
     id: str
@@ -45,10 +45,10 @@ class Event(NamedTuple):
 
 
 EVENTS = (
-    Event("1", "message", "First event"),
-    Event("2", "update", "Second event"),
-    Event("3", "message", "Third event with\nmultiple lines"),
-    Event("4", "complete", "Final event"),
+    NumberedEvent("1", "message", "First event"),
+    NumberedEvent("2", "update", "Second event"),
+    NumberedEvent("3", "message", "Third event with\nmultiple lines"),
+    NumberedEvent("4", "complete", "Final event"),
 )
 
 #: The stream that is asked for without any parameter, rendered once.
@@ -139,15 +139,15 @@ def error_event(problem: Problem | None, events: int) -> bytes:
     return b"data: %b\n" % error_line(problem, events) + b"\n"
 
 
-def _events(wanted: Wanted) -> tuple[Callable[[int], Iterator[Event]], float]:
+def _events(wanted: Wanted) -> tuple[Callable[[int], Iterator[NumberedEvent]], float]:
     """What gives the events after the first so many, and how many there are."""
     if wanted.count is None and wanted.size is None and wanted.event is None:
         return (lambda seen: islice(EVENTS, seen, None)), len(EVENTS)
     total = len(EVENTS) if wanted.count is None else wanted.count
 
-    def numbered(seen: int) -> Iterator[Event]:
+    def numbered(seen: int) -> Iterator[NumberedEvent]:
         numbers = count(seen + 1) if total == float("inf") else iter(range(seen + 1, int(total) + 1))
-        return (Event(str(number), wanted.event, _text(number, wanted.size)) for number in numbers)
+        return (NumberedEvent(str(number), wanted.event, _text(number, wanted.size)) for number in numbers)
 
     return numbered, total
 
@@ -157,7 +157,7 @@ def _text(number: int, size: int | None) -> str:
     return text if size is None else text[:size].ljust(size, ".")
 
 
-def _encoded(events: Iterator[Event], wanted: Wanted) -> Iterator[bytes]:
+def _encoded(events: Iterator[NumberedEvent], wanted: Wanted) -> Iterator[bytes]:
     comment = wanted.comment
     for id, event, data in islice(events, 1):
         bom = BOM if wanted.bom else b""
@@ -166,7 +166,7 @@ def _encoded(events: Iterator[Event], wanted: Wanted) -> Iterator[bytes]:
         yield encode(data, id=id, event=event, comment=comment)
 
 
-def _as_object(event: Event) -> dict[str, str]:
+def _as_object(event: NumberedEvent) -> dict[str, str]:
     return {"id": event.id, "event": event.event or "message", "data": event.data}
 
 
