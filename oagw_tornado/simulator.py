@@ -31,12 +31,12 @@ from oagw_tornado.playback.pacer import Pacer
 from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.units.nearest import nearest
+from oagw_tornado.wire.head import Limits
 
 if TYPE_CHECKING:
     from oagw_tornado.faults.fault import Fault
     from oagw_tornado.services.handler import ServiceHandler
-    from oagw_tornado.wire.server import Http1Server
-    from oagw_tornado.wire.stock import StockServer
+    from oagw_tornado.wire.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Simulator:
         self.config = config
         self.extensions = gather(upstreams, faults) if extensions is None else extensions
         self.port = 0
-        self._server: Http1Server | StockServer | None = None
+        self._server: Server | None = None
 
     async def start(self) -> None:
         """Listen. Raises OSError if the address can not be had, ConfigError for a rule that fits no upstream."""
@@ -116,9 +116,7 @@ class Simulator:
         if self._server is None:
             return
         self.responder.cut_off()
-        closed = self._server.close()
-        if closed is not None:
-            await closed
+        await self._server.close()
         self._signs.stop()
         self.pacer.close()
         self._server = None
@@ -139,26 +137,22 @@ class Simulator:
             dialects[prefix] = Mount(prefix, alias, proxy)
         return dialects
 
-    def _new_server(self) -> Http1Server | StockServer:
+    def _new_server(self) -> Server:
         config = self.config
+        limits = Limits(
+            config.max_header_size,
+            config.max_header_lines,
+            config.header_timeout,
+            config.idle_timeout,
+            config.body_timeout,
+        )
         if engine(config.http_server) == "httptools":
-            from oagw_tornado.wire.server import Http1Server
+            from oagw_tornado.wire.http1_server import Http1Server
 
-            return Http1Server(
-                self.gateway,
-                max_header_size=config.max_header_size,
-                header_timeout=config.header_timeout,
-                idle_timeout=config.idle_timeout,
-            )
+            return Http1Server(self.gateway, limits)
         from oagw_tornado.wire.stock import StockServer
 
-        return StockServer(
-            self.gateway,
-            max_header_size=config.max_header_size,
-            max_body_size=config.max_body_size,
-            header_timeout=config.header_timeout,
-            idle_timeout=config.idle_timeout,
-        )
+        return StockServer(self.gateway, limits)
 
 
 def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Mapping[str, Upstream]) -> None:

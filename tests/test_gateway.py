@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tornado.httputil import HTTPHeaders
 
-from oagw_tornado.gateway.admission import _exceeds, _is_host, _origin_form
+from oagw_tornado.gateway.admission import _exceeds
 from oagw_tornado.gateway.bearer import refuse_bearer
 from oagw_tornado.gateway.pages import Health, StatusPage
 from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED, RefusalHandler
 from oagw_tornado.gateway.router import PROXIED, GatewayRouter, PrototypeDialect, Route, SinglePage
+from oagw_tornado.gateway.target import address_fault, is_host, split_absolute
 from oagw_tornado.services.table import upstreams
 from oagw_tornado.wire.connection import ReplyConnection
 
@@ -124,13 +126,57 @@ def test_any_length_is_compared(length: str, limit: int) -> None:
 
 
 def test_a_target_may_name_its_server() -> None:
-    assert _origin_form("http://x/a/b?c") == "/a/b?c"
-    assert _origin_form("HTTPS://x:1/") == "/"
-    assert _origin_form("http://x") == "/"
-    assert _origin_form("ftp://x/a") == "ftp://x/a"
-    assert _origin_form("*") == "*"
+    assert split_absolute("http://x/a/b?c") == ("x", "/a/b?c")
+    assert split_absolute("HTTPS://x:1/") == ("x:1", "/")
+    assert split_absolute("http://x") == ("x", "/")
+    assert split_absolute("http://x?a=/_sim/config") == ("x", "/?a=/_sim/config")
+    assert split_absolute("http://x#/_sim/config") == ("x", "/#/_sim/config")
+    assert split_absolute("http:///a") == ("", "/a")
+    assert split_absolute("ftp://x/a") == (None, "ftp://x/a")
+    assert split_absolute("*") == (None, "*")
 
 
-def test_hosts() -> None:
-    assert all(map(_is_host, ("x", "x:80", "127.0.0.1:8765", "[::1]:80", "", "a_b.test")))
-    assert not any(map(_is_host, ("a b", "a/b", "a,b", "é", "a\tb", "a@b")))
+@pytest.mark.parametrize(
+    "host",
+    ["x", "x:80", "x:", "127.0.0.1:8765", "[::1]:80", "[::]", "[v1.x:y]", "a_b.test", "%41", "x:00080", "!$&'()*+;="],
+)
+def test_hosts(host: str) -> None:
+    assert is_host(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "a b",
+        "a/b",
+        "a,b",
+        "é",
+        "a\tb",
+        "a@b",
+        ":80",
+        "x:y",
+        "x:65536",
+        "x:-1",
+        "x:80:80",
+        "::1",
+        "[::1",
+        "::1]",
+        "[]",
+    ]
+    + ["[1:2]", "[::1]x", "[127.0.0.1]", "[v.x]", "%4", "%zz", "x?", "x#", "[::1%eth0]", "x:800000"],
+)
+def test_what_is_no_host(host: str) -> None:
+    assert not is_host(host)
+
+
+def test_whom_a_request_is_addressed_to() -> None:
+    def fault(host: str | None, version: str = "HTTP/1.1", authority: str | None = None) -> str:
+        return address_fault(HTTPHeaders() if host is None else HTTPHeaders(Host=host), version, authority)
+
+    assert fault("x") == fault("") == fault(None, "HTTP/1.0") == fault("x", authority="y:80") == ""
+    assert "missing" in fault(None)
+    assert "one host" in fault("x,x")
+    assert "one host" in fault("a b", "HTTP/1.0")
+    assert "no host" in fault("x", authority="")
+    assert "no host" in fault("x", authority="u@y")

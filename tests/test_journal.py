@@ -178,9 +178,7 @@ def test_the_measure_of_an_exchange_is_no_less_than_it_holds() -> None:
     from oagw_tornado.wire.headers import WireHeaders
 
     def make(number: int) -> Exchange:
-        headers = WireHeaders()
-        for line in range(100):
-            headers.add_field(b"x-%d-%d" % (line, number), b"v%d" % number)
+        headers = WireHeaders([b"x-%d-%d: v%d" % (line, number, number) for line in range(100)])
         made = exchange(f"id-{number}", target=f"/{number}")
         made.headers = headers
         return made

@@ -170,10 +170,7 @@ def test_the_stated_plan_is_one_short_header_line(text: str) -> None:
 
 
 def wire_headers(*lines: tuple[str, str]) -> WireHeaders:
-    headers = WireHeaders()
-    for name, value in lines:
-        headers.add_field(name.encode(), value.encode())
-    return headers
+    return WireHeaders([f"{name}: {value}".encode() for name, value in lines])
 
 
 def plain_headers(*lines: tuple[str, str]) -> HTTPHeaders:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -248,11 +247,11 @@ def answer(server: VisibleServer, data: bytes) -> bytes:
 
 
 def assert_fit_for_a_client(told: bytes) -> None:
-    """Nothing at all, or replies that do not blame the server."""
+    """Nothing at all, or replies that do not blame the server; but it may say that it does not speak such a thing."""
     assert told == b"" or told.startswith(b"HTTP/1.1 ")
     for line in told.split(b"\r\n"):
         if line.startswith(b"HTTP/1.1 "):
-            assert line[9:10] in (b"1", b"2", b"4"), told
+            assert line[9:10] in (b"1", b"2", b"4") or line[9:12] in (b"501", b"505"), told
     lowered = told.lower()
     for trace in (b"traceback", b"<html", b"<!doctype", b'file "', b"valueerror", b"exception"):
         assert trace not in lowered, told
@@ -274,17 +273,10 @@ def test_a_bad_request_is_refused_or_let_go(server: VisibleServer, part: int) ->
     server.wait_until(lambda simulator: not simulator.responder.playing)
 
 
-def be_impatient(simulator: Any) -> None:
-    server = simulator._server
-    if hasattr(server, "body_timeout"):
-        server.body_timeout = 0.3
-    else:
-        server._server.conn_params.body_timeout = 0.3
-
-
 def test_who_keeps_the_connection_open_is_not_kept_waiting_for_ever(wire: str) -> None:
-    with serving(wire, inter_token_latency="0", header_timeout="300ms", idle_timeout="300ms") as server:
-        server.inside(be_impatient)
+    with serving(
+        wire, inter_token_latency="0", header_timeout="300ms", idle_timeout="300ms", body_timeout="300ms"
+    ) as server:
         clients = [Client(server.port, patience=10) for _ in BAD]
         for client, data in zip(clients, BAD, strict=True):
             with suppress(ConnectionResetError, BrokenPipeError):
@@ -294,17 +286,24 @@ def test_who_keeps_the_connection_open_is_not_kept_waiting_for_ever(wire: str) -
                 assert_fit_for_a_client(client.rest())
             client.close()
         server.wait_until(lambda simulator: simulator.responder.ledger.running == 0)
-        assert server.open_connections == 0
+        server.wait_until(lambda simulator: simulator._server is not None and not simulator._server.open_connections)
 
 
-@pytest.mark.parametrize("data", [b"\0\0\r\n\r\n", b"GET / HTTP/1.1\r\nx y: z\r\n\r\n", b"GET / HTTP/2.0\r\n\r\n"])
-def test_a_refusal_does_not_wait_for_more(server: VisibleServer, wire: str, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"\0\0\r\n\r\n", 400),
+        (b"\x16\x03\x01", 400),  # a client that speaks TLS waits for an answer, and never sends a line
+        (b"GET / HTTP/1.1\r\nx y: z\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\n\r\n", 505),
+    ],
+)
+def test_a_refusal_does_not_wait_for_more(server: VisibleServer, data: bytes, status: int) -> None:
     with Client(server.port) as client:
         told = client.send(data).rest()
-    assert told.startswith(b"HTTP/1.1 400 ")
-    if wire.startswith("httptools"):
-        assert b"\r\nContent-Type: application/json\r\n" in told
-        assert b'{"error":"Bad request' in told
+    assert told.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nContent-Type: application/json\r\n" in told
+    assert b'{"error":"' in told
 
 
 PIECES = st.sampled_from(

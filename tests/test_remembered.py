@@ -16,15 +16,12 @@ from wire import CHAT, PROXY, Client, chat, post, serving
 from oagw_tornado.services.openai.chat.reply import chat_reply
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest
-from oagw_tornado.wire import headers
 from oagw_tornado.wire.connection import status_and_fields
 
 LATIN = st.text(st.characters(max_codepoint=255), max_size=12)
 FIELDS = st.lists(st.tuples(LATIN, LATIN), max_size=3).map(tuple)
 #: Functions that remember, and what they are asked.
 REMEMBERING = {
-    headers._key: st.tuples(st.sampled_from(["Host", "host", "HOST"]) | st.text(max_size=8)),
-    headers._normal: st.tuples(st.sampled_from(["x-a", "X-A"]) | LATIN),
     status_and_fields: st.tuples(
         st.integers(100, 599) | st.just(200),
         FIELDS,

@@ -55,12 +55,7 @@ class VisibleServer(SimulatorThread):
     @property
     def open_connections(self) -> int:
         """How many connections the server holds, whichever engine has them."""
-        return self.inside(lambda simulator: len(_connections(simulator)))
-
-
-def _connections(simulator: Any) -> set[Any]:
-    server = simulator._server
-    return server.connections if hasattr(server, "connections") else server._server._connections
+        return self.inside(lambda simulator: simulator._server.open_connections if simulator._server else 0)
 
 
 @contextmanager

@@ -35,7 +35,9 @@ class Config:
     models: tuple[str, ...] = ("gpt-4", "gpt-3.5-turbo")
     max_body_size: int = 64 * 2**20
     max_header_size: int = 64 * 2**10
+    max_header_lines: int = 100
     header_timeout: float = 10.0
+    body_timeout: float = 60.0
     idle_timeout: float = 75.0
     gate_timeout: float = 30.0
     drain_timeout: float = 5.0

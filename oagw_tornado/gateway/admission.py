@@ -16,6 +16,7 @@ from oagw_tornado.gateway.bearer import take_token
 from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full, unknown_coding
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.gateway.target import address_fault, split_absolute
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
 # https://www.w3.org/TR/trace-context/#traceparent-header; later versions may have more behind.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{1,100})?")
-# uri-host [":" port] (RFC 9110, section 7.2), loosely: nothing that is no part of any host.
-_HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%:\[\]]*")
-
-
-def _is_host(text: str) -> bool:
-    return _HOST.fullmatch(text) is not None
 
 
 def _exceeds(length: str, limit: int) -> bool:
@@ -61,8 +56,9 @@ class Admission(httputil.HTTPMessageDelegate):
         self._start_line = start_line
         self._headers = headers
         method, target, version = start_line
+        authority = None
         if not target.startswith("/"):
-            target = _origin_form(target)
+            authority, target = split_absolute(target)
         path, _, self._query = target.partition("?")
         gateway = self._gateway
         if self._query and gateway.token_in_query:
@@ -76,17 +72,15 @@ class Admission(httputil.HTTPMessageDelegate):
         trace = headers.get("Traceparent")
         if trace is not None and _TRACEPARENT.fullmatch(trace):
             exchange.echoed = (("Traceparent", trace),)
-        host = headers.get("Host")
-        if host is None and version != "HTTP/1.0":
-            self._route = refused(bad_request("Bad request: the Host header is missing"))
-        elif host is not None and not _is_host(host):
-            self._route = refused(bad_request("Bad request: the Host header is not one host"))
-        else:
-            self._route = self._find_route(method, path)
+        fault = address_fault(headers, version, authority)
+        self._route = refused(bad_request(fault)) if fault else self._find_route(method, path)
         exchange.alias = self._route.alias
         gateway.opened(exchange)
         length = headers.get("Content-Length")
-        if length is not None and _exceeds(length, gateway.max_body_size):
+        if self._route.handler is RefusalHandler:
+            # It stands, whatever the body says.
+            self._refuse(self._route)
+        elif length is not None and _exceeds(length, gateway.max_body_size):
             self._refuse_body()
 
     def _find_route(self, method: str, path: str) -> Route:
@@ -137,9 +131,7 @@ class Admission(httputil.HTTPMessageDelegate):
 
     def _decode(self, body: bytes, coding: str) -> None:
         """Admit the request when its body is decoded, or refuse it."""
-        if self._route.handler is RefusalHandler:
-            self._admit(body)
-        elif coding not in content_coding.codings():
+        if coding not in content_coding.codings():
             self._route = refused(unknown_coding(coding, content_coding.accepted()))
             self._admit(body)
         else:
@@ -178,12 +170,14 @@ class Admission(httputil.HTTPMessageDelegate):
         self._gateway.abandoned(self.exchange)
 
     def _refuse_body(self) -> None:
-        """Answer now: the rest of the body is nobody's business. A refusal that stands already goes first."""
+        """The body is too large: the rest of it is nobody's business."""
         self._connection.keep_alive = False
+        self._refuse(refused(body_too_large(self._gateway.max_body_size)))
+
+    def _refuse(self, route: Route) -> None:
+        """Answer now, without the body."""
         self._first, self._more = b"", None
-        route = self._route
-        if route.handler is not RefusalHandler:
-            route = refused(body_too_large(self._gateway.max_body_size))
+        self._connection.forgo_body()
         request = Request(self._connection, self.exchange, self._start_line, self._headers, self._query, b"")
         self._answer(route, request)
 
@@ -229,11 +223,3 @@ class _Waiting:
         connection.set_close_callback(None)
         connection.close()
         self._admission._gateway.responder.over(self._admission.exchange, "drained")
-
-
-def _origin_form(target: str) -> str:
-    """The path and query of an absolute-form target (RFC 9112, section 3.2.2); any other form as it is."""
-    scheme, separator, rest = target.partition("://")
-    if not separator or scheme.lower() not in ("http", "https"):
-        return target
-    return "/" + rest.partition("/")[2]

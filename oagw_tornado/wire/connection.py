@@ -11,18 +11,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from tornado import httputil
 from tornado.iostream import StreamClosedError
 
-from oagw_tornado.reply.phrases import phrase
+from oagw_tornado.wire.head_lines import status_and_fields as status_and_fields
 
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from oagw_tornado.reply.reply import Headers
+#: Bytes of a body that nobody wants, read off so that its connection can go on.
+DROPPED_BYTES = 256 * 2**10
 
 _BODILESS = frozenset((204, 304))
 
@@ -49,29 +49,21 @@ def date_line() -> bytes:
     return _date_line
 
 
-@lru_cache(512)
-def status_and_fields(status: int, headers: Headers, source: str | None, reason: str = "") -> bytes:
-    """Status line and header lines of a reply, without what differs from request to request.
-
-    Raises ValueError for a header that would break out of its line.
-    """
-    if "\r" in reason or "\n" in reason:
-        raise ValueError("the reason phrase holds a line break")
-    lines = [f"HTTP/1.1 {status} {reason or phrase(status)}"]
-    if source is not None:
-        lines.append(f"X-OAGW-Error-Source: {source}")
-    for name, value in headers:
-        if "\r" in value or "\n" in value or "\r" in name or "\n" in name:
-            raise ValueError(f"header {name!r} holds a line break")
-        lines.append(f"{name}: {value}")
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
-
-
 class ReplyConnection(httputil.HTTPConnection):
     """One HTTP/1.1 connection as the reply to the current request sees it."""
 
     # Slots, and no dictionary: thousands of these are open at once.
-    __slots__ = ("method", "version", "keep_alive", "chunked", "bodiless", "close_callback", "drained")
+    __slots__ = (
+        "method",
+        "version",
+        "keep_alive",
+        "body_length",
+        "expects_continue",
+        "chunked",
+        "bodiless",
+        "close_callback",
+        "drained",
+    )
 
     def __init__(self) -> None:
         # Facts of the current request, set by the engine before the delegate hears of it.
@@ -79,6 +71,9 @@ class ReplyConnection(httputil.HTTPConnection):
         self.version = "HTTP/1.1"
         # True if the connection may serve another request after this one.
         self.keep_alive = True
+        # Bytes of the request's body (see `wire.head`), and whether the client waits for a word before it sends them.
+        self.body_length = 0
+        self.expects_continue = False
         # True if this reply's body goes out in chunks (decided by `render_head`).
         self.chunked = False
         # True if this reply has no body whatever its headers say: HEAD, 204, 304.
@@ -91,6 +86,15 @@ class ReplyConnection(httputil.HTTPConnection):
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called if the client goes before the reply is complete. Tornado's handlers call this."""
         self.close_callback = callback
+
+    def forgo_body(self) -> None:
+        """Say, before the reply, that it does not wait for the request's body: what comes of that is dropped.
+
+        The connection goes on only behind a body that is short. Whether it does must not depend on how much of the
+        body is there already, and who waits to be asked for it may never send it.
+        """
+        if self.expects_continue or self.body_length > DROPPED_BYTES:
+            self.keep_alive = False
 
     # What an engine does.
 
@@ -106,6 +110,11 @@ class ReplyConnection(httputil.HTTPConnection):
     def send_body(self, data: bytes) -> bool:
         """Send `data`, which is not empty, as one piece of the body, framed, in one write. Result as of `send`."""
         return self.send(framed(data) if self.chunked else data)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were sent and have not left, because the kernel did not take them."""
+        raise NotImplementedError
 
     @property
     def is_open(self) -> bool:

@@ -1,108 +1,111 @@
-"""A listening server of the fast engine: its connections, and how long each may wait."""
+"""What a listening server is, whichever engine drives it: its sockets, its limits, who is connected, how it ends."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from math import inf
+from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
+from oagw_tornado.wire.acceptor import Acceptor
 from oagw_tornado.wire.connection import Delegate
-from oagw_tornado.wire.http1 import Http1Connection
-from oagw_tornado.wire.reader import RequestReader
+from oagw_tornado.wire.deadlines import Deadlines
+from oagw_tornado.wire.head import Limits
+from oagw_tornado.wire.presence import HALF_CLOSE_TIME, is_there, watch_for_loss
+
+log = logging.getLogger(__name__)
+
+#: How long after a client has ended its side the server looks, for the first time, whether it is still there.
+FIRST_LOOK = 0.05
 
 
-class Http1Server:
-    """All connections of one listening server, and the limits that hold for them. Times in seconds, sizes in bytes."""
+class HalfClosable(Protocol):
+    """A connection whose client may end its side of it."""
 
-    def __init__(
-        self,
-        delegate: Delegate,
-        *,
-        max_header_size: int,
-        header_timeout: float,
-        idle_timeout: float,
-        body_timeout: float = 60.0,
-    ) -> None:
+    @property
+    def socket(self) -> socket.socket: ...
+
+    def abort(self) -> None:
+        """The client is gone."""
+
+
+class Server:
+    """All connections of one listening server. A subclass says how a connection is taken, and how all are ended."""
+
+    def __init__(self, delegate: Delegate, limits: Limits) -> None:
         self.delegate = delegate
-        self.max_header_size = max_header_size
-        # 0 means no limit.
-        self.header_timeout = header_timeout or inf
-        self.idle_timeout = idle_timeout or inf
-        self.body_timeout = body_timeout
-        self.connections: set[Http1Connection] = set()
-        # Connections that wait for a request, or for the rest of one, by the time their patience ends. Each dict has
-        # one patience only, so its order is that of the deadlines and a sweep looks at its front alone.
-        self.idle: dict[Http1Connection, float] = {}
-        self.reading: dict[Http1Connection, float] = {}
-        self.lingering: dict[Http1Connection, float] = {}
-        self.reading_body: dict[Http1Connection, float] = {}
+        self.limits = limits
+        self.deadlines = Deadlines(limits)
+        # True once no more connections and no more requests are taken.
         self.draining = False
-        self.reader = self.new_reader()
-        self._sweep: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._listeners: list[asyncio.Server] = []
-        # Connections that hold whole replies of this turn.
-        self._held: list[Http1Connection] = []
-
-    def new_reader(self) -> RequestReader:
-        return RequestReader(self.max_header_size)
+        # Connections whose clients have ended their side and are still owed a reply; whether a process was seen then
+        # to hold the other end.
+        self.half_closed: dict[HalfClosable, bool] = {}
+        self.is_there: Callable[[socket.socket], bool | None] = is_there
+        self.loop: asyncio.AbstractEventLoop
+        self._acceptors: list[Acceptor] = []
 
     async def listen(self, sockets: list[socket.socket], backlog: int) -> None:
-        """Serve what arrives on these bound sockets."""
-        self._loop = loop = asyncio.get_running_loop()
-        for sock in sockets:
-            self._listeners.append(await loop.create_server(lambda: Http1Connection(self), sock=sock, backlog=backlog))
-        self._sweep = loop.call_later(1.0, self._sweep_connections)
+        """Serve what arrives on these bound sockets, which are the server's from now on."""
+        self.loop = asyncio.get_running_loop()
+        for listener in sockets:
+            acceptor = Acceptor(listener, self.take)
+            acceptor.start(backlog)
+            self._acceptors.append(acceptor)
+        self.deadlines.start(self.loop, self._look_for_clients)
 
-    def hold(self, connection: Http1Connection) -> None:
-        """Have `connection` send what it holds when this turn of the loop ends."""
-        held = self._held
-        held.append(connection)
-        if len(held) == 1:
-            assert self._loop is not None
-            self._loop.call_soon(self._send_held)
+    def take(self, connection: socket.socket) -> None:
+        """Serve one client on this socket."""
+        raise NotImplementedError
 
-    def _send_held(self) -> None:
-        held, self._held = self._held, []
-        for connection in held:
-            connection.send_held()
-
-    def stop_accepting(self) -> None:
-        """Close the listening sockets and every connection that waits for a request; busy ones end with their reply."""
-        self.draining = True
-        for listener in self._listeners:
-            listener.close()
-        for connection in (*self.idle, *self.reading):
-            connection.close()
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        raise NotImplementedError
 
     @property
     def is_sending(self) -> bool:
         """Whether a client has yet to read the end of a reply that is over for us."""
-        return bool(self._held) or any(connection.is_sending for connection in self.connections)
+        raise NotImplementedError
 
-    def close(self) -> None:
-        """End all at once."""
-        self.stop_accepting()
-        if self._sweep is not None:
-            self._sweep.cancel()
-        for connection in list(self.connections):
+    def client_ended(self, connection: HalfClosable, asked_at: float) -> None:
+        """The client of `connection` has ended its side, and is owed a reply since `asked_at`, when it had asked.
+
+        If it is gone, the connection is aborted, now or as soon as that is known.
+        """
+        held = self.is_there(connection.socket)
+        known = held is not None
+        if not known:
+            held = monotonic() - asked_at <= HALF_CLOSE_TIME
+            watch_for_loss(connection.socket)
+        if not held:
+            connection.abort()
+            return
+        self.half_closed[connection] = known
+        # A client that is just closing its socket may still have been seen to hold it.
+        self.loop.call_later(FIRST_LOOK, self._look_for_client, connection)
+
+    def _look_for_clients(self) -> None:
+        for connection in list(self.half_closed):
+            self._look_for_client(connection)
+
+    def _look_for_client(self, connection: HalfClosable) -> None:
+        was_there = self.half_closed.get(connection)
+        if was_there is None:
+            return  # its reply is over
+        held = self.is_there(connection.socket)
+        if held is False or (held is None and was_there):
             connection.abort()
 
-    def _sweep_connections(self) -> None:
-        now = monotonic()
-        for waiting in (self.idle, self.reading, self.reading_body, self.lingering):
-            for connection in _overdue(waiting, now):
-                del waiting[connection]
-                connection.time_out(answer=waiting is self.reading or waiting is self.reading_body)
-        assert self._loop is not None
-        self._sweep = self._loop.call_later(1.0, self._sweep_connections)
+    def stop_accepting(self) -> None:
+        """Close the listening sockets, and each connection that waits for a request; others end with their reply."""
+        self.draining = True
+        for acceptor in self._acceptors:
+            acceptor.close()
 
-
-def _overdue(waiting: dict[Http1Connection, float], now: float) -> list[Http1Connection]:
-    overdue = []
-    for connection, deadline in waiting.items():
-        if deadline > now:
-            break
-        overdue.append(connection)
-    return overdue
+    async def close(self) -> None:
+        """End all at once."""
+        self.stop_accepting()
+        self.deadlines.stop()

@@ -1,7 +1,7 @@
-"""The stock engine: tornado's own `HTTPServer`, with the same replies on top of its streams.
+"""The stock engine: tornado's own `HTTPServer`, with the same heads below it and the same replies on top of it.
 
-It is what runs where httptools is not installed, and the proof that the handlers are plain tornado. Tornado parses
-the requests; heads, framing and order of bytes are `ReplyConnection`'s here as there.
+It is the proof that the handlers are plain tornado. Tornado drives the connection and reads the bodies; heads,
+framing and order of bytes are the same code here as on the fast engine.
 """
 
 from __future__ import annotations
@@ -15,18 +15,12 @@ from typing import Any
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
 
-from oagw_tornado.wire.connection import Delegate, ReplyConnection
+from oagw_tornado.wire.connection import DROPPED_BYTES, Delegate, ReplyConnection
+from oagw_tornado.wire.head import CHUNKED, Limits, Refused
+from oagw_tornado.wire.request_stream import RequestStream
+from oagw_tornado.wire.server import Server
 
-# How long a connection is read on after its last reply, and how much, so that a client which is still sending gets
-# to see the reply rather than a reset (RFC 9112, section 9.6).
-LINGER_TIME = 2.0
-LINGER_BYTES = 64 << 20
-# Tornado closes without a word on a head over its limit; up to so many times ours it is read, and refused.
-HEAD_ROOM = 16
-# How long the body of a request may take to arrive.
-BODY_TIMEOUT = 600.0
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -36,16 +30,25 @@ class StockConnection(ReplyConnection):
     def __init__(self, connection: HTTP1Connection, server: StockServer) -> None:
         super().__init__()
         self._connection = connection
-        self._stream: IOStream = connection.stream
+        assert isinstance(connection.stream, RequestStream)
+        self._stream = connection.stream
         self._server = server
-        self._over = False
+        # True once the reply is over.
+        self.is_over = False
         # True once the whole request has arrived.
         self.is_read = False
+        # Who is told what arrives of the request.
+        self.reading: _Reading
         # Tornado turns Nagle's algorithm on again after each request, which holds events back for 40 ms.
         self._stream.set_nodelay(True)
         self._client: str = getattr(connection.context, "remote_ip", "")
         # Tornado reports a client that leaves to this one, and tells nobody whether bytes still wait.
         connection.set_close_callback(self._closed)
+
+    @property
+    def is_awaited(self) -> bool:
+        """True while a client that has sent its request, and no more, waits for the reply."""
+        return self.is_read and (not self.is_over or self._stream.writing())
 
     def _closed(self) -> None:
         callback, self.close_callback = self.close_callback, None
@@ -75,10 +78,14 @@ class StockConnection(ReplyConnection):
         if drained is not None:
             drained()
 
+    @property
+    def unsent(self) -> int:
+        return self._stream.unsent
+
     def end_sent(self) -> None:
-        if self._over:
+        if self.is_over:
             return
-        self._over = True
+        self.is_over = True
         self.close_callback = None
         if self._server.draining:
             self.keep_alive = False
@@ -92,16 +99,31 @@ class StockConnection(ReplyConnection):
         if self._stream.closed():
             return
         if not self.is_read:
-            self._linger()
+            if not self.keep_alive and self.body_length:
+                self._stream.linger()
         elif self.keep_alive:
             self._connection.finish()
         else:
             self._stream.close()
 
-    def _linger(self) -> None:
-        # Tornado reads on, and `_Reading` drops what comes.
-        self._stream.socket.shutdown(socket.SHUT_WR)
-        self._stream.io_loop.call_later(LINGER_TIME, self._stream.close)
+    def read_off(self) -> None:
+        """The body of a request that is answered already has arrived."""
+        self.is_read = True
+        if not self._stream.writing():
+            self._finish()
+
+    def refuse(self, refused: Refused) -> None:
+        """Answer what is no request, or never became one, and close."""
+        self.keep_alive = False
+        if self.is_over:
+            self._stream.linger()
+            return
+        self.reading.give_up()
+        self.method, self.version = "GET", "HTTP/1.1"
+        # No whole request is behind this reply, so the rest of what the client sends is read and dropped.
+        self.is_read = False
+        self.body_length = CHUNKED
+        self._server.delegate.refuse(self, refused.status, refused.text)
 
     def close(self) -> None:
         if self._stream.writing():
@@ -132,61 +154,57 @@ class StockConnection(ReplyConnection):
         return self._client
 
 
-class StockServer(httputil.HTTPServerConnectionDelegate):
-    """All connections of one listening server. Times in seconds, sizes in bytes."""
+class StockServer(Server, httputil.HTTPServerConnectionDelegate):
+    """All connections of one listening server of the stock engine."""
 
-    def __init__(
-        self,
-        delegate: Delegate,
-        *,
-        max_header_size: int,
-        max_body_size: int,
-        header_timeout: float,
-        idle_timeout: float,
-    ) -> None:
-        self.delegate = delegate
-        self.draining = False
-        self.max_header_size = max_header_size
-        # Tornado has one time for a connection that waits and one that sends its head.
-        self._server = HTTPServer(
-            self,
-            max_header_size=max_header_size * HEAD_ROOM,
-            body_timeout=BODY_TIMEOUT,
-            # The gateway refuses a body that is too large, with 413; tornado would say 400.
-            max_body_size=1 << 62,
-            idle_connection_timeout=idle_timeout or None,
-        )
+    def __init__(self, delegate: Delegate, limits: Limits) -> None:
+        super().__init__(delegate, limits)
+        # What tornado would limit is limited below it, and above it: the gateway refuses a body that is too large.
+        self._server = HTTPServer(self, max_body_size=1 << 62)
+        self._server.conn_params.header_timeout = None
+        self._streams: set[RequestStream] = set()
         # Connections whose clients have yet to read the end of a reply.
         self.sending = 0
 
-    async def listen(self, sockets: list[socket.socket], backlog: int) -> None:
-        """Serve what arrives on these bound sockets."""
-        for sock in sockets:
-            sock.listen(backlog)
-            sock.setblocking(False)
-        self._server.add_sockets(sockets)
+    def take(self, connection: socket.socket) -> None:
+        stream = RequestStream(connection, self)
+        self._streams.add(stream)
+        self._server.handle_stream(stream, connection.getpeername())
+
+    def forget(self, stream: RequestStream) -> None:
+        """This connection is over."""
+        self._streams.discard(stream)
+        self.half_closed.pop(stream, None)
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._streams)
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         assert isinstance(request_conn, HTTP1Connection)
         connection = StockConnection(request_conn, self)
-        return _Reading(self, self.delegate.start_request(server_conn, connection), connection)
+        connection.reading = _Reading(self, self.delegate.start_request(server_conn, connection), connection)
+        assert isinstance(request_conn.stream, RequestStream)
+        request_conn.stream.reply = connection
+        return connection.reading
 
     def on_close(self, server_conn: object) -> None:
         self.delegate.on_close(server_conn)
 
     @property
     def is_sending(self) -> bool:
-        """Whether a client has yet to read the end of a reply that is over for us."""
         return self.sending > 0
 
     def stop_accepting(self) -> None:
-        """Close the listening sockets; connections end with their reply."""
-        self.draining = True
-        self._server.stop()
+        super().stop_accepting()
+        for stream in list(self._streams):
+            if stream.patience is self.deadlines.idle or stream.patience is self.deadlines.head:
+                stream.close()
 
     async def close(self) -> None:
-        """End all at once."""
-        self.stop_accepting()
+        await super().close()
+        for stream in list(self._streams):
+            stream.close()
         await self._server.close_all_connections()
 
 
@@ -199,54 +217,57 @@ class _Reading(httputil.HTTPMessageDelegate):
         self._server = server
         self._delegate = delegate
         self._connection = connection
+        # True while the delegate waits for the rest of the request.
+        self._is_awaited = False
         # Bytes of body that came after the reply.
         self._dropped = 0
 
     def headers_received(
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
     ) -> None:
-        assert isinstance(start_line, httputil.RequestStartLine)
         connection = self._connection
-        if not connection.is_open:
+        stream = connection._stream
+        head, stream.head = stream.head, None
+        if not connection.is_open or head is None:
             # Tornado goes on with what it has read from a client that has left.
-            connection._over = True
+            connection.is_over = True
             return
-        connection.method = start_line.method
-        connection.version = start_line.version
-        connection.keep_alive = _persists(start_line, headers) and not self._server.draining
-        size = len(start_line.path) + sum(len(name) + len(value) + 4 for name, value in headers.get_all())
-        limit = self._server.max_header_size
-        if size > limit:
-            connection.keep_alive = False
-            refusal = f"Request header fields too large: more than {limit} bytes"
-            self._server.delegate.refuse(connection, 431, refusal)
-            return
-        self._delegate.headers_received(start_line, headers)
+        connection.method = head.method
+        connection.version = head.version
+        connection.keep_alive = head.keep_alive and not self._server.draining
+        connection.body_length = head.length
+        connection.expects_continue = head.length != 0 and head.expects_continue
+        self._is_awaited = True
+        self._delegate.headers_received(httputil.RequestStartLine(head.method, head.target, head.version), head.headers)
+        if connection.expects_continue and not connection.is_over:
+            connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def data_received(self, chunk: bytes) -> None:
-        if not self._connection._over:
+        connection = self._connection
+        connection._stream.body_arrived(len(chunk))
+        if not connection.is_over:
             self._delegate.data_received(chunk)
             return
         self._dropped += len(chunk)
-        if self._dropped > LINGER_BYTES:
-            self._connection.close()
+        if self._dropped > DROPPED_BYTES:
+            connection._stream.linger()
 
     def finish(self) -> None:
-        self._connection.is_read = True
-        if not self._connection._over:
+        connection = self._connection
+        connection._stream.request_arrived()
+        self._is_awaited = False
+        if not connection.is_over:
+            connection.is_read = True
             self._delegate.finish()
-        else:
-            self._connection.close()
+        elif not connection.is_read:
+            connection.read_off()
 
-    def on_connection_close(self) -> None:
-        if not self._connection._over:
+    def give_up(self) -> None:
+        """The rest of the request does not come."""
+        if self._is_awaited:
+            self._is_awaited = False
             self._delegate.on_connection_close()
 
-
-def _persists(start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders) -> bool:
-    """Whether the connection may go on after this request, as tornado decides it too (RFC 9112, section 9.3)."""
-    wanted = headers.get("Connection", "").lower()
-    if start_line.version == "HTTP/1.1":
-        return "close" not in wanted
-    framed = start_line.method in ("GET", "HEAD") or "Content-Length" in headers or "Transfer-Encoding" in headers
-    return wanted == "keep-alive" and framed
+    def on_connection_close(self) -> None:
+        if not self._connection.is_over:
+            self.give_up()

@@ -1,0 +1,75 @@
+"""Takes connections from listening sockets; waits a second when the process has no descriptor left for one.
+
+Event loops differ there: asyncio's tries thousands of times in a row and logs each, libuv's takes connections only to
+close them. Here, on every loop and engine, those who are connected are served on, the others wait in the backlog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+#: Connections taken in one turn of the loop.
+TURN = 64
+#: Seconds without accepting, once there is nothing left to accept with.
+PAUSE = 1.0
+_OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+class Acceptor:
+    """Accepts on one listening socket, which it owns, and hands each connection on."""
+
+    def __init__(self, listener: socket.socket, take: Callable[[socket.socket], None]) -> None:
+        """`take` gets each connection, which does not block, and keeps it."""
+        self._listener = listener
+        self._take = take
+        self._loop = asyncio.get_running_loop()
+        self._pause: asyncio.TimerHandle | None = None
+
+    def start(self, backlog: int) -> None:
+        self._listener.setblocking(False)
+        self._listener.listen(backlog)
+        self._loop.add_reader(self._listener, self._accept)
+
+    def close(self) -> None:
+        """Stop, and close the listening socket."""
+        if self._listener.fileno() < 0:
+            return
+        self._loop.remove_reader(self._listener)
+        if self._pause is not None:
+            self._pause.cancel()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        for _ in range(TURN):
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno not in _OUT_OF_RESOURCES:
+                    # The network's trouble with one connection (accept(2)): the next one may be fine.
+                    log.warning("a connection was lost before it was accepted: %s", error)
+                    return
+                log.error("no connections are accepted for %g s: %s", PAUSE, error.strerror)
+                self._loop.remove_reader(self._listener)
+                self._pause = self._loop.call_later(PAUSE, self._go_on)
+                return
+            try:
+                connection.setblocking(False)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._take(connection)
+            except OSError:
+                connection.close()  # it has gone already
+            except Exception:
+                log.exception("a connection could not be taken")
+                connection.close()
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._listener, self._accept)

@@ -1,0 +1,107 @@
+"""How long a client may take: for its next request, for a head, for a body, and to read the end of a reply."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Protocol
+
+from oagw_tornado.wire.head import Limits
+
+log = logging.getLogger(__name__)
+
+#: How long a connection is read on after its last reply, so that a client which is still sending gets to see the
+#: reply rather than a reset (RFC 9112, section 9.6).
+LINGER_TIME = 2.0
+#: Bytes a second that a body which takes longer than its time must bring.
+LEAST_RATE = 16 * 2**10
+#: How often the server looks for those whose time is up, in seconds.
+SWEEP = 1.0
+#: Bytes read on behind the last reply of a connection, and thrown away.
+LINGER_BYTES = 64 << 20
+
+
+class Timed(Protocol):
+    """What can wait: a connection of either engine."""
+
+    patience: Patience | None
+    """The one that it waits under; only `Patience` sets it."""
+
+    def time_out(self, patience: Patience) -> None:
+        """The time of `patience` is up."""
+
+
+class Patience:
+    """Those who wait for one kind of thing. All have the same time, so they are in the order of their deadlines."""
+
+    __slots__ = ("seconds", "_waiting")
+
+    def __init__(self, seconds: float) -> None:
+        # 0 means no limit.
+        self.seconds = seconds or inf
+        self._waiting: dict[Timed, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def begin(self, who: Timed) -> None:
+        """Give `who` this much time from now on, and no other time."""
+        patience = who.patience
+        if patience is not None:
+            del patience._waiting[who]
+        who.patience = self
+        self._waiting[who] = monotonic() + self.seconds
+
+    def overdue(self, now: float) -> list[Timed]:
+        """Those whose time is up; they wait no longer."""
+        overdue = []
+        for who, deadline in self._waiting.items():
+            if deadline > now:
+                break
+            overdue.append(who)
+        for who in overdue:
+            end_wait(who)
+        return overdue
+
+
+def end_wait(who: Timed) -> None:
+    """Let `who` take the time it needs."""
+    patience = who.patience
+    if patience is not None:
+        del patience._waiting[who]
+        who.patience = None
+
+
+class Deadlines:
+    """The four kinds of patience of one server, and the timer that ends them."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.idle = Patience(limits.idle_timeout)
+        self.head = Patience(limits.header_timeout)
+        self.body = Patience(limits.body_timeout)
+        self.linger = Patience(LINGER_TIME)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, also: Callable[[], None]) -> None:
+        """Look every `SWEEP` seconds, and call `also` then."""
+
+        def sweep() -> None:
+            self._timer = loop.call_later(SWEEP, sweep)
+            now = monotonic()
+            for patience in (self.idle, self.head, self.body, self.linger):
+                for who in patience.overdue(now):
+                    try:
+                        who.time_out(patience)
+                    except Exception:
+                        # One connection's trouble must not keep the others waiting for ever.
+                        log.exception("a connection could not be ended")
+            also()
+
+        self._timer = loop.call_later(SWEEP, sweep)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

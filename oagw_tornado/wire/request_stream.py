@@ -1,0 +1,189 @@
+"""Tornado's stream, which reads heads by our grammar, keeps to our deadlines and knows a half-closed client.
+
+Tornado's own layer takes what it likes of a head, answers the rest with a bare 400 or by closing, and takes the end
+of a client's side for the end of the client. All that is changed here, below it: it gets to see heads that say how
+the body is framed and nothing else. Whatever touches tornado's private parts is in this file.
+"""
+
+from __future__ import annotations
+
+import socket
+from asyncio import Future, get_running_loop
+from collections.abc import Awaitable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from tornado.iostream import IOStream, StreamClosedError
+
+from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, Patience, end_wait
+from oagw_tornado.wire.head import CHUNKED, Head, Refused, check_start, parse_head, too_large
+
+if TYPE_CHECKING:
+    from oagw_tornado.wire.stock import StockConnection, StockServer
+
+# The first byte of a head; or many that are none, so that a run of them is looked at once.
+_FIRST_BYTE = rb"[^\r\n]|[\r\n]{4096}"
+_HEAD_END = rb"\n\r?\n"
+# What tornado says of a body that is not framed as its head says.
+_BAD_BODY = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+class RequestStream(IOStream):
+    """The stream of one connection. `reply` is the one to the request that is read next or answered."""
+
+    reply: StockConnection
+
+    def __init__(self, connection: socket.socket, server: StockServer) -> None:
+        super().__init__(connection)
+        self.patience: Patience | None = None
+        self._server = server
+        # The head that tornado is about to hear of.
+        self.head: Head | None = None
+        # While a head is read: what began it and was taken already.
+        self._first_byte: bytes | None = None
+        # Bytes of body under the patience that holds, and bytes read once the connection lingers.
+        self._body_size = 0
+        self._lingered = -1
+        self._linger_over: Future[None] | None = None
+        # True once the client has ended its side.
+        self._has_ended = False
+        # When the last request had arrived.
+        self._asked_at = 0.0
+
+    # Heads. Tornado reads nothing else with a regular expression.
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        return self._read_head()
+
+    async def _read_head(self) -> bytes:
+        server = self._server
+        server.deadlines.idle.begin(self)
+        first = b"\n"
+        while first in b"\r\n":
+            first = (await super().read_until_regex(_FIRST_BYTE))[-1:]
+        server.deadlines.head.begin(self)
+        self._first_byte = first
+        self._check_head()
+        rest = await super().read_until_regex(_HEAD_END)
+        self._first_byte = None
+        if self._lingered < 0:
+            end_wait(self)
+            try:
+                self.head = head = parse_head(first + rest, server.limits)
+                return self._framing(head)
+            except Refused as refused:
+                self.reply.refuse(refused)
+        # Tornado is told nothing more of this connection.
+        await self.read_until_close()
+        raise StreamClosedError
+
+    def _framing(self, head: Head) -> bytes:
+        """A head that has tornado read the body, and leaves all else to us."""
+        self._body_size = 0
+        if head.length == CHUNKED:
+            framing = b"Transfer-Encoding: chunked"
+        else:
+            framing = b"Content-Length: %d" % head.length
+        if head.length:
+            self._server.deadlines.body.begin(self)
+        return b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing
+
+    def _check_head(self) -> None:
+        """Refuse a head that is not whole and can not become one."""
+        if self._first_byte is None or self._lingered >= 0:
+            return
+        buffer = self._read_buffer
+        try:
+            if len(buffer) < 65:
+                check_start(self._first_byte + buffer, 0)
+            limits = self._server.limits
+            size = self._read_buffer_size
+            if size >= limits.max_header_size and buffer.find(b"\n\r\n") < 0 and buffer.find(b"\n\n") < 0:
+                raise too_large(limits)
+        except Refused as refused:
+            self.reply.refuse(refused)
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        size = super().read_from_fd(buf)
+        if self._lingered >= 0 and size:
+            self._lingered += size
+            return None if self._lingered <= LINGER_BYTES else 0
+        if size == 0 and self.reply.is_awaited:
+            if not self._has_ended:
+                self._has_ended = True
+                self._server.client_ended(self, self._asked_at)
+            return None
+        if size is None or self._read_buffer_size > self._server.limits.max_header_size:
+            self._check_head()
+        return size
+
+    # Bodies.
+
+    def body_arrived(self, size: int) -> None:
+        self._body_size += size
+
+    def request_arrived(self) -> None:
+        """The request is whole."""
+        end_wait(self)
+        self._asked_at = monotonic()
+
+    def write(self, data: bytes | memoryview) -> Future[None]:
+        if data == _BAD_BODY:
+            # Tornado closes as soon as this has left, but the client may still be sending.
+            self.reply.refuse(Refused(400, "Bad request: the body is not framed as its head says"))
+            self._linger_over = get_running_loop().create_future()
+            return self._linger_over
+        return super().write(data)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return len(self._write_buffer)
+
+    # Time, and the ends of both sides.
+
+    def time_out(self, patience: Patience) -> None:
+        deadlines = self._server.deadlines
+        if patience is deadlines.body and self._body_size >= LEAST_RATE * patience.seconds:
+            # A large body on a slow line.
+            self._body_size = 0
+            patience.begin(self)
+        elif patience is deadlines.idle or patience is deadlines.linger or self.reply.is_over:
+            self.close()
+        else:
+            self.reply.refuse(Refused(408, "Request timeout: the request did not arrive in time"))
+
+    def linger(self) -> None:
+        """Nothing more is sent; what the client still sends is read and dropped for a while."""
+        if self.closed() or self._lingered >= 0:
+            return
+        self._lingered = 0
+        self._server.deadlines.linger.begin(self)
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def abort(self) -> None:
+        """The client is gone."""
+        self.close()
+
+    def close(self, exc_info: Any = False) -> None:
+        end_wait(self)
+        self._server.forget(self)
+        super().close(exc_info)
+        if self._linger_over is not None and not self._linger_over.done():
+            self._linger_over.set_result(None)
+
+    # A client that has ended its side is readable for ever.
+
+    def _handle_events(self, fd: Any, events: int) -> None:
+        super()._handle_events(fd, events)
+        self._ignore_end()
+
+    def _add_io_state(self, state: int) -> None:
+        super()._add_io_state(state)
+        self._ignore_end()
+
+    def _ignore_end(self) -> None:
+        state = self._state
+        if self._has_ended and state is not None and state & self.io_loop.READ and not self.reading():
+            self._state = state & ~self.io_loop.READ
+            self.io_loop.update_handler(self.fileno(), self._state)
