@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from oagw_tornado.extensions import ExtensionError
     from oagw_tornado.faults.cuts import Cut
     from oagw_tornado.faults.fault import POSITION, Fault, Stage, one_of, whole
+    from oagw_tornado.reply.errors import ErrorForm
+    from oagw_tornado.reply.problem import Problem
     from oagw_tornado.reply.reply import EVENT_STREAM, JSON, Reply, json_reply
     from oagw_tornado.reply.schedule import Action, Frame, Schedule, Step, Stream
     from oagw_tornado.reply.sse import encode as encode_event
@@ -50,6 +52,8 @@ __all__ = [
     "Frame",
     "Stream",
     "encode_event",
+    "ErrorForm",
+    "Problem",
     # A fault.
     "Fault",
     "Cut",
@@ -76,6 +80,8 @@ _MODULES = {
     "services.upstream": ("Upstream",),
     "services.handler": ("ServiceHandler",),
     "reply.reply": ("Reply", "json_reply", "JSON", "EVENT_STREAM"),
+    "reply.errors": ("ErrorForm",),
+    "reply.problem": ("Problem",),
     "reply.schedule": ("Frame", "Stream", "Schedule", "Step", "Action"),
     "faults.fault": ("Fault", "Stage", "POSITION", "whole", "one_of"),
     "faults.cuts": ("Cut",),

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tornado.web
 from hypothesis import given
 from hypothesis import strategies as st
 from raw_http import TOKEN
-from wire import CHAT, EVENTS, PROXY, WEATHER, Client, chat, get, post, serving
+from wire import CHAT, EVENTS, PROXY, WEATHER, Client, WireReply, chat, get, post, serving
 
-from oagw_tornado.faults import Faults, parse_faults
-from oagw_tornado.faults.events import ErrorEvent
-from oagw_tornado.faults.status import Status
-from oagw_tornado.faults.values import read_text, split, write_text
+from oagw_tornado.faults import parse_faults
 from oagw_tornado.reply.errors import retry_headers
 from oagw_tornado.reply.phrases import phrase
+from oagw_tornado.reply.reply import json_reply
 from oagw_tornado.reply.sse import decode
+from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.table import upstreams
+from oagw_tornado.services.upstream import Upstream
 
 MESSAGES = f"{PROXY}/anthropic/v1/messages"
 RESPONSES = f"{PROXY}/openai/v1/responses"
@@ -208,39 +211,6 @@ def test_the_gateways_errors_have_the_gateways_form(client: Client) -> None:
         assert reply.json == {"error": "bad", "message": "bad"}
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
-
-
-@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=4))
-def test_whatever_is_said_is_read_back(said: list[tuple[str, str, str]]) -> None:
-    kinds = (Status, ErrorEvent)
-    faults = Faults(
-        kinds[number % 2](message=message, kind=kind, param=param) for number, (message, kind, param) in enumerate(said)
-    )
-    written = str(faults)
-    assert written.isascii()
-    assert written.isprintable()
-    assert parse_faults(written) == faults
-
-
-@given(TEXTS)
-def test_quotes_hold_any_text(text: str) -> None:
-    quoted = '"' + text.replace("%", "%25").replace("\\", "\\\\").replace('"', '\\"') + '"'
-    assert split(f"a,{quoted},b", ",") == ["a", quoted, "b"]
-    assert read_text(quoted) == text
-    assert read_text(write_text(text)) == text
-
-
-@given(st.text(max_size=60))
-def test_no_text_breaks_it(text: str) -> None:
-    try:
-        faults = parse_faults(f"status;message={text}")
-    except ValueError as error:
-        assert str(error)
-    else:
-        assert parse_faults(str(faults)) == faults
-
-
 # In the middle of a stream.
 
 
@@ -391,3 +361,60 @@ def test_a_refusal_helps(
         assert reply.json["error"] == error
     assert all(help in reply.json["message"] + reply.json["hint"] for help in helps)
     assert TOKEN not in reply.body.decode()
+
+
+# Services of one's own.
+
+
+class Teapot(ServiceHandler):
+    """Any path."""
+
+    def serve(self, *path_args: str) -> None:
+        if path_args == ("break",):
+            raise tornado.web.HTTPError(418, "I am a teapot")
+        headers = (("Shop", "mine"), ("Cache-Control", "no-store"), ("ETag", '"1"'))
+        self.respond(json_reply({"fine": True}, headers=headers))
+
+
+def shown_in_the_documentation() -> Upstream:
+    page = (Path(__file__).parent.parent / "docs" / "extending.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from oagw_tornado import ErrorForm.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {"Unknown": Teapot}
+    exec(compile(code, "docs/extending.md", "exec", dont_inherit=True), names)
+    upstream = names["SHOP"]
+    assert isinstance(upstream, Upstream)
+    return upstream
+
+
+def test_a_service_of_ones_own_words_its_errors_too(wire: str) -> None:
+    mine = {"plain": Upstream(otherwise=Teapot), "shop": shown_in_the_documentation()}
+    with serving(wire, upstreams=mine, rate_limit="7/min") as server, Client(server.port) as client:
+        server.control.add_rule(name="blame", source="upstream")
+
+        def ask(alias: str, fault: str = "none", path: str = "x") -> WireReply:
+            return client.send(with_fault(get(f"{PROXY}/{alias}/{path}"), fault)).reply()
+
+        assert ask("plain", "status;code=503").json == {"error": "Service Unavailable (injected)"}
+        assert ask("plain", "status;code=503;message=no;type=t").json == {"error": "no", "type": "t"}
+        assert ask("plain", path="break").json == {"error": "I am a teapot"}
+        assert ask("plain", "status;error=sold_out").status == 400
+        sold_out = ask("shop", "status;error=sold_out")
+        assert (sold_out.status, sold_out.json) == (409, {"title": "sold out", "status": 409})
+        assert sold_out.headers["request-id"] == sold_out.headers["x-request-id"]
+        # The handler's own headers stay, but for those that speak of its body.
+        assert sold_out.headers["shop"] == "mine"
+        assert not {"cache-control", "etag"} & sold_out.headers.keys()
+        assert ask("shop", path="break").json == {"title": "I am a teapot", "status": 418}
+        for alias, key in (("plain", "error"), ("shop", "title")):
+            last = [ask(alias) for _ in range(8)][-1]
+            assert (last.status, next(iter(last.json))) == (429, key)
+            assert last.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+def test_a_limit_counts_by_a_token_in_the_query(wire: str) -> None:
+    with serving(wire, rate_limit="1/min", token=["one", "two"], token_in_query=True) as server:
+        asked = [("one", 200), ("one", 429), ("two", 200), ("two", 429)]
+        with Client(server.port) as client:
+            for key, status in asked:
+                request = f"GET {WEATHER}?access_token={key} HTTP/1.1\r\nHost: x\r\n\r\n"
+                assert client.send(request.encode()).reply().status == status

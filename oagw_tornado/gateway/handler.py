@@ -135,13 +135,18 @@ class ExchangeHandler(LazyHandler):
             super().send_error(status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """``{"error": text}``: an HTTPError's message, else its reason, else the status in words."""
+        """An error as the service words it: an HTTPError's message, else its reason, else the status in words."""
         error = kwargs.get("exc_info", (None, None))[1]
         text = (error.get_message() or error.reason) if isinstance(error, tornado.web.HTTPError) else None
         if text is None:
             text = "Internal server error" if status_code == 500 else responses.get(status_code, "Unknown")
-        self.set_header("Content-Type", "application/json")
-        self.finish(json_reply({"error": text}).body)
+        reply = json_reply({"error": text})
+        if self.source == "upstream":
+            errors = self.responder.errors_of(self.exchange)
+            reply = errors.reply(errors.form.usual(status_code)._replace(message=text))
+        for name, value in reply.headers:
+            self.set_header(name, value)
+        self.finish(reply.body)
 
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
