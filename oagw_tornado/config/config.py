@@ -1,6 +1,6 @@
 """From the command line, the environment and a file to one `Config`, or to one error that names what is wrong.
 
-An option counts more than the environment, the environment more than the file, the file more than the default.
+An option overrides the environment, the environment overrides the file, the file overrides the default.
 Nothing here looks at the clock, the process or the machine: what is read is handed in.
 """
 

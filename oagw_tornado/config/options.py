@@ -18,7 +18,7 @@ from oagw_tornado.units.sizes import format_size, parse_size
 ENVIRONMENT_PREFIX = "OAGW_SIM_"
 
 #: The group of the knobs.
-TIMING = "Replies, their timing and their troubles"
+TIMING = "Replies: timing and failures"
 
 
 def shown(value: Any) -> Any:

@@ -13,7 +13,7 @@ _USAGE = """\
 usage: oagw-tornado [PORT] [OPTION]…
 
 A simulated outbound API gateway, its upstreams included: OpenAI-style chat, GitHub, weather, calculator and
-event streams behind one bearer token, with the timing and the troubles that you ask for.
+event streams behind one bearer token, with the timing and the failures that you ask for.
 """
 
 _NOTES = """\
@@ -21,8 +21,8 @@ DURATION is a number with its unit (250ms, 1.5s, 750us) or 0. LATENCY is a durat
 uniform(20ms,80ms), normal(50ms,10ms), lognormal(50ms,0.4), exponential(50ms), trace(0ms,48ms,51ms). SIZE is a number
 of bytes or a number with its unit (10MiB, 512KiB).
 
-Each option may also stand in the environment (OAGW_SIM_TIME_TO_FIRST_TOKEN=200ms) and in the file that --config names
-(time-to-first-token: 200ms). An option counts more than the environment, the environment more than the file.
+Each option may also be set in the environment (OAGW_SIM_TIME_TO_FIRST_TOKEN=200ms) and in the file that --config names
+(time-to-first-token: 200ms). An option overrides the environment, the environment overrides the file.
 """
 
 
