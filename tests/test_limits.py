@@ -32,6 +32,7 @@ BOUND = re.compile(r"_?(?:MOST|LARGEST|LONGEST|DEEPEST|MAX)(?:_[A-Z]+)*")
 NOT_BOUNDS = {
     "control.handlers._MOST_EVENTS": "highest number that is read",
     "control.journal_handlers._MOST": "highest number that is read",
+    "evidence.verdict.LONGEST_STANDSTILL": "of a verdict",
     "faults.fault._MOST": "highest number that is read",
     "gateway.cors._MAX_AGE": "seconds that a browser remembers",
 }

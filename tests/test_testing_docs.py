@@ -42,6 +42,7 @@ def folder(tmp_path):
 def test_every_file_is_tested():
     assert set(FILES) == {
         "test_chat.py",
+        "test_arrived.py",
         "pytest.ini",
         "test_weather.py",
         "script.py",
@@ -55,7 +56,7 @@ def test_every_file_is_tested():
 def test_pytest(folder, server):
     ini = folder / "pytest.ini"
     ini.write_text(re.sub(r"(?m)^oagw_server = .*", f"oagw_server = {server}", ini.read_text()))
-    assert "2 passed" in run(folder, sys.executable, "-m", "pytest", "test_chat.py")
+    assert "3 passed" in run(folder, sys.executable, "-m", "pytest", "test_chat.py", "test_arrived.py")
 
 
 def test_unittest(folder):

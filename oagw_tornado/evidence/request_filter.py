@@ -9,13 +9,12 @@ from urllib.parse import unquote
 
 from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.service_path import service_path
 from oagw_tornado.evidence.view import header_lines
 from oagw_tornado.units.documents import DocumentError, read_json
 
 _LONGEST_GLOB = 1000
 _MODEL = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.){0,500})"')
-
-_PROXIED = re.compile(r"/.*?/proxy/[^/]+(?=/)")
 
 Test = Callable[[Exchange], bool]
 
@@ -111,16 +110,6 @@ class RequestFilter:
 
 #: Filters that take a text.
 NAMES = ("id", "alias", "method", "source", "status", "path", "outcome", "rule", "model", "header")
-
-
-def service_path(path: str) -> str:
-    """The path as the service sees it, or would have; of a request that was for none, the whole path.
-
-    >>> service_path("/api/oagw/v1/proxy/openai/v1/models"), service_path("/health")
-    ('/v1/models', '/health')
-    """
-    found = _PROXIED.match(path)
-    return path[found.end() :] if found else path
 
 
 def model_in(exchange: Exchange) -> str:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oagw_tornado.testing.control import Control, ControlError
+    from oagw_tornado.testing.fixture import Oagw
     from oagw_tornado.testing.process import SimulatorProcess
+    from oagw_tornado.testing.request import Request
     from oagw_tornado.testing.server import SimulatorError
     from oagw_tornado.testing.thread import SimulatorThread
 
-__all__ = ["SimulatorProcess", "SimulatorThread", "SimulatorError", "Control", "ControlError"]
+__all__ = ["SimulatorProcess", "SimulatorThread", "SimulatorError", "Control", "ControlError", "Oagw", "Request"]
 
 _HOMES = {
     "SimulatorProcess": "process",
@@ -25,6 +27,8 @@ _HOMES = {
     "SimulatorError": "server",
     "Control": "control",
     "ControlError": "control",
+    "Oagw": "fixture",
+    "Request": "request",
 }
 
 

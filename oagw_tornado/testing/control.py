@@ -8,6 +8,8 @@ from http.client import HTTPConnection
 from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
+from oagw_tornado.testing.request import Request
+
 
 class ControlError(Exception):
     """The simulator refused a call. `status` is that of its reply, the text is its reason."""
@@ -46,17 +48,32 @@ class Control:
         self,
         *,
         alias: str | None = None,
-        status: int | None = None,
+        status: int | str | None = None,
         since: str | float | None = None,
         limit: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """The requests that the journal holds and that fit, the newest first."""
-        query = {"alias": alias, "status": status, "since": since, "limit": limit}
-        return cast(list[dict[str, Any]], self.call("GET", "/_sim/requests", query=query)["requests"])
+        path: str | None = None,
+        method: str | None = None,
+        model: str | None = None,
+        outcome: str | None = None,
+        rule: str | None = None,
+        source: str | None = None,
+        header: str | Mapping[str, str] | None = None,
+        events: bool = False,
+    ) -> list[Request]:
+        """The requests that the journal holds and that fit, the newest first; with their `events` if asked for.
 
-    def request(self, id: str) -> dict[str, Any]:
+        `path`, `model`, `outcome` and `rule` are globs; `header` is a name, or names and globs for their values.
+        """
+        query = {
+            "alias": alias, "status": status, "since": since, "limit": limit, "path": path, "method": method,
+            "model": model, "outcome": outcome, "rule": rule, "source": source, "header": _headers(header),
+            "events": "1" if events else None,
+        }  # fmt: skip
+        return list(map(Request, self.call("GET", "/_sim/requests", query=query)["requests"]))
+
+    def request(self, id: str) -> Request:
         """One request of the journal, with the planned and the actual times of its events."""
-        return cast(dict[str, Any], self.call("GET", f"/_sim/requests/{quote(id, safe='')}"))
+        return Request(self.call("GET", f"/_sim/requests/{quote(id, safe='')}"))
 
     def timing(self) -> dict[str, Any]:
         """How late the events left since the last reset: ``events``, ``late_ms``, ``earliest_ms`` and so on."""
@@ -77,7 +94,7 @@ class Control:
         try:
             connection.request(
                 method,
-                f"{path}?{urlencode(given)}" if given else path,
+                f"{path}?{urlencode(given, doseq=True)}" if given else path,
                 None if body is None else json.dumps(body),
                 {**self._headers, **({} if body is None else {"Content-Type": "application/json"})},
             )
@@ -92,6 +109,12 @@ class Control:
 
 def _kebab(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace("_", "-"): value for name, value in parts.items()}
+
+
+def _headers(header: str | Mapping[str, str] | None) -> list[str] | None:
+    if header is None or isinstance(header, str):
+        return None if header is None else [header]
+    return [f"{name}:{glob}" for name, glob in header.items()]
 
 
 def _reason(text: str) -> str:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Any
 
 from oagw_tornado.testing.control import Control
+from oagw_tornado.testing.expectation import Expectation, explained
+from oagw_tornado.testing.request import Request
 from oagw_tornado.testing.server import SimulatorServer
-
-Request = Mapping[str, Any]
-
-SHOWN = 20
-"""Requests that a failed assertion lists at most."""
 
 
 class Oagw:
@@ -56,28 +52,38 @@ class Oagw:
         method: str | None = None,
         status: int | None = None,
         outcome: str | None = None,
+        model: str | None = None,
+        rule: str | None = None,
+        header: Mapping[str, str] | None = None,
+        json: Any = None,
+        body_contains: str | None = None,
         count: int | None = None,
         within: float = 0.0,
     ) -> list[Request]:
         """Assert that `count` requests, or at least one, fit all that is given; gives them, the newest first.
 
-        `path` is that of the service, such as ``/v1/chat/completions``, and may be a glob. `outcome` is how the
-        reply ended: ``complete``, ``client-left``, ``fault:reset``. What is still under way has some more seconds,
-        `within`, to come true. The failure shows what did arrive.
+        `path` is that of the service, such as ``/v1/chat/completions``; `outcome` is how the reply ended: ``complete``,
+        ``client-left``, ``fault:reset``; `model` is that of a JSON body; `rule` is the one that applied; `header` is
+        names and values. All of these may be globs. `json` is what the body says, as JSON: its objects may have more
+        members than are named, all else must be equal. `body_contains` is a text within it. What is still under way has
+        some more seconds, `within`, to come true.
+
+        The failure shows what did arrive, and how the nearest request differs.
         """
         __tracebackhide__ = True
-        wanted = {"alias": alias, "path": path, "method": method, "status": status, "outcome": outcome}
-        wanted = {name: value for name, value in wanted.items() if value is not None}
+        expectation = Expectation(
+            alias=alias, path=path, method=method, status=status, outcome=outcome, model=model, rule=rule,
+            header=header, json=json, body_contains=body_contains,
+        )  # fmt: skip
         deadline = time.monotonic() + within
         while True:
-            arrived = self.requests()
-            fitting = [request for request in arrived if _fits(request, wanted)]
+            fitting = [request for request in self.requests(**expectation.filters()) if expectation.fits(request)]
             if len(fitting) == count or (count is None and fitting):
-                return list(fitting)
+                return fitting
             if time.monotonic() >= deadline:
                 break
             time.sleep(0.01)
-        raise AssertionError("\n".join(_explained(arrived, wanted, count, len(fitting))))
+        raise AssertionError("\n".join(explained(self.requests(), expectation, count)))
 
     def unexpected_errors(self) -> list[Request]:
         """Replies of 5xx that no fault asked for, the newest first."""
@@ -88,40 +94,3 @@ class Oagw:
             and not (request["knobs"] or {}).get("fault")
             and request["outcome"] != "gate-timeout"
         ]
-
-
-def described(request: Request) -> str:
-    """One request and its reply in a line."""
-    events = f", {request['events_sent']} events" if request["events_sent"] else ""
-    rule = f", rule {request['rule']}" if request["rule"] else ""
-    return (
-        f"{request['method']} {request['alias'] or '(no alias)'} {service_path(request)} -> {request['status']} "
-        f"from {request['source'] or '?'}, {request['outcome'] or 'under way'}{events}{rule}"
-    )
-
-
-def service_path(request: Request) -> str:
-    """The path as the service sees it; of a request that reached none, the whole path."""
-    path: str = request["path"]
-    _, found, rest = path.partition(f"/proxy/{request['alias']}/")
-    return f"/{rest}" if found else path
-
-
-def _fits(request: Request, wanted: Mapping[str, Any]) -> bool:
-    for name, value in wanted.items():
-        if name == "path":
-            if not fnmatchcase(service_path(request), value if value.startswith(("/", "*")) else f"/{value}"):
-                return False
-        elif request[name] != (value.upper() if name == "method" else value):
-            return False
-    return True
-
-
-def _explained(arrived: list[Any], wanted: Mapping[str, Any], count: int | None, fitting: int) -> Iterator[str]:
-    number = "at least one request" if count is None else f"{count} request{'' if count == 1 else 's'}"
-    what = ", ".join(f"{name} {value}" for name, value in wanted.items())
-    yield f"expected {number}{f' with {what}' if what else ''}, but {fitting} of the {len(arrived)} that arrived fit"
-    for request in arrived[:SHOWN]:
-        yield f"  {'*' if _fits(request, wanted) else ' '} {described(request)}"
-    if len(arrived) > SHOWN:
-        yield f"    … and {len(arrived) - SHOWN} earlier ones"

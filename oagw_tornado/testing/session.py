@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from oagw_tornado.testing.fixture import Oagw, described
+from oagw_tornado.testing.expectation import described
+from oagw_tornado.testing.fixture import Oagw
 from oagw_tornado.testing.server import SimulatorServer
 
 
