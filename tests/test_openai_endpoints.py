@@ -126,7 +126,7 @@ def test_what_is_no_request_is_refused(endpoint, body):
 def test_a_completion_of_each_prompt():
     completion = json.loads(ask("completions", prompt=["hello", "x"], n=2, max_tokens=2, echo=True).body)
     assert completion["object"] == "text_completion"
-    assert [choice["text"] for choice in completion["choices"]] == ["hello Hello!"] * 2 + ["x I"] * 2
+    assert [choice["text"] for choice in completion["choices"]] == ["hello Hello! How"] * 2 + ["x I received"] * 2
     assert completion["usage"]["completion_tokens"] == 8
 
 

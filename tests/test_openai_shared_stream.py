@@ -21,6 +21,8 @@ CONTEXTS = st.builds(
     st.booleans(),
     st.none() | st.integers(1, 2 * MOST_TOKENS),
     st.integers(1, 4),
+    filler=st.booleans(),
+    max_model_len=st.none(),
 )
 REQUESTS = st.fixed_dictionaries(
     {

@@ -14,9 +14,10 @@ from oagw_tornado.services import canned
 TEXTS = st.text(max_size=60)
 
 
-def said(*args, **kwargs):
+def said(text, *, limit=None, stop=(), output_tokens=None, **asked):
     """What is said, and why it ends."""
-    parts = canned.say(*args, **kwargs)
+    conversation = Conversation("openai-chat", "gpt-4", (), (text,), limit=limit, stop=tuple(stop), **asked)
+    parts = canned.say(text, conversation, output_tokens)
     return parts[0].tokens, finish_reason(parts)
 
 
@@ -136,3 +137,11 @@ def test_pieces_are_sent_as_they_were_cut(texts, per_event):
 @given(TEXTS)
 def test_json_of_a_script_goes_out_as_it_is(text):
     assert "".join(json_tokens(text).tokens()) == text
+
+
+@given(TEXTS.filter(lambda text: bool(text.split())), st.integers(1, 80), st.booleans(), st.integers(0, 90))
+def test_who_ignores_the_end_has_as_many_tokens_as_the_limit(text, limit, ignore_eos, least):
+    tokens, finish = said(text, limit=limit, ignore_eos=ignore_eos, min_tokens=least)
+    wanted = limit if ignore_eos else max(least, len(text.split()))
+    assert tokens.count == min(limit, max(wanted, least))
+    assert (finish.reason == "length") == (ignore_eos or wanted > limit)

@@ -23,4 +23,5 @@ def message_reply(body: bytes, context: Context, script: Script | None = None) -
 
 def count_reply(body: bytes) -> Reply:
     """The reply to a request to count the tokens of a prompt. Raises InvalidRequest."""
-    return json_reply({"input_tokens": count_tokens(read_body(body, CountRequest).texts())})
+    request = read_body(body, CountRequest)
+    return json_reply({"input_tokens": count_tokens(request.texts()) + request.other_tokens})

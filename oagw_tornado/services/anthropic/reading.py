@@ -37,6 +37,7 @@ def read(body: bytes, context: Context) -> Conversation:
         stream=bool(request.stream),
         limit=request.max_tokens,
         stop=tuple(request.stop_sequences or ()),
+        other_tokens=request.other_tokens,
         ignore_eos=bool(request.ignore_eos),
         min_tokens=request.min_tokens or 0,
         request=request,

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from oagw_tornado.services.prompt_tokens import file_tokens, image_tokens, tool_tokens
+
 
 class Block(Struct):
     """A block of content: a text, an image, a call of a tool, its result."""
@@ -41,6 +43,13 @@ class Block(Struct):
         given = source.get("data") or source.get("url")
         return len(given) if isinstance(given, str) else 0
 
+    @property
+    def tokens(self) -> int:
+        """The tokens of an image or a document; those of a text are counted with all texts."""
+        if self.type == "document":
+            return file_tokens(self.source.get("data") if isinstance(self.source, dict) else None)
+        return 0 if self.image_size is None else image_tokens()
+
 
 def text_of(content: str | list[Block] | None) -> str:
     """The text of a content that is a text or blocks."""
@@ -57,6 +66,7 @@ class Message(Struct):
 class Tool(Struct):
     name: Annotated[str, Meta(min_length=1)]
     type: str | None = None
+    description: str | None = None
     input_schema: dict[str, Any] | None = None
 
 
@@ -85,6 +95,14 @@ class CountRequest(Struct):
     model: str
     messages: Annotated[list[Message], Meta(min_length=1)]
     system: str | list[Block] | None = None
+    tools: list[Tool] | None = None
+
+    @property
+    def other_tokens(self) -> int:
+        """The tokens of images, files and the definitions of tools."""
+        tools = sum(tool_tokens(tool.name, tool.description, tool.input_schema) for tool in self.tools or ())
+        contents = (message.content for message in self.messages if isinstance(message.content, list))
+        return tools + sum(block.tokens for content in contents for block in content)
 
     def texts(self) -> Iterator[str]:
         """The texts of the prompt."""
@@ -99,7 +117,6 @@ class MessagesRequest(CountRequest, kw_only=True):
     max_tokens: Annotated[int, Meta(ge=1)]
     stream: bool | None = None
     stop_sequences: list[str] | None = None
-    tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     output_config: OutputConfig | None = None
     output_format: Format | None = None

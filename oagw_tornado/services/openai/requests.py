@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from oagw_tornado.services.prompt_tokens import file_tokens, image_tokens
+
 Positive = Annotated[int, Meta(ge=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 StopSequences = str | Annotated[list[str], Meta(max_length=4)]
@@ -17,6 +19,10 @@ class Part(Struct):
     type: str = "text"
     text: str | None = None
     image_url: Any = None
+    detail: str | None = None
+    file: Any = None
+    file_data: str | None = None
+    input_audio: Any = None
     refusal: str | None = None
 
     @property
@@ -26,6 +32,23 @@ class Part(Struct):
             return None
         given = self.image_url.get("url") if isinstance(self.image_url, dict) else self.image_url
         return len(given) if isinstance(given, str) else 0
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of an image, a file or a sound; those of a text are counted with all texts."""
+        if self.image_size is not None:
+            named = self.image_url.get("detail") if isinstance(self.image_url, dict) else self.detail
+            return image_tokens(named if isinstance(named, str) else None)
+        if self.type in ("file", "input_file"):
+            return file_tokens(self.file.get("file_data") if isinstance(self.file, dict) else self.file_data)
+        if self.type == "input_audio":
+            return file_tokens(self.input_audio.get("data") if isinstance(self.input_audio, dict) else None)
+        return 0
+
+
+def part_tokens(content: str | list[Part] | None) -> int:
+    """The tokens of all parts of a content that are no texts."""
+    return sum(part.tokens for part in content) if isinstance(content, list) else 0
 
 
 def text_of(content: str | list[Part] | None) -> str:
@@ -43,9 +66,20 @@ class StreamOptions(Struct):
 class SamplingExtras(Struct, kw_only=True):
     """What inference servers take beside the API's own fields: those of vLLM, which load generators send."""
 
+    stream_options: StreamOptions | None = None
     ignore_eos: bool | None = None
     min_tokens: Annotated[int, Meta(ge=0)] | None = None
     prompt_logprobs: Annotated[int, Meta(ge=-1, le=20)] | None = None
+
+    @property
+    def includes_usage(self) -> bool:
+        """Whether a stream ends with its usage."""
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+    @property
+    def continues_usage(self) -> bool:
+        """Whether each chunk of a stream tells the usage so far."""
+        return self.includes_usage and bool(self.stream_options and self.stream_options.continuous_usage_stats)
 
 
 def image_sizes(content: str | list[Part] | None) -> tuple[int, ...]:

@@ -33,3 +33,8 @@ def usage_object(counted: Usage, is_exact: bool, choices: int = 1) -> dict[str, 
     if reasoning:
         payload["completion_tokens_details"] = {"reasoning_tokens": reasoning * choices}
     return payload
+
+
+def service_tier(asked: str | None) -> str:
+    """The tier that served a request: the one asked for, where that is not left to the service."""
+    return asked if asked in ("flex", "priority", "scale") else "default"

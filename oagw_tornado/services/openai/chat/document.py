@@ -17,9 +17,11 @@ from oagw_tornado.reply.parts import (
 )
 from oagw_tornado.reply.parts import Usage as UsagePart
 from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.reply.tokens import words_of
 from oagw_tornado.services.context import Context
+from oagw_tornado.services.openai.completions.logprobs import prompt_logprobs
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT
-from oagw_tornado.services.openai.usage import FIXED, usage_object
+from oagw_tornado.services.openai.usage import FIXED, service_tier, usage_object
 
 
 def completion(conversation: Conversation, parts: Parts, reason: str, context: Context) -> Reply:
@@ -34,9 +36,12 @@ def completion(conversation: Conversation, parts: Parts, reason: str, context: C
         "usage": FIXED if _is_plain(request, parts, context) else usage(conversation, parts, context),
     }
     if context.is_exact:
-        payload["service_tier"] = "default"
+        payload["service_tier"] = service_tier(request.service_tier)
     if context.is_exact or request.seed is not None:
         payload["system_fingerprint"] = SYSTEM_FINGERPRINT
+    if request.prompt_logprobs is not None:
+        tokens = [token for text in conversation.texts for token in words_of(text).tokens()]
+        payload["prompt_logprobs"] = prompt_logprobs(tokens, request.prompt_logprobs)
     return json_reply(payload)
 
 

@@ -12,7 +12,8 @@ from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.chat import requests
 from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefinition
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
-from oagw_tornado.services.openai.requests import image_sizes, sequences, text_of
+from oagw_tornado.services.openai.requests import image_sizes, part_tokens, sequences, text_of
+from oagw_tornado.services.prompt_tokens import tool_tokens
 
 DEFAULT_MODEL = "gpt-4"
 
@@ -47,6 +48,7 @@ def read(body: bytes, context: Context) -> Conversation:
         stream=bool(request.stream),
         limit=request.limit,
         stop=tuple(sequences(request.stop)),
+        other_tokens=_other_tokens(request),
         ignore_eos=bool(request.ignore_eos),
         min_tokens=request.min_tokens or 0,
         choices=request.n or 1,
@@ -54,6 +56,13 @@ def read(body: bytes, context: Context) -> Conversation:
         request=request,
     )
     return in_context(conversation, context, context_too_long("messages"), conversation.prompt_tokens)
+
+
+def _other_tokens(request: ChatRequest) -> int:
+    """The tokens of images, files and the definitions of tools."""
+    functions = (tool.function for tool in request.tools or () if tool.function is not None)
+    tools = sum(tool_tokens(each.name, each.description, each.parameters) for each in functions)
+    return tools + sum(part_tokens(message.content) for message in request.messages)
 
 
 def unanswerable(error: Unanswerable) -> InvalidRequest:
@@ -71,6 +80,8 @@ def _check(request: ChatRequest, context: Context) -> None:
         raise InvalidRequest(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
         )
+    if request.prompt_logprobs and request.stream:
+        raise InvalidRequest("`prompt_logprobs` are not available when `stream=True`.", param="prompt_logprobs")
     if request.tool_choice is not None and request.tools is None and request.tool_choice not in ("none", "auto"):
         raise InvalidRequest("'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
     if request.top_logprobs is not None and not request.logprobs:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from oagw_tornado.services.openai.requests import Part, Penalty, Positive, SamplingExtras, StopSequences, StreamOptions
+from oagw_tornado.services.openai.requests import Part, Penalty, Positive, SamplingExtras, StopSequences
 
 
 class CalledFunction(Struct):
@@ -38,6 +38,7 @@ class Message(Struct):
 
 class Function(Struct):
     name: Annotated[str, Meta(min_length=1)]
+    description: str | None = None
     parameters: dict[str, Any] | None = None
 
 
@@ -67,7 +68,6 @@ class ChatRequest(SamplingExtras):
     messages: Annotated[list[Message], Meta(min_length=1)]
     model: str | None = None
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
     max_tokens: Positive | None = None
     max_completion_tokens: Positive | None = None
@@ -76,6 +76,7 @@ class ChatRequest(SamplingExtras):
     tool_choice: str | dict[str, Any] | None = None
     response_format: ResponseFormat | None = None
     seed: int | None = None
+    service_tier: str | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
@@ -87,8 +88,3 @@ class ChatRequest(SamplingExtras):
     def limit(self) -> int | None:
         """The most tokens that a choice may have."""
         return self.max_completion_tokens or self.max_tokens
-
-    @property
-    def includes_usage(self) -> bool:
-        """Whether a stream ends with its usage."""
-        return self.stream_options is not None and bool(self.stream_options.include_usage)

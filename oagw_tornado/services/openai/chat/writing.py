@@ -31,7 +31,9 @@ from oagw_tornado.reply.tokens import as_json
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.document import call_id, completion, logprob, usage
 from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT
+from oagw_tornado.services.openai.continuous_usage import with_usage
 from oagw_tornado.services.openai.errors import ERRORS
+from oagw_tornado.services.openai.usage import service_tier
 
 DONE = b"data: [DONE]\n\n"
 
@@ -79,7 +81,7 @@ def streamed(conversation: Conversation, parts: Parts, reason: str, context: Con
     request = conversation.request
     head = b'%b,"model":%b,' % (beginning(context), orjson.dumps(conversation.model))
     if context.is_exact:
-        head += b'"service_tier":"default",'
+        head += b'"service_tier":"%b",' % service_tier(request.service_tier).encode()
     if context.is_exact or request.seed is not None:
         head += b'"system_fingerprint":"%b",' % SYSTEM_FINGERPRINT.encode()
     tail = b'}],"usage":null}\n\n' if request.includes_usage else b"}]}\n\n"
@@ -112,7 +114,10 @@ def streamed(conversation: Conversation, parts: Parts, reason: str, context: Con
         calls += isinstance(part, ToolCall)
         passages.append(_passage(part, deltas, choices, goes_on, tail, request, not is_told))
         is_told = is_told or _speaks((part,))
-    return Reply(headers=EVENT_STREAM, frames=frames_of(opening, _in_a_row(passages), closing))
+    passages = _in_a_row(passages)
+    if request.continues_usage:
+        passages = with_usage(passages, tail, b"}]", conversation.prompt_tokens, [parts] * len(choices), context)
+    return Reply(headers=EVENT_STREAM, frames=frames_of(opening, passages, closing))
 
 
 def _speaks(parts: Parts) -> bool:

@@ -43,11 +43,7 @@ def _times(said: list[Parts], n: int) -> list[Parts]:
 
 
 def _canned(conversation: Conversation, number: int, context: Context) -> Parts:
-    """What is said to the prompt of that number, which comes first if it is to be echoed."""
+    """What is said to the prompt of that number."""
     prompt = conversation.messages[number]
-    request = conversation.request
-    if not request.echo:
-        one = replace(conversation, messages=(prompt,))
-        return canned.answer(one, context.output_tokens, filler=context.filler)
-    text = f"{prompt.text} {canned.reply_to(prompt.text)}"
-    return canned.say(text, conversation, context.output_tokens, filler=context.filler)
+    one = replace(conversation, messages=(prompt,))
+    return canned.answer(one, context.output_tokens, filler=context.filler)

@@ -27,6 +27,8 @@ def read(body: bytes, context: Context) -> Conversation:
         raise InvalidRequest(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
         )
+    if request.prompt_logprobs and request.stream:
+        raise InvalidRequest("`prompt_logprobs` are not available when `stream=True`.", param="prompt_logprobs")
     prompts = _prompts(request)
     conversation = Conversation(
         dialect="openai-completions",
@@ -51,8 +53,17 @@ def _prompts(request: CompletionRequest) -> list[str]:
         return [prompt]
     if not prompt:
         raise InvalidRequest("Invalid 'prompt': empty array.", param="prompt", code="empty_array")
-    if isinstance(prompt[0], int):
+    kinds = {type(each) for each in prompt}
+    if kinds == {int}:
         return [" ".join(map(str, prompt))]
+    if int in kinds:
+        number = next(number for number, each in enumerate(prompt) if isinstance(each, int))
+        raise InvalidRequest(
+            f"Invalid type for 'prompt[{number}]': expected a string or an array of tokens, but got an integer"
+            " instead.",
+            param=f"prompt[{number}]",
+            code="invalid_type",
+        )
     if len(prompt) > MOST_PROMPTS:
         raise InvalidRequest("Invalid 'prompt': more than 2048 prompts.", param="prompt", code="array_above_max_length")
     return [each if isinstance(each, str) else " ".join(map(str, each)) for each in prompt if not isinstance(each, int)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from oagw_tornado.services.openai.requests import SamplingExtras, StopSequences, StreamOptions
+from oagw_tornado.services.openai.requests import SamplingExtras, StopSequences
 
 
 class CompletionRequest(SamplingExtras):
@@ -15,7 +15,6 @@ class CompletionRequest(SamplingExtras):
     prompt: str | list[str | int | list[int]]
     model: str | None = None
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
     best_of: Annotated[int, Meta(ge=1, le=20)] | None = None
     max_tokens: Annotated[int, Meta(ge=0)] | None = None
@@ -26,8 +25,3 @@ class CompletionRequest(SamplingExtras):
     logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-
-    @property
-    def includes_usage(self) -> bool:
-        """Whether a stream ends with its usage."""
-        return self.stream_options is not None and bool(self.stream_options.include_usage)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Finish, Part, Parts, Reasoning, Refusal, Text, ToolCall, usage_of
 from oagw_tornado.services.context import Context
+from oagw_tornado.services.openai.responses.echo import settings
 from oagw_tornado.services.openai.responses.requests import ResponseRequest
 
 #: Why a response is incomplete, for the reasons that do not leave it complete.
@@ -131,32 +132,12 @@ def response_object(
         "object": "response",
         "created_at": context.created,
         "status": status,
-        "background": False,
         "error": error,
         "incomplete_details": {"reason": incomplete} if incomplete is not None else None,
-        "instructions": request.instructions if isinstance(request.instructions, str) else None,
-        "max_output_tokens": request.max_output_tokens,
         "model": conversation.model,
         "output": output,
-        "parallel_tool_calls": True if request.parallel_tool_calls is None else request.parallel_tool_calls,
-        "previous_response_id": request.previous_response_id,
-        "reasoning": {"effort": None, "summary": None},
-        "service_tier": "default",
-        "store": True,
-        "temperature": 1.0 if request.temperature is None else request.temperature,
-        "text": {"format": _format(request)},
-        "tool_choice": request.tool_choice or "auto",
-        "tools": [
-            {"type": tool.type, "name": tool.name, "parameters": tool.parameters, "strict": True}
-            if tool.type == "function"
-            else {"type": tool.type, **({"name": tool.name} if tool.name else {})}
-            for tool in request.tools or ()
-        ],
-        "top_p": 1.0 if request.top_p is None else request.top_p,
-        "truncation": "disabled",
+        **settings(request),
         "usage": None if status in ("in_progress", "failed") else _usage(conversation, parts),
-        "user": None,
-        "metadata": request.metadata or {},
     }
 
 
@@ -169,12 +150,3 @@ def _usage(conversation: Conversation, parts: Parts) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": counted.reasoning},
         "total_tokens": (counted.input or 0) + (counted.output or 0),
     }
-
-
-def _format(request: ResponseRequest) -> dict[str, Any]:
-    wanted = request.text.format if request.text is not None else None
-    if wanted is None:
-        return {"type": "text"}
-    if wanted.type != "json_schema":
-        return {"type": wanted.type}
-    return {"type": "json_schema", "name": wanted.name, "schema": wanted.schema, "strict": True}

@@ -10,8 +10,9 @@ from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
-from oagw_tornado.services.openai.requests import image_sizes, text_of
+from oagw_tornado.services.openai.requests import image_sizes, part_tokens, text_of
 from oagw_tornado.services.openai.responses.requests import InputItem, ResponseRequest
+from oagw_tornado.services.prompt_tokens import tool_tokens
 
 DEFAULT_MODEL = "gpt-4"
 
@@ -46,11 +47,19 @@ def read(body: bytes, context: Context) -> Conversation:
         response_format=_format(request),
         stream=bool(request.stream),
         limit=request.max_output_tokens,
+        other_tokens=_other_tokens(request),
         ignore_eos=bool(request.ignore_eos),
         min_tokens=request.min_tokens or 0,
         request=request,
     )
     return in_context(conversation, context, context_too_long("input"), conversation.prompt_tokens)
+
+
+def _other_tokens(request: ResponseRequest) -> int:
+    """The tokens of images, files and the definitions of tools."""
+    items = request.input if isinstance(request.input, list) else []
+    tools = sum(tool_tokens(tool.name or "", tool.description, tool.parameters) for tool in request.tools or ())
+    return tools + sum(part_tokens(item.content) + part_tokens(item.output) for item in items)
 
 
 def unanswerable(error: Unanswerable) -> InvalidRequest:

@@ -17,6 +17,12 @@ class TextFormat(Struct):
 
 class TextOptions(Struct):
     format: TextFormat | None = None
+    verbosity: str | None = None
+
+
+class ReasoningOptions(Struct):
+    effort: str | None = None
+    summary: str | None = None
 
 
 class InputItem(Struct):
@@ -36,6 +42,9 @@ class ResponseTool(Struct):
     type: str
     name: str | None = None
     parameters: dict[str, Any] | None = None
+    description: str | None = None
+    strict: bool | None = None
+    format: dict[str, Any] | None = None
 
 
 class ResponseRequest(SamplingExtras):
@@ -55,3 +64,14 @@ class ResponseRequest(SamplingExtras):
     metadata: dict[str, Any] | None = None
     previous_response_id: str | None = None
     include: list[str] | None = None
+    background: bool | None = None
+    reasoning: ReasoningOptions | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+    truncation: str | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    max_tool_calls: Annotated[int, Meta(ge=1)] | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None

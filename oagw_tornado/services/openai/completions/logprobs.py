@@ -1,0 +1,52 @@
+"""How likely each token of a completion was, and each of its prompt: of a prompt nothing comes before the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+#: The model is nearly certain of what it says.
+SAID = -0.01
+
+
+def logprobs_object(tokens: Sequence[str], alternatives: int, offset: int = 0, *, is_prompt: bool) -> dict[str, Any]:
+    """The logprobs of `tokens`, the first of which is the `offset`-th character of the text.
+
+    If it `is_prompt` the first one has none (https://platform.openai.com/docs/api-reference/completions/object).
+    """
+    offsets = []
+    for token in tokens:
+        offsets.append(offset)
+        offset += len(token)
+    likely: list[float | None] = [SAID] * len(tokens)
+    top: list[dict[str, float] | None] = [_top(token, alternatives) for token in tokens]
+    if is_prompt and tokens:
+        likely[0] = top[0] = None
+    return {
+        "tokens": list(tokens),
+        "token_logprobs": likely,
+        "top_logprobs": top if alternatives else None,
+        "text_offset": offsets,
+    }
+
+
+def _top(token: str, alternatives: int) -> dict[str, float]:
+    return {token: SAID} | {f" {number}": -5.0 - number for number in range(1, alternatives)}
+
+
+def prompt_logprobs(tokens: Sequence[str], alternatives: int) -> list[dict[str, Any] | None]:
+    """vLLM's ``prompt_logprobs``: for each token of the prompt but the first the likeliest ones, by their numbers."""
+    return [None, *(_likeliest(token, alternatives) for token in tokens[1:])] if tokens else []
+
+
+def _likeliest(token: str, alternatives: int) -> dict[str, Any]:
+    others = [f" {number}" for number in range(1, max(0, alternatives))]
+    return {
+        str(crc32(text.encode()) % 100_000): {
+            "logprob": SAID if rank == 1 else -4.0 - rank,
+            "rank": rank,
+            "decoded_token": text,
+        }
+        for rank, text in enumerate([token, *others], 1)
+    }
