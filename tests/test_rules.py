@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.knobs.match import MATCH_KEYS, Facts, RuleError
-from oagw_tornado.knobs.rules import LARGEST_RULES, MOST_RULES, Rule, Rules, When
+from oagw_tornado.knobs.facts import Facts
+from oagw_tornado.knobs.match import MATCH_KEYS, RuleError
+from oagw_tornado.knobs.rule import Rule
+from oagw_tornado.knobs.rules import LARGEST_RULES, MOST_RULES, Rules
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs
+from oagw_tornado.knobs.when import When
 from oagw_tornado.units.latency import Fixed
 
 
@@ -61,7 +64,7 @@ def test_every_part_of_a_match_must_fit(match: dict[str, Any], fits: bool) -> No
     from tornado.httputil import HTTPHeaders
 
     rules = Rules([{"match": match, "latency": "1s"}])
-    found = rules.apply(facts(headers=HTTPHeaders({"X-Team": "alpha"})), never)
+    found = rules.apply(facts(headers=HTTPHeaders({"X-Team": "alpha"})), never).rule
     assert (found is not None) == fits
 
 
@@ -73,7 +76,7 @@ def test_a_body_without_a_model_has_none(body: bytes) -> None:
 def applied(when: dict[str, Any], requests: int, seed: int = 1) -> list[int]:
     """Which of so many requests, from 1, a rule applies to."""
     rules, random = Rules([{"when": when, "fault": "reset"}]), Random(seed)
-    return [number for number in range(1, requests + 1) if rules.apply(facts(), lambda rule: random)]
+    return [number for number in range(1, requests + 1) if rules.apply(facts(), lambda rule: random).rule]
 
 
 def test_counting() -> None:
@@ -104,7 +107,7 @@ def test_the_first_rule_that_applies_wins() -> None:
             {"name": "rest", "latency": "5ms"},
         ]
     )
-    names = [rule.name for _ in range(4) if (rule := rules.apply(facts(), never))]
+    names = [rule.name for _ in range(4) if (rule := rules.apply(facts(), never).rule)]
     assert names == ["twice", "twice", "rest", "rest"]
     # Counted are the requests that a rule was asked about and that fit it.
     assert [(rule.fitted, rule.applied) for rule in rules.list] == [(4, 2), (0, 0), (2, 2)]
@@ -225,7 +228,10 @@ ALIASES = ("openai", "github")
     ("document", "hint"),
     [
         ({"latnecy": "1s"}, "(did you mean latency?)"),
-        ({"match": {"modle": "x"}}, "match.modle: no such key; expected alias, path, method, header, body, model"),
+        (
+            {"match": {"modle": "x"}},
+            "match.modle: no such key; expected alias, path, method, header, query, body, model, stream",
+        ),
         ({"match": {"modle": "x"}}, "(did you mean model?)"),
         ({"when": {"frist": 1}}, "(did you mean first?)"),
         (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.config.defaults import DEFAULT_TOKEN
 from oagw_tornado.config.options import CONFIG, ENVIRONMENT_PREFIX, OPTIONS, Option
@@ -16,6 +16,9 @@ from oagw_tornado.config.settings import ConfigError, Setting
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.nearest import nearest
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.upstream_document import UpstreamDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,11 @@ class Config:
     token_in_query: bool = False
     openai_profile: str = "prototype"
     models: tuple[str, ...] = ("gpt-4", "gpt-3.5-turbo")
+    strict: bool = False
+    """What no rule answers is a 503 of the gateway."""
+    reasoning_field: str = "reasoning_content"
+    prompt_cache: bool = False
+    model_name_knobs: bool = True
     max_body_size: int = 64 * 2**20
     max_header_size: int = 64 * 2**10
     max_header_lines: int = 100
@@ -55,6 +63,8 @@ class Config:
     knobs: Knobs = Knobs()
     rules: tuple[Any, ...] = ()
     """The rules of the file, as they are written there."""
+    upstreams: tuple[UpstreamDocument, ...] = ()
+    """The upstreams that the file adds to those there are."""
     rule_places: tuple[str, ...] = field(default=(), compare=False)
     """Where each of them stands, such as ``sim.yaml: rules: line 4``; empty if that is not known."""
 
@@ -85,8 +95,9 @@ def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Call
         raise ConfigError(source, f"cannot read {path!r}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise ConfigError(source, f"{path!r} is not UTF-8 text") from None
-    settings, rules, places = parse_config_file(text, path, read_file)
-    return _assign(Config(rules=rules, rule_places=places), settings, variables, arguments)
+    file = parse_config_file(text, path, read_file)
+    described = Config(rules=file.rules, rule_places=file.rule_places, upstreams=file.upstreams)
+    return _assign(described, file.settings, variables, arguments)
 
 
 def config_as_json(config: Config) -> dict[str, Any]:
@@ -109,6 +120,8 @@ def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
             raise ConfigError(name, "cannot be changed while the server runs")
         if value is None:
             defaults.append(option)
+        elif isinstance(value, bool) and option.is_flag:
+            settings.append(Setting(name, option, "yes" if value else "no"))
         elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
             settings.append(Setting(name, option, str(value)))
         elif isinstance(value, bool) and option.is_flag:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.config.reply_file import with_file
 from oagw_tornado.config.settings import ConfigError, Setting
 from oagw_tornado.units.documents import DEEPEST, TOO_DEEP, quoted
 from oagw_tornado.units.latency import expand_traces
 from oagw_tornado.units.nearest import nearest
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.upstream_document import UpstreamDocument
+
+#: What a file holds beside options.
+_SECTIONS = ("upstreams", "rules")
 
 #: Characters of one file.
 LARGEST_FILE = 8 * 2**20
@@ -25,13 +32,21 @@ LARGEST_FILE = 8 * 2**20
 MOST_VALUES = 200_000
 
 
-def parse_config_file(
-    text: str, path: str, read_file: Callable[[str], str]
-) -> tuple[list[Setting], tuple[Any, ...], tuple[str, ...]]:
-    """The settings and the rules in the file `path`, whose text is `text`, and where each of the rules stands.
+class ConfigFile(NamedTuple):
+    """What a file says."""
 
-    A latency may name a file of offsets, ``trace(@file)``, relative to this one; `read_file` reads it.
-    Raises ConfigError.
+    settings: list[Setting]
+    rules: tuple[Any, ...] = ()
+    rule_places: tuple[str, ...] = ()
+    """Where each of the rules stands."""
+    upstreams: tuple[UpstreamDocument, ...] = ()
+
+
+def parse_config_file(text: str, path: str, read_file: Callable[[str], str]) -> ConfigFile:
+    """What the file `path` says, whose text is `text`.
+
+    A latency may name a file of offsets, ``trace(@file)``, and a rule one that it replies with, both relative to this
+    one; `read_file` reads them. Raises ConfigError.
     """
 
     def read_trace(name: str) -> str:
@@ -40,32 +55,35 @@ def parse_config_file(
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(path, f"cannot read the trace {name!r}: {error}") from None
 
-    entries, rules = _read(text, path)
+    entries, rules, described = _read(text, path)
     settings = [setting for key, node in entries.items() for setting in _settings(key, node, path, read_trace)]
+    upstreams = _upstreams(described, path)
     if rules is None:
-        return settings, (), ()
+        return ConfigFile(settings, upstreams=upstreams)
     documents, lines = rules
-    expanded = _checked(documents, lines, path, read_trace)
-    return settings, expanded, tuple(f"{path}: rules: {line}" for line in lines)
+    expanded = _checked(documents, lines, path, read_trace, read_file)
+    return ConfigFile(settings, expanded, tuple(f"{path}: rules: {line}" for line in lines), upstreams)
 
 
-def _read(text: str, path: str) -> tuple[dict[str, yaml.Node], tuple[Any, list[str]] | None]:
-    """The options of the file as they are written, and its rules with the line on which each begins."""
+def _read(text: str, path: str) -> tuple[dict[str, yaml.Node], tuple[Any, list[str]] | None, Any]:
+    """The options of the file as they are written, its rules with the line on which each begins, its upstreams."""
     if len(text) > LARGEST_FILE:
         raise ConfigError(path, f"expected at most {LARGEST_FILE} characters, not {len(text)}")
     try:
         loader = yaml.SafeLoader(text)
         document = loader.get_single_node()
         if document is None or _is_null(document):
-            return {}, None
+            return {}, None, None
         _refuse_bombs(document, path)
         _refuse_duplicates(document, path)
         entries = _entries(document, path)
+        node = entries.pop("upstreams", None)
+        described = None if node is None else loader.construct_document(node)
         node = entries.pop("rules", None)
         if node is None:
-            return entries, None
+            return entries, None, described
         lines = [f"line {item.start_mark.line + 1}" for item in node.value] if _is_list(node) else []
-        return entries, (loader.construct_document(node), lines)
+        return entries, (loader.construct_document(node), lines), described
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise ConfigError(
@@ -82,13 +100,33 @@ def _read(text: str, path: str) -> tuple[dict[str, yaml.Node], tuple[Any, list[s
         raise ConfigError(path, f"not valid YAML: a value that is not of its type ({str(error)[:80]})") from None
 
 
-def _checked(rules: Any, lines: list[str], path: str, read_trace: Callable[[str], str]) -> tuple[Any, ...]:
+def _upstreams(described: Any, path: str) -> tuple[UpstreamDocument, ...]:
+    if described is None:
+        return ()
+    from oagw_tornado.knobs.upstream_document import UpstreamError, parse_upstreams
+
+    try:
+        return parse_upstreams(described)
+    except UpstreamError as error:
+        raise ConfigError(f"{path}: upstreams", str(error)) from None
+
+
+def _checked(
+    rules: Any,
+    lines: list[str],
+    path: str,
+    read_trace: Callable[[str], str],
+    read_file: Callable[[str], str],
+) -> tuple[Any, ...]:
     from oagw_tornado.knobs.match import RuleError
     from oagw_tornado.knobs.rules import Rules
 
     if not isinstance(rules, list):
         raise ConfigError(f"{path}: rules", f"expected a list of rules, not {quoted(rules)}")
     expanded = tuple(_with_traces(rule, read_trace) for rule in rules)
+    expanded = tuple(
+        with_file(rule, path, f"{path}: rules: {line}", read_file) for rule, line in zip(expanded, lines, strict=True)
+    )
     try:
         Rules(expanded, places=lines)
     except RuleError as error:
@@ -102,8 +140,8 @@ def _entries(document: yaml.Node, path: str) -> dict[str, yaml.Node]:
     entries: dict[str, yaml.Node] = {}
     for key, node in document.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-        if name not in OPTIONS and name != "rules":
-            raise ConfigError(f"{path}: {name[:80]}", "no such option" + nearest(name, (*OPTIONS, "rules")))
+        if name not in OPTIONS and name not in _SECTIONS:
+            raise ConfigError(f"{path}: {name[:80]}", "no such option" + nearest(name, (*OPTIONS, *_SECTIONS)))
         entries[name] = node
     return entries
 

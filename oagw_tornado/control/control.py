@@ -56,18 +56,19 @@ class ControlPlane:
         config = change_config(self.responder.config, changes)
         self._terms.check(config.knobs)
         self.responder.configure(config)
-        self._terms.knobs = config.knobs
+        self._terms.configure(config)
 
     async def reset(self) -> None:
         """Back to the state at start. Replies under way go on, those at a gate at once."""
         config = self._started_as
         self.responder.configure(config)
-        self._terms.knobs = config.knobs
+        self._terms.configure(config)
         self.rules.reset()
         self._terms.limiter.clear()
         turns = Turns()
         for _ in self.gates.resetting():
             await turns.rest()
+        self.responder.prompt_cache.clear()
         self.responder.health.reset()
         # What runs keeps its own counts: what has left so far belongs to the time before.
         self.responder.settle()

@@ -6,8 +6,7 @@ from typing import Any
 
 from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.evidence.request_filter import NAMES
-from oagw_tornado.knobs.match import MATCH_KEYS
-from oagw_tornado.knobs.vocabulary import VOCABULARY
+from oagw_tornado.knobs.rule_schema import RULE
 
 Schema = dict[str, Any]
 
@@ -34,46 +33,6 @@ TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 WORD: Schema = {"type": ["string", "number", "boolean", "null"]}
-SETTING: Schema = {
-    "anyOf": [TEXT, NUMBER, {"type": "array", "items": {"type": ["string", "number"]}}],
-    "description": "As the option of the same name is written.",
-}
-TEXTS: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
-
-_MATCH: Schema = {
-    "type": "object",
-    "description": "All of these must fit. Globs are as a shell's; `*` crosses slashes.",
-    "properties": {
-        "alias": TEXTS,
-        "path": {"type": "string", "description": "Glob on the service's path, query not counted."},
-        "method": TEXTS,
-        "header": {"type": "object", "additionalProperties": TEXT, "description": "Header names to globs."},
-        "body": {"type": "string", "description": "A text that the body holds."},
-        "model": {"type": "string", "description": "Glob on the `model` of a JSON body."},
-    },
-    "additionalProperties": False,
-}
-assert set(_MATCH["properties"]) == set(MATCH_KEYS)
-
-_WHEN: Schema = {
-    "type": "object",
-    "description": "Counted per rule, over the requests that fit.",
-    "properties": {
-        "probability": {"type": "number", "minimum": 0, "maximum": 1},
-        "first": COUNT,
-        "every": {"type": "integer", "minimum": 1},
-        "after": COUNT,
-    },
-    "additionalProperties": False,
-}
-
-_RULE: dict[str, Schema] = {
-    "name": {"type": "string", "pattern": "^[A-Za-z0-9._~:-]{1,64}$"},
-    "match": _MATCH,
-    "when": _WHEN,
-    "source": {"enum": ["upstream", "gateway", None], "description": "Who is to blame for an injected error."},
-    **{name: {**SETTING, "description": knob.help} for name, knob in VOCABULARY.items()},
-}
 
 _REQUEST: dict[str, Schema] = {
     "id": {"type": "string", "description": "As X-Request-Id of the reply has it."},
@@ -87,6 +46,7 @@ _REQUEST: dict[str, Schema] = {
     "body": _object({"size": COUNT, "head": {"type": "string", "description": "Its first bytes, as UTF-8."}}),
     "knobs": {"type": ["object", "null"], "additionalProperties": WORD},
     "rule": {"type": ["string", "null"], "description": "The rule that applied."},
+    "nearest": {"type": "array", "items": ref("Miss"), "description": "Rules that came near and did not apply."},
     "status": {"type": ["integer", "null"]},
     "source": {"enum": ["upstream", "gateway", None]},
     "queued": {
@@ -208,6 +168,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Request": _object(_REQUEST),
     "RequestWithEvents": _object({**_REQUEST, "events": _object({"planned": _OFFSETS, "actual": _OFFSETS})}),
+    "Miss": _object({"rule": TEXT, "predicate": TEXT, "wanted": TEXT, "saw": {"type": ["string", "null"]}}),
     "Requests": {
         "type": "object",
         "description": "`next` begins the next page: null if this is the last one. An HTTP Archive has `log` instead.",
@@ -234,14 +195,17 @@ SCHEMAS: dict[str, Schema] = {
     "Changes": {
         "type": "object",
         "properties": {
-            option.name: {"anyOf": [TEXT, NUMBER, {"type": "null"}], "description": option.help}
+            option.name: {
+                "anyOf": [TEXT, {"type": "boolean"} if option.is_flag else NUMBER, {"type": "null"}],
+                "description": option.help,
+            }
             for option in OPTIONS.values()
             if option.is_live
         },
         "additionalProperties": False,
     },
-    "Rule": _object(_RULE, optional=tuple(_RULE)),
-    "CountedRule": _object({**_RULE, "fitted": COUNT, "applied": COUNT}, optional=tuple(_RULE)),
+    "Rule": _object(RULE, optional=tuple(RULE)),
+    "CountedRule": _object({**RULE, "fitted": COUNT, "applied": COUNT}, optional=tuple(RULE)),
     "Rules": _object({"rules": {"type": "array", "items": ref("CountedRule")}}),
     "NewRules": {
         "anyOf": [

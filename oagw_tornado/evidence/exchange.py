@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from oagw_tornado.knobs.rule_index import Miss
     from oagw_tornado.knobs.vocabulary import Knobs
     from oagw_tornado.reply.inference import Inference
     from oagw_tornado.reply.reply import Headers
@@ -33,6 +34,7 @@ class Exchange:
         "body_head",
         "knobs",
         "rule",
+        "nearest",
         "gate",
         "seed",
         "queued",
@@ -69,6 +71,7 @@ class Exchange:
         self.body_head = b""
         self.knobs: Knobs | None = None
         self.rule: str | None = None  # the rule that was applied
+        self.nearest: tuple[Miss, ...] = ()  # rules before it that came near, and why they did not apply
         self.gate: str | None = None  # the gate that holds each event of the reply
         self.seed: int | None = None  # of this request's own draws; None: they need not be the same again
         self.queued: float | None = None  # how long it waited for its turn; None: nobody counts how many run

@@ -62,6 +62,7 @@ def exchange_as_json(
         },
         "knobs": None if exchange.knobs is None else _shown(exchange.knobs, {} if shown is None else shown),
         "rule": exchange.rule,
+        "nearest": [miss.as_json() for miss in exchange.nearest],
         "status": exchange.status or None,
         "source": exchange.source,
         "queued": exchange.queued,

@@ -18,9 +18,11 @@ from oagw_tornado.reply.reply import JSON, Headers, Reply
 NO_RETRY: Headers = (("X-Should-Retry", "false"),)
 
 
-def refusal(status: int, text: str, headers: Headers = NO_RETRY, *, message: str = "", hint: str = "") -> Reply:
+def refusal(
+    status: int, text: str, headers: Headers = NO_RETRY, *, message: str = "", hint: str = "", **more: Any
+) -> Reply:
     """A refusal in the prototype's dialect: ``{"error": text, "message": …, "hint": …}``, source ``gateway``."""
-    return Reply(status, JSON + headers, gateway_error(status, text, message, hint), source="gateway")
+    return Reply(status, JSON + headers, gateway_error(status, text, message, hint, **more), source="gateway")
 
 
 def unauthorized(key_header: str = "", *, option: str = "--token") -> Reply:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.lazy_tornado import LazyRequest
 from oagw_tornado.wire.connection import ReplyConnection
+
+if TYPE_CHECKING:
+    from oagw_tornado.reply.conversation import Conversation
 
 
 class Request(LazyRequest):
@@ -31,3 +37,15 @@ class Request(LazyRequest):
         self.path = exchange.path
         self.query = query
         self.exchange = exchange
+
+    #: What was said, once somebody has read the body so; None: nobody has, or it is no conversation.
+    conversation: Conversation | None = None
+    #: Reads the body as a conversation, in whatever dialect it is; never raises. None: it was read.
+    read_conversation: Callable[[], Conversation | None] | None = None
+
+    def converse(self) -> Conversation | None:
+        """The request as a conversation; None: it is none. Read once."""
+        if self.read_conversation is not None:
+            self.conversation = self.read_conversation()
+            self.read_conversation = None
+        return self.conversation

@@ -20,6 +20,7 @@ from oagw_tornado.playback.plan import amend_where_it_fits, plan
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.playback.waiting import WaitingQueues
 from oagw_tornado.reply.errors import PLAIN, ErrorForm, Errors
+from oagw_tornado.reply.prompt_cache import PromptCache
 from oagw_tornado.reply.reply import Reply, without
 from oagw_tornado.reply.schedule import BODY_PIECE, Action, Run, Steps, buffered, later
 from oagw_tornado.units.knob_errors import InapplicableKnob
@@ -51,6 +52,8 @@ class Responder:
         self.pace: Callable[[float, Paced], None] = pacer.at
         pacer.after_turn = self._settle_timing
         self.gates = Gates()
+        # What was said to models lately, under the option prompt-cache.
+        self.prompt_cache = PromptCache()
         self.queues = WaitingQueues()
         # What the models of each alias said, in tokens.
         self.inference: dict[str, InferenceCounters] = {}

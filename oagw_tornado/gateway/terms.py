@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from random import Random, SystemRandom
 from time import monotonic, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from oagw_tornado.config.config import Config
@@ -15,10 +15,14 @@ from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.router import Route, Upstream, refused
-from oagw_tornado.knobs.match import Facts, RuleError
+from oagw_tornado.gateway.scripted import AnswerHandler, no_rule
+from oagw_tornado.knobs.facts import Facts
+from oagw_tornado.knobs.match import RuleError
+from oagw_tornado.knobs.model_name import MARK, knobs_in_body
 from oagw_tornado.knobs.outage import Outage
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
-from oagw_tornado.knobs.rules import Rule, Rules
+from oagw_tornado.knobs.rule import Rule
+from oagw_tornado.knobs.rules import Applied, Rules
 from oagw_tornado.knobs.vocabulary import Knobs, knobs_in_headers, read_knobs, split_query
 from oagw_tornado.playback.plan import request_seed
 from oagw_tornado.reply.errors import Errors, retry_headers
@@ -26,6 +30,10 @@ from oagw_tornado.reply.reply import Reply, without
 from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.headers import WireHeaders
+
+if TYPE_CHECKING:
+    from oagw_tornado.reply.answer import Answer
+    from oagw_tornado.reply.parts import Script
 
 # A page of the gateway's own has only what is asked of it by its name.
 _OF_PAGES = Knobs(source="gateway")
@@ -40,7 +48,7 @@ class Terms:
 
     def __init__(self, config: Config, upstreams: Mapping[str, Upstream]) -> None:
         self._upstreams = upstreams
-        self.knobs = config.knobs
+        self.configure(config)
         self.check(config.knobs)
         try:
             self.rules = Rules(config.rules, tuple(upstreams), config.rule_places, self._check_rule)
@@ -51,6 +59,11 @@ class Terms:
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         self._started = monotonic()
         self._dice = SystemRandom()
+
+    def configure(self, config: Config) -> None:
+        """Have `config` hold for all requests to come."""
+        self._config = config
+        self.knobs = config.knobs
 
     def check(self, knobs: Knobs) -> None:
         """Raises ConfigError if the server's fault asks for an error by a name which no upstream knows."""
@@ -88,7 +101,13 @@ class Terms:
             request.uri = f"{request.path}?{request.query}" if request.query else request.path
             # A header is the nearer one to say it; a gateway on the way may have kept the query.
             given = in_query | given
+        if MARK in request.body and self._config.model_name_knobs and route.alias:
+            try:
+                given = knobs_in_body(request.body) | given
+            except KnobError as error:
+                return refused(bad_knob(str(error)))
         base = self.knobs if route.alias else _OF_PAGES
+        answers = False
         if not given and not self.rules.list:
             knobs = base
         else:
@@ -98,14 +117,17 @@ class Terms:
                 return refused(bad_knob(str(error)))
             knobs = base
             if self.rules.list:
-                rule = self._rule_for(request, route, own)
+                rule, exchange.nearest = self._rule_for(request, route, own)
                 if rule is not None:
                     exchange.rule = rule.name
                     knobs = rule.over(knobs)
+                    answers = rule.answers
             if own:
                 knobs = replace(knobs, **own, own_fault="fault" in own)
         if knobs is _OF_PAGES:
             return route
+        if self._config.strict and not answers and route.alias:
+            return refused(no_rule(exchange.nearest))
         exchange.knobs = knobs
         if knobs.gate is not None:
             exchange.gate = knobs.gate
@@ -117,14 +139,16 @@ class Terms:
         if knobs.rate_limit is not None and route.alias and reply is None:
             reply = self._over_limit(request, route.alias, knobs)
         if reply is None:
-            return route
+            return _answered(route, request, knobs.reply) if knobs.reply is not None else route
         exchange.knobs = None
         return refused(reply)
 
-    def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Rule | None:
+    def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Applied:
         alias = route.alias
         path = route.path or unquote(request.exchange.path).removeprefix("/")
-        facts = Facts(alias, path, request.method or "", request.headers, request.body)
+        config = self._config
+        request.read_conversation = lambda: route.handler.read_conversation(request.body, config)
+        facts = Facts(alias, path, request.method or "", request.headers, request.body, request.query, request.converse)
 
         def die(rule: Rule) -> Random:
             seed = own.get("seed")
@@ -172,3 +196,15 @@ class Terms:
             retry_headers(verdict.retry_after),
             hint="The knob rate-limit sets it; Retry-After-Ms says when the same request can pass",
         )
+
+
+def _answered(route: Route, request: Request, reply: Script | Answer) -> Route:
+    """Who gives a rule's reply: the service in its dialect, or, where it is none of a model's, nobody but the rule."""
+    from oagw_tornado.reply.answer import Answer, text_answer
+
+    if isinstance(reply, Answer):
+        return route._replace(handler=AnswerHandler, arguments=(reply,))
+    if request.converse() is None:
+        text = "".join(part.tokens.text() for part in reply.parts)
+        return route._replace(handler=AnswerHandler, arguments=(text_answer(text),))
+    return route

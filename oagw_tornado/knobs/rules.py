@@ -12,18 +12,15 @@ Matching and counting are pure functions of the request and the rule's own count
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-import orjson
-
-from oagw_tornado.knobs.match import Facts, RuleError, Test, tests_of, unknown_key, words
-from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
+from oagw_tornado.knobs.facts import Facts
+from oagw_tornado.knobs.match import RuleError, words
+from oagw_tornado.knobs.rule import NAME, Rule, parse_rule
+from oagw_tornado.knobs.rule_index import MOST_MISSES, Miss, RuleIndex
 from oagw_tornado.units.documents import quoted
-from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.nearest import nearest
 
 #: Rules in one list.
@@ -32,78 +29,12 @@ MOST_RULES = 1000
 #: Bytes of all rules in one list, as JSON.
 LARGEST_RULES = 4 * 2**20
 
-_NAME = re.compile(r"[A-Za-z0-9._~:-]{1,64}", re.ASCII)
-_OWN_KEYS = ("name", "match", "when", "source")
-_WHEN_KEYS = ("probability", "first", "every", "after")
 
+class Applied(NamedTuple):
+    """The rule that applies to a request, if one does, and those before it that came nearest."""
 
-class When:
-    """At which of the requests that fit it a rule applies."""
-
-    __slots__ = ("probability", "first", "every", "after")
-
-    def __init__(self, probability: float = 1.0, first: int | None = None, every: int = 1, after: int = 0) -> None:
-        self.probability = probability
-        self.first = first
-        self.every = every
-        self.after = after
-
-    def holds(self, number: int, roll: Callable[[], float]) -> bool:
-        """Whether it applies to the request that is the `number`-th to fit, from 1. `roll` gives a number below 1."""
-        counted = number - self.after
-        if counted < 1 or (self.first is not None and counted > self.first) or counted % self.every:
-            return False
-        return self.probability >= 1.0 or roll() < self.probability
-
-
-class Rule:
-    """One rule and its count. `document` is the rule as it was given."""
-
-    def __init__(
-        self,
-        name: str,
-        tests: tuple[Test, ...],
-        when: When,
-        knobs: Mapping[str, str],
-        source: str | None,
-        document: Mapping[str, Any],
-    ) -> None:
-        self.name = name
-        self.tests = tests
-        self.when = when
-        self.knobs = knobs
-        self.source = source
-        self.document = document
-        # True if it may meet the gateway's own pages: it names the path of one, and no upstream.
-        self.meets_pages = _names_page(document.get("match", {}))
-        self.size = 0  # bytes of the document as JSON
-        self.fitted = 0
-        self.applied = 0
-        # The server's knobs, and this rule's over them.
-        self._resolved: tuple[Knobs, Knobs] | None = None
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """The upstreams that it looks at; empty: at all of them."""
-        aliases = words("match.alias", self.document.get("match", {}).get("alias", ["*"]))
-        return () if "*" in aliases else tuple(aliases)
-
-    def fits(self, facts: Facts) -> bool:
-        return (self.meets_pages or facts.alias != "") and all(test(facts) for test in self.tests)
-
-    def over(self, base: Knobs) -> Knobs:
-        """The rule's knobs over the server's. Made anew only when those have changed."""
-        if self._resolved is None or self._resolved[0] is not base:
-            self._resolved = (base, self._over(base))
-        return self._resolved[1]
-
-    def _over(self, base: Knobs) -> Knobs:
-        knobs = resolve(base, self.knobs)
-        return knobs if self.source is None else replace(knobs, source=cast(Any, self.source))
-
-    def as_json(self) -> dict[str, Any]:
-        """The rule as it was given, with its name and its counts."""
-        return {"name": self.name, **self.document, "fitted": self.fitted, "applied": self.applied}
+    rule: Rule | None
+    nearest: tuple[Miss, ...] = ()
 
 
 class Rules:
@@ -122,6 +53,7 @@ class Rules:
         check: Callable[[Rule], None] = lambda rule: None,
     ) -> None:
         self.list: list[Rule] = []
+        self._index = RuleIndex(self.list)
         self._check = check
         self._aliases = aliases
         self._numbered = 0
@@ -157,7 +89,7 @@ class Rules:
         self.list = self._first
         self._numbered = len(self.list)
         for rule in self.list:
-            rule.fitted = rule.applied = 0
+            rule.counts.clear()
 
     def add(self, document: Any) -> Rule:
         """One more rule, behind the others. Raises RuleError."""
@@ -197,73 +129,58 @@ class Rules:
         self.list = kept
         return found
 
-    def apply(self, facts: Facts, random_for: Callable[[Rule], Random]) -> Rule | None:
+    @property
+    def index(self) -> RuleIndex:
+        """The places of the rules as they are now."""
+        if self._index.rules is not self.list:
+            self._index = RuleIndex(self.list)
+        return self._index
+
+    def apply(self, facts: Facts, random_for: Callable[[Rule], Random]) -> Applied:
         """The rule that applies to this request, counted; `random_for` gives the generator of a rule's die."""
-        for rule in self.list:
-            if rule.fits(facts):
-                rule.fitted += 1
-                if rule.when.holds(rule.fitted, lambda rule=rule: random_for(rule).random()):  # type: ignore[misc]
-                    rule.applied += 1
-                    return rule
-        return None
+        place = self.index.place(facts)
+        misses: list[tuple[int, int, Rule]] = []
+        least = -1  # the predicates that held for the last of the misses that are told
+        for rule in place.rules:
+            failed = rule.failed(facts)
+            if failed is None:
+                number = rule.counts.take(rule.session(facts))
+                if rule.when.holds(number, lambda rule=rule: random_for(rule).random()):  # type: ignore[misc]
+                    rule.counts.applied += 1
+                    return Applied(rule, _told(misses, facts, place.near))
+                failed = len(rule.predicates)
+            if failed > least:
+                misses.append((failed, -len(misses), rule))
+                if len(misses) > MOST_MISSES:
+                    misses.remove(min(misses))
+                    least = min(misses)[0]
+        return Applied(None, _told(misses, facts, place.near))
+
+    def explain(self, facts: Facts) -> Applied:
+        """As `apply`, for a request that is only described: nothing is counted, and no die is thrown."""
+        place = self.index.place(facts)
+        misses: list[tuple[int, int, Rule]] = []
+        for rule in place.rules:
+            failed = rule.failed(facts)
+            if failed is None and rule.when.counts(rule.counts.next(rule.session(facts))) and rule.when.probability:
+                return Applied(rule, _told(misses, facts, place.near))
+            misses.append((len(rule.predicates) if failed is None else failed, -len(misses), rule))
+        return Applied(None, _told(sorted(misses)[-MOST_MISSES:], facts, place.near))
 
 
-def parse_rule(document: Any, name: str) -> Rule:
-    """Read a rule, which is called `name` unless it says otherwise. Raises RuleError, which names the key."""
-    if not isinstance(document, dict):
-        raise RuleError(f"expected an object such as {{'match': …, 'fault': …}}, not {quoted(document)}")
-    for key in document:
-        if key not in _OWN_KEYS and key not in VOCABULARY:
-            raise RuleError(unknown_key(key, (*_OWN_KEYS, *VOCABULARY)))
-    given = document.get("name", name)
-    if not isinstance(given, str) or not _NAME.fullmatch(given):
-        raise RuleError("name: expected 1 to 64 letters, digits and . _ ~ : -")
-    source = document.get("source")
-    if source not in (None, "upstream", "gateway"):
-        raise RuleError(f"source: expected upstream or gateway, not {quoted(source)}")
-    knobs: dict[str, str] = {}
-    for key, value in document.items():
-        if key in VOCABULARY:
-            try:
-                knobs[key] = as_text(value)
-            except ValueError as error:
-                raise RuleError(f"{key}: {error}") from None
-    rule = Rule(given, tests_of(document.get("match", {})), _when(document.get("when", {})), knobs, source, document)
-    try:
-        rule.over(Knobs())
-    except KnobError as error:
-        raise RuleError(str(error)) from None
-    rule.size = _size(document)
-    return rule
+def _told(misses: list[tuple[int, int, Rule]], facts: Facts, near: tuple[Miss, ...]) -> tuple[Miss, ...]:
+    """The misses as they are told, the nearest first; those of other places come last."""
+    told = [_miss(rule, failed, facts) for failed, _, rule in sorted(misses, reverse=True)[:MOST_MISSES]]
+    return (*told, *near[: MOST_MISSES - len(told)])
 
 
-def _names_page(match: Any) -> bool:
-    path = match.get("path") if isinstance(match, dict) and "alias" not in match else None
-    return isinstance(path, str) and path[:1] == "/" and path[1:2] not in ("", "*", "?", "[")
+def _miss(rule: Rule, failed: int, facts: Facts) -> Miss:
+    if failed < len(rule.predicates):
+        predicate = rule.predicates[failed]
+        return Miss(rule.name, predicate.name, predicate.wanted, predicate.saw(facts))
+    return Miss(rule.name, "when", str(rule.when), f"{rule.fitted} requests that fit")
 
 
 def _name_in(document: Any, number: int) -> str:
     name = document.get("name") if isinstance(document, dict) else None
-    return name if isinstance(name, str) and _NAME.fullmatch(name) else f"rule-{number}"
-
-
-def _size(document: Any) -> int:
-    try:
-        return len(orjson.dumps(document))
-    except TypeError as error:  # YAML has values that JSON has not; and what nests too deep is none either
-        raise RuleError(f"expected what JSON can say: {error}") from None
-
-
-def _when(when: Any) -> When:
-    if not isinstance(when, dict):
-        raise RuleError(f"when: expected an object, not {quoted(when)}")
-    for key, value in when.items():
-        if key not in _WHEN_KEYS:
-            raise RuleError(f"when.{unknown_key(key, _WHEN_KEYS)}")
-        low = 1 if key == "every" else 0
-        if key == "probability":
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-                raise RuleError(f"when.probability: expected a number from 0 to 1, not {quoted(value)}")
-        elif isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
-            raise RuleError(f"when.{key}: expected a whole number from {low} up, not {quoted(value)}")
-    return When(**when)
+    return name if isinstance(name, str) and NAME.fullmatch(name) else f"rule-{number}"

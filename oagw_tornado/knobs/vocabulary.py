@@ -23,6 +23,8 @@ from oagw_tornado.units.latency import ZERO, Fixed, Latency, parse_latency
 
 if TYPE_CHECKING:
     from oagw_tornado.faults import Faults
+    from oagw_tornado.reply.answer import Answer
+    from oagw_tornado.reply.parts import Script
 
 QUERY_PREFIX = "sim-"
 
@@ -67,6 +69,8 @@ class Knobs:
     keep_alive: KeepAlive | None = None
     source: Literal["upstream", "gateway"] | None = None
     """Who is to blame for an injected error or a limit. Rules set it."""
+    reply: Script | Answer | None = None
+    """What is said in the place of what the service says. Rules set it."""
     own_fault: bool = field(default=False, compare=False)
     """The request asked for this fault itself, and is told if it can have no meaning for its reply."""
 
@@ -94,7 +98,8 @@ class Knobs:
         assign = object.__setattr__
         assign(self, "immediate", self.latency.is_zero and not self.fault and self.gate is None)
         assign(self, "amends", bool(self.fault) or self.line_ending != "lf")
-        assign(self, "draws", bool(self.fault) or not all(time.is_fixed for time in times))
+        drawn = bool(self.fault) or (self.reply is not None and self.reply.draws)
+        assign(self, "draws", drawn or not all(time.is_fixed for time in times))
         assign(self, "plays_as_said", not self.fault and self.gate is None and self.events_per_write == 1)
         metrics = [
             _metric(name, time)

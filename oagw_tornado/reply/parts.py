@@ -153,6 +153,11 @@ class Script:
     """It is a text and nothing more, which can also answer a request that is no conversation."""
 
     @property
+    def needs_conversation(self) -> bool:
+        """Whether only a dialect could write it down."""
+        return not self.is_text
+
+    @property
     def draws(self) -> bool:
         """Whether one of its waits is drawn from a distribution."""
         return any(wait is not None and not wait.is_fixed for part in self.parts for wait in (part.after, part.gap))

@@ -13,7 +13,17 @@ from typing import NamedTuple
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.errors import ErrorForm, Errors
 from oagw_tornado.reply.inference import Inference
-from oagw_tornado.reply.parts import Error, Parts, error_in_place_of_all, finish_reason, usage_of, waits
+from oagw_tornado.reply.parts import (
+    Error,
+    Parts,
+    Script,
+    ToolCall,
+    Usage,
+    error_in_place_of_all,
+    finish_reason,
+    usage_of,
+    waits,
+)
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.services import canned
@@ -57,6 +67,19 @@ def in_context(
     return conversation if limit is not None else replace(conversation, limit=most - prompt)
 
 
+class Asked(NamedTuple):
+    """What a request asks a dialect for."""
+
+    body: bytes
+    context: Context
+    script: Script | None = None
+    """What a rule says; None: whatever the canned model says."""
+    conversation: Conversation | None = None
+    """The body as it was read before, if it was."""
+    told: tuple[Usage, ...] = ()
+    """What is known of the usage before anybody has said anything."""
+
+
 class Dialect(NamedTuple):
     """What the folder of a dialect offers. What it refuses it raises, as its own kind of InvalidRequest."""
 
@@ -72,10 +95,17 @@ class Dialect(NamedTuple):
     """The refusal of a reply that is too long to be sent whole."""
 
 
-def reply_of(dialect: Dialect, conversation: Conversation, context: Context, parts: Parts | None = None) -> Reply:
-    """The reply to `conversation`: `parts`, or what the canned model says. Raises the dialect's own refusals."""
-    if parts is None:
-        parts = canned_parts(dialect, conversation, context)
+def reply_to(dialect: Dialect, asked: Asked) -> Reply:
+    """The reply to a request. Raises what the dialect refuses it with."""
+    body, context, script, conversation, told = asked
+    if conversation is None:
+        conversation = dialect.read(body, context)
+    parts = canned_parts(dialect, conversation, context) if script is None else scripted(script, conversation)
+    return reply_of(dialect, conversation, context, (*told, *parts))
+
+
+def reply_of(dialect: Dialect, conversation: Conversation, context: Context, parts: Parts) -> Reply:
+    """`parts` as the reply to `conversation`. Raises the dialect's own refusals."""
     error = error_in_place_of_all(parts, conversation.stream)
     if error is not None:
         reply = failed(error, dialect.errors, context)
@@ -103,6 +133,17 @@ def inference_of(conversation: Conversation, said: list[Parts], context: Context
         len(stream.opening) if isinstance(stream, Stream) else 0,
         contents,
     )
+
+
+def scripted(script: Script, conversation: Conversation) -> Parts:
+    """The parts of a script; a tool that takes free text is called so."""
+    custom = {tool.name for tool in conversation.tools if tool.schema is None}
+    if not custom:
+        return script.parts
+    return [
+        replace(part, is_custom=True) if isinstance(part, ToolCall) and part.name in custom else part
+        for part in script.parts
+    ]
 
 
 def failed(error: Error, form: ErrorForm, context: Context) -> Reply:

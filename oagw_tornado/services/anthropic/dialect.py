@@ -11,14 +11,14 @@ from oagw_tornado.services.anthropic.reading import read
 from oagw_tornado.services.anthropic.requests import CountRequest
 from oagw_tornado.services.anthropic.writing import write
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import Dialect, reply_of
+from oagw_tornado.services.dialect import Asked, Dialect, reply_to
 
 ANTHROPIC = Dialect(read, write, ERRORS, unanswerable, too_long)
 
 
 def message_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
     """The reply to the body of a request, `script` or what the canned model says. Raises InvalidRequest."""
-    return reply_of(ANTHROPIC, read(body, context), context, None if script is None else script.parts)
+    return reply_to(ANTHROPIC, Asked(body, context, script))
 
 
 def count_reply(body: bytes) -> Reply:

@@ -5,10 +5,16 @@ What makes the replies is imported with the first request that needs it: a simul
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.errors import InvalidRequest
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.handler import ServiceHandler
+
+if TYPE_CHECKING:
+    from oagw_tornado.config.config import Config
+    from oagw_tornado.reply.conversation import Conversation
 
 MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5")
 
@@ -38,8 +44,19 @@ class ApiHandler(ServiceHandler):
 class Messages(ApiHandler):
     """``v1/messages``"""
 
+    @classmethod
+    def read_conversation(cls, body: bytes, config: Config) -> Conversation | None:
+        from oagw_tornado.services.anthropic.dialect import ANTHROPIC
+
+        try:
+            return ANTHROPIC.read(body, Context("", 0, True))
+        except InvalidRequest:
+            return None
+
     def reply(self, *path_args: str) -> Reply:
-        from oagw_tornado.services.anthropic.dialect import message_reply
+        from oagw_tornado.services.anthropic.dialect import ANTHROPIC
+        from oagw_tornado.services.asking import asked_of
+        from oagw_tornado.services.dialect import reply_to
 
         exchange = self.exchange
         knobs = exchange.knobs
@@ -53,7 +70,7 @@ class Messages(ApiHandler):
             filler=knobs.filler,
             max_model_len=knobs.max_model_len,
         )
-        return message_reply(self.request.body, context)
+        return reply_to(ANTHROPIC, asked_of(self, context))
 
 
 class CountTokens(ApiHandler):

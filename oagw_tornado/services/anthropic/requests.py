@@ -68,6 +68,7 @@ class Tool(Struct):
     type: str | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
+    cache_control: dict[str, Any] | None = None
 
 
 class ToolChoice(Struct):

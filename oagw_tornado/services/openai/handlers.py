@@ -6,11 +6,17 @@ What makes the replies is imported with the first request that needs it: a simul
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.openai.context import Context, with_api_headers
 from oagw_tornado.services.openai.errors import InvalidRequest, unknown_url
+
+if TYPE_CHECKING:
+    from oagw_tornado.config.config import Config
+    from oagw_tornado.reply.conversation import Conversation
+    from oagw_tornado.services.dialect import Asked
 
 
 class ApiHandler(ServiceHandler):
@@ -24,12 +30,15 @@ class ApiHandler(ServiceHandler):
         exchange = self.exchange
         knobs = exchange.knobs
         assert knobs is not None  # resolved before a service is asked
+        script = knobs.reply
         context = Context(
             exchange.id,
             int(time.time()),
             self.config.openai_profile == "openai",
             knobs.output_tokens,
             knobs.tokens_per_event,
+            self.config.reasoning_field,
+            script is not None,
             filler=knobs.filler,
             max_model_len=knobs.max_model_len,
         )
@@ -42,13 +51,44 @@ class ApiHandler(ServiceHandler):
         self.respond(reply)
 
 
-class ChatCompletions(ApiHandler):
-    """``v1/chat/completions``"""
+class ConversationHandler(ApiHandler):
+    """An endpoint of a model: override `read` and `answer`, which may raise InvalidRequest."""
+
+    @classmethod
+    def read(cls, body: bytes, context: Context) -> Conversation:
+        """The conversation in the body of a request."""
+        raise NotImplementedError
+
+    def answer(self, asked: Asked) -> Reply:
+        """The reply to what is asked."""
+        raise NotImplementedError
+
+    @classmethod
+    def read_conversation(cls, body: bytes, config: Config) -> Conversation | None:
+        try:
+            return cls.read(body, Context("", 0, config.openai_profile == "openai"))
+        except InvalidRequest:
+            return None
 
     def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.chat.reply import chat_reply
+        from oagw_tornado.services.asking import asked_of
 
-        return chat_reply(self.request.body, context)
+        return self.answer(asked_of(self, context))
+
+
+class ChatCompletions(ConversationHandler):
+    """``v1/chat/completions``"""
+
+    @classmethod
+    def read(cls, body: bytes, context: Context) -> Conversation:
+        from oagw_tornado.services.openai.chat.reply import conversation_in
+
+        return conversation_in(body, context.is_exact)
+
+    def answer(self, asked: Asked) -> Reply:
+        from oagw_tornado.services.openai.chat.reply import reply_to_chat
+
+        return reply_to_chat(asked)
 
 
 class Models(ApiHandler):
@@ -73,22 +113,35 @@ class Model(ApiHandler):
         return model_reply(path_args[0], openai_models(self.config.models), context.max_model_len)
 
 
-class Completions(ApiHandler):
+class Completions(ConversationHandler):
     """``v1/completions``"""
 
-    def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.completions.dialect import completion_reply
+    @classmethod
+    def read(cls, body: bytes, context: Context) -> Conversation:
+        from oagw_tornado.services.openai.completions.reading import read
 
-        return completion_reply(self.request.body, context)
+        return read(body, context)
+
+    def answer(self, asked: Asked) -> Reply:
+        from oagw_tornado.services.openai.completions.dialect import reply_to_completion
+
+        return reply_to_completion(asked)
 
 
-class Responses(ApiHandler):
+class Responses(ConversationHandler):
     """``v1/responses``"""
 
-    def reply(self, context: Context, *path_args: str) -> Reply:
-        from oagw_tornado.services.openai.responses.dialect import response_reply
+    @classmethod
+    def read(cls, body: bytes, context: Context) -> Conversation:
+        from oagw_tornado.services.openai.responses.dialect import RESPONSES
 
-        return response_reply(self.request.body, context)
+        return RESPONSES.read(body, context)
+
+    def answer(self, asked: Asked) -> Reply:
+        from oagw_tornado.services.dialect import reply_to
+        from oagw_tornado.services.openai.responses.dialect import RESPONSES
+
+        return reply_to(RESPONSES, asked)
 
 
 class Embeddings(ApiHandler):

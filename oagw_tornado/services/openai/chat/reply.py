@@ -12,7 +12,7 @@ from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Parts, Script
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import canned_parts, reply_of
+from oagw_tornado.services.dialect import Asked, canned_parts, reply_of, reply_to, scripted
 from oagw_tornado.services.openai.chat.dialect import CHAT
 from oagw_tornado.services.openai.chat.shared_stream import SharedStream, perform, shared_stream
 
@@ -33,33 +33,46 @@ class Prepared:
         self.stream: SharedStream | None = None
 
 
-def conversation_in(body: bytes, context: Context) -> Conversation:
-    """As `read`, from memory where the same body was read before. Raises InvalidRequest."""
-    return prepare(body, context, None).conversation
+def conversation_in(body: bytes, is_exact: bool) -> Conversation:
+    """As the dialect reads it, from memory where the same body was read before. Raises InvalidRequest."""
+    return _read_once(body, is_exact) if len(body) <= LONGEST_KEPT else _read(body, is_exact)
 
 
-def prepare(body: bytes, context: Context, script: Script | None) -> Prepared:
-    """What the reply to `body` depends on beside its id and its time. Raises InvalidRequest."""
-    make = _prepare_once if len(body) <= LONGEST_KEPT else _prepare
-    return make(body, context[2:], script)
+def _read(body: bytes, is_exact: bool) -> Conversation:
+    return CHAT.read(body, Context("", 0, is_exact))
 
 
 def _prepare(body: bytes, settings: tuple[Any, ...], script: Script | None) -> Prepared:
     # Of a context nothing goes in but what is the same for all, so it may be kept.
-    return Prepared(CHAT.read(body, Context("", 0, *settings)))
+    context = Context("", 0, *settings)
+    is_bounded = context.max_model_len is not None
+    return Prepared(CHAT.read(body, context) if is_bounded else _read_once(body, context.is_exact))
 
 
+# Those who test load ask the same again and again.
+_read_once = lru_cache(128)(_read)
 _prepare_once = lru_cache(128)(_prepare)
 
 
 def chat_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
     """The reply to the body of a request, `script` or what the canned model says. Raises InvalidRequest."""
-    prepared = prepare(body, context, script)
+    return reply_to_chat(Asked(body, context, script))
+
+
+def reply_to_chat(asked: Asked) -> Reply:
+    """The reply to a chat completion. Raises InvalidRequest."""
+    body, context, script, _, told = asked
+    if told or len(body) > LONGEST_KEPT:
+        return reply_to(CHAT, asked)
+    prepared = _prepare_once(body, context[2:], script)
     if prepared.stream is not None:
         return perform(prepared.stream, context)
     conversation = prepared.conversation
     if prepared.parts is None:
-        prepared.parts = canned_parts(CHAT, conversation, context) if script is None else script.parts
+        if script is None:
+            prepared.parts = canned_parts(CHAT, conversation, context)
+        else:
+            prepared.parts = scripted(script, conversation)
     reply = reply_of(CHAT, conversation, context, prepared.parts)
     if conversation.stream:
         prepared.stream = shared_stream(conversation, prepared.parts, reply, context)

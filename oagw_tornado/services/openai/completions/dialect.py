@@ -9,7 +9,7 @@ from oagw_tornado.reply.parts import Parts, Script, error_in_place_of_all, waits
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services import canned
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import failed, inference_of
+from oagw_tornado.services.dialect import Asked, failed, inference_of
 from oagw_tornado.services.openai.completions.reading import read
 from oagw_tornado.services.openai.completions.writing import streamed, whole
 from oagw_tornado.services.openai.errors import ERRORS, too_long
@@ -17,7 +17,13 @@ from oagw_tornado.services.openai.errors import ERRORS, too_long
 
 def completion_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
     """The reply to the body of a request, `script` or what the canned model says. Raises InvalidRequest."""
-    conversation = read(body, context)
+    return reply_to_completion(Asked(body, context, script))
+
+
+def reply_to_completion(asked: Asked) -> Reply:
+    """The reply to a completion. Raises InvalidRequest."""
+    body, context, script, known, _ = asked
+    conversation = known or read(body, context)
     n = conversation.request.n or 1
     if script is not None:
         said: list[Parts] = [script.parts] * len(conversation.messages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oagw_tornado.reply.parts import Script
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import Dialect, reply_of
+from oagw_tornado.services.dialect import Asked, Dialect, reply_to
 from oagw_tornado.services.openai.errors import ERRORS, InvalidRequest
 from oagw_tornado.services.openai.responses.reading import read, unanswerable
 from oagw_tornado.services.openai.responses.writing import write
@@ -21,4 +21,4 @@ RESPONSES = Dialect(read, write, ERRORS, unanswerable, too_long)
 
 def response_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
     """The reply to the body of a request, `script` or what the canned model says. Raises InvalidRequest."""
-    return reply_of(RESPONSES, read(body, context), context, None if script is None else script.parts)
+    return reply_to(RESPONSES, Asked(body, context, script))

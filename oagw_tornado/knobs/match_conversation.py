@@ -1,0 +1,184 @@
+"""Predicates of what was said: the messages, the turn, the tools, the format that is asked for; and JMESPath."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from oagw_tornado.knobs.facts import Facts
+from oagw_tornado.knobs.match import LONGEST_GLOB, MOST_NAMES, Maker, Predicate, RuleError, glob, globs_by_name
+from oagw_tornado.reply.conversation import Conversation
+from oagw_tornado.units.documents import brief, quoted
+
+_SYSTEM = ("system", "developer")
+
+_RANGE = re.compile(r"(\d{0,9})\s*(?:-|\.\.)\s*(\d{0,9})")
+
+
+def _predicate(
+    name: str,
+    test: Callable[[Conversation], bool],
+    wanted: str,
+    seen: Callable[[Conversation], object],
+) -> Predicate:
+    """A predicate of a conversation; what is none, does not fit."""
+
+    def fits(facts: Facts) -> bool:
+        conversation = facts.conversation
+        return conversation is not None and test(conversation)
+
+    def look(facts: Facts) -> object:
+        return "no conversation" if facts.conversation is None else seen(facts.conversation)
+
+    return Predicate(name, fits, wanted, look)
+
+
+def _last_message(where: str, value: Any) -> list[Predicate]:
+    pattern = glob(where, value, any_case=True)
+    return [_predicate("last-message", lambda talk: _fits(pattern, talk.last_text), value, lambda talk: talk.last_text)]
+
+
+def _any_message(where: str, value: Any) -> list[Predicate]:
+    pattern = glob(where, value, any_case=True)
+
+    def test(talk: Conversation) -> bool:
+        return any(_fits(pattern, message.text) for message in talk.messages if message.role not in _SYSTEM)
+
+    return [_predicate("any-message", test, value, lambda talk: f"{len(talk.messages)} messages")]
+
+
+def _system(where: str, value: Any) -> list[Predicate]:
+    pattern = glob(where, value, any_case=True)
+    return [_predicate("system", lambda talk: _fits(pattern, talk.system), value, lambda talk: talk.system)]
+
+
+def _turn(where: str, value: Any) -> list[Predicate]:
+    ranges = [_turns(where, each) for each in (value if isinstance(value, list) else [value])]
+    if not ranges:
+        raise RuleError(f"{where}: expected a number, a range such as 2-4, or a list of them")
+
+    def test(talk: Conversation) -> bool:
+        turn = talk.turn
+        return any(low <= turn <= high for low, high in ranges)
+
+    return [_predicate("turn", test, str(value), lambda talk: talk.turn)]
+
+
+def _turns(where: str, value: Any) -> tuple[int, int]:
+    """The first and the last turn that `value` means."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 10**9:
+        return value, value
+    text = value.strip() if isinstance(value, str) else ""
+    if text.isascii() and text.isdigit() and 1 <= int(text[:10]) < 10**9:
+        return int(text), int(text)
+    match = _RANGE.fullmatch(text)
+    if match is not None and (match[1] or match[2]):
+        low, high = int(match[1] or 1), int(match[2] or 10**9)
+        if 1 <= low <= high:
+            return low, high
+    raise RuleError(f"{where}: expected a number from 1 up or a range such as 2-4, 3- or -2, not {quoted(value)}")
+
+
+def _tool(where: str, value: Any) -> list[Predicate]:
+    pattern = glob(where, value)
+
+    def seen(talk: Conversation) -> object:
+        return ", ".join(tool.name for tool in talk.tools) or None
+
+    return [_predicate("tool", lambda talk: any(_fits(pattern, tool.name) for tool in talk.tools), value, seen)]
+
+
+def _tool_result(where: str, value: Any) -> list[Predicate]:
+    if isinstance(value, str):
+        value = {value: "*"}
+
+    def one(name: str, pattern: re.Pattern[str]) -> Predicate:
+        def test(talk: Conversation) -> bool:
+            results = talk.latest_results
+            return any(name in (result.name, result.id) and _fits(pattern, result.text) for result in results)
+
+        def seen(talk: Conversation) -> object:
+            return ", ".join(f"{result.name}: {result.text}" for result in talk.latest_results) or None
+
+        return _predicate(f"tool-result.{name}", test, value[name], seen)
+
+    return [one(name, pattern) for name, pattern in globs_by_name(where, value, "tools", any_case=True).items()]
+
+
+def _response_format(where: str, value: Any) -> list[Predicate]:
+    pattern = glob(where, value)
+
+    def test(talk: Conversation) -> bool:
+        wanted = talk.response_format
+        return _fits(pattern, wanted.type) or bool(wanted.name and _fits(pattern, wanted.name))
+
+    return [_predicate("response-format", test, value, lambda talk: " ".join(talk.response_format[:2]).strip())]
+
+
+def _stream(where: str, value: Any) -> list[Predicate]:
+    if not isinstance(value, bool):
+        raise RuleError(f"{where}: expected true or false, not {quoted(value)}")
+    return [_predicate("stream", lambda talk: talk.stream is value, str(value).lower(), lambda talk: talk.stream)]
+
+
+def _json(where: str, value: Any) -> list[Predicate]:
+    if not isinstance(value, dict):
+        raise RuleError(f"{where}: expected an object of JMESPath expressions and values, not {quoted(value)}")
+    if len(value) > MOST_NAMES or not all(isinstance(name, str) for name in value):
+        raise RuleError(f"{where}: expected at most {MOST_NAMES} expressions, each a text")
+
+    def one(expression: str, wanted: Any) -> Predicate:
+        search = jmespath_search(f"{where}.{expression[:80]}", expression)
+
+        def test(facts: Facts) -> bool:
+            found = search(facts.document)
+            return found == wanted and isinstance(found, bool) == isinstance(wanted, bool)
+
+        return Predicate(f"json.{expression[:80]}", test, brief(wanted), lambda facts: search(facts.document))
+
+    return [one(expression, wanted) for expression, wanted in value.items()]
+
+
+def jmespath_search(where: str, expression: str) -> Callable[[Any], Any]:
+    """What a JMESPath expression finds in a document; None: nothing, or the expression does not work on it.
+
+    It is compiled once. Raises RuleError.
+    """
+    try:
+        import jmespath  # an extra: not before somebody looks at a document
+        from jmespath.exceptions import JMESPathError
+    except ImportError:
+        raise RuleError(f"{where}: needs jmespath (pip install jmespath), which the extra 'scripts' brings") from None
+    if len(expression) > LONGEST_GLOB:
+        raise RuleError(f"{where}: expected an expression of at most {LONGEST_GLOB} characters")
+    try:
+        compiled = jmespath.compile(expression)
+    except (JMESPathError, RecursionError) as error:
+        problem = " ".join(str(error).split())
+        raise RuleError(f"{where}: is no JMESPath expression: {problem[:200]}") from None
+
+    def search(document: Any) -> Any:
+        try:
+            return compiled.search(document)
+        except (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError):
+            return None
+
+    return search
+
+
+def _fits(pattern: re.Pattern[str], text: str) -> bool:
+    return pattern.match(text) is not None
+
+
+MAKERS: Mapping[str, Maker] = {
+    "last-message": _last_message,
+    "any-message": _any_message,
+    "system": _system,
+    "turn": _turn,
+    "tool": _tool,
+    "tool-result": _tool_result,
+    "response-format": _response_format,
+    "stream": _stream,
+    "json": _json,
+}

@@ -1,0 +1,102 @@
+"""An upstream that needs no code: another instance of a service, or one that only rules answer for. ::
+
+upstreams:
+  shop: {}
+  slow-openai: {service: openai, time-to-first-token: 2s, token: [team-a]}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from oagw_tornado.knobs.match import RuleError, unknown_key, words
+from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
+from oagw_tornado.units.documents import quoted
+from oagw_tornado.units.knob_errors import KnobError
+
+#: Upstreams that are added to those there are.
+MOST_UPSTREAMS = 1000
+
+#: Tokens of one upstream.
+MOST_TOKENS = 100
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._~-]{0,62}[A-Za-z0-9])?", re.ASCII)
+_TOKEN = re.compile(r"[!-~]{1,1000}", re.ASCII)
+_OWN_KEYS = ("service", "token")
+
+
+class UpstreamError(ValueError):
+    """An upstream that cannot be understood. The text names the key and says what was expected."""
+
+
+@dataclass(frozen=True)
+class UpstreamDocument:
+    """An upstream as it is described. `service` is the alias whose service it is; empty: only rules answer."""
+
+    alias: str
+    service: str = ""
+    tokens: tuple[str, ...] = ()
+    """Tokens that are taken here alone; none: those of the gateway."""
+    knobs: Mapping[str, str] = field(default_factory=dict)
+
+    def over(self, base: Knobs) -> Knobs:
+        """Its knobs over the server's."""
+        return resolve(base, self.knobs)
+
+    def as_json(self) -> dict[str, Any]:
+        """As it was given, its tokens masked."""
+        view: dict[str, Any] = {"service": self.service} if self.service else {}
+        if self.tokens:
+            view["token"] = ["***"] * len(self.tokens)
+        return {**view, **self.knobs}
+
+
+def parse_upstream(alias: Any, document: Any) -> UpstreamDocument:
+    """Read the description of an upstream. Raises UpstreamError."""
+    if not isinstance(alias, str) or not _NAME.fullmatch(alias):
+        raise UpstreamError(f"{quoted(alias)}: expected a name of 1 to 64 letters, digits and . _ ~ -")
+    if not isinstance(document, dict):
+        raise UpstreamError(f"{alias}: expected an object such as {{}} or {{service: openai}}, not {quoted(document)}")
+    for key in document:
+        if key not in _OWN_KEYS and key not in VOCABULARY:
+            raise UpstreamError(f"{alias}.{unknown_key(key, (*_OWN_KEYS, *VOCABULARY))}")
+    service = document.get("service", "")
+    if not isinstance(service, str):
+        raise UpstreamError(f"{alias}.service: expected the alias of a service, not {quoted(service)}")
+    knobs: dict[str, str] = {}
+    for key, value in document.items():
+        if key in VOCABULARY:
+            try:
+                knobs[key] = as_text(value)
+            except ValueError as error:
+                raise UpstreamError(f"{alias}.{key}: {error}") from None
+    described = UpstreamDocument(alias, service, _tokens(alias, document), knobs)
+    try:
+        described.over(Knobs())
+    except KnobError as error:
+        raise UpstreamError(f"{alias}.{error}") from None
+    return described
+
+
+def parse_upstreams(document: Any) -> tuple[UpstreamDocument, ...]:
+    """Read the descriptions of upstreams by their aliases. Raises UpstreamError."""
+    if not isinstance(document, dict):
+        raise UpstreamError(f"expected an object of aliases and their upstreams, not {quoted(document)}")
+    if len(document) > MOST_UPSTREAMS:
+        raise UpstreamError(f"expected at most {MOST_UPSTREAMS} upstreams")
+    return tuple(parse_upstream(alias, each) for alias, each in document.items())
+
+
+def _tokens(alias: str, document: Mapping[str, Any]) -> tuple[str, ...]:
+    if "token" not in document:
+        return ()
+    try:
+        tokens = words(f"{alias}.token", document["token"])
+    except RuleError as error:
+        raise UpstreamError(str(error)) from None
+    if len(tokens) > MOST_TOKENS or not all(_TOKEN.fullmatch(token) for token in tokens):
+        raise UpstreamError(f"{alias}.token: expected at most {MOST_TOKENS} tokens of visible ASCII characters")
+    return tuple(tokens)

@@ -1,0 +1,90 @@
+"""Which beginnings of prompts were seen lately: what a prompt cache of a model's service knows. Bounded, no clock."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from itertools import islice
+
+#: Beginnings that are remembered, the latest.
+MOST_KEPT = 100_000
+
+#: Seconds after which a beginning that nobody used is forgotten.
+LIFETIME = 300.0
+
+#: Tokens from which on a beginning is kept, and the steps in which it grows.
+LEAST = 1024
+STEP = 128
+
+
+class PromptCache:
+    """The beginnings of prompts, by what is a digest of each and of whose it is."""
+
+    def __init__(self) -> None:
+        self._used: OrderedDict[bytes, float] = OrderedDict()
+
+    def has(self, beginning: bytes, now: float) -> bool:
+        """Whether a beginning was seen, and lately."""
+        used = self._used.get(beginning)
+        return used is not None and now - used <= LIFETIME
+
+    def keep(self, beginning: bytes, now: float) -> None:
+        """Remember a beginning as used now."""
+        self._used.pop(beginning, None)
+        self._used[beginning] = now
+        if len(self._used) > MOST_KEPT:
+            self._used.popitem(last=False)
+
+    def clear(self) -> None:
+        self._used.clear()
+
+
+def beginnings(whose: bytes, tokens: Iterable[str]) -> list[tuple[int, bytes]]:
+    """The beginnings of a prompt that can be cached, in steps: how many tokens, and the digest of them."""
+    digest = blake2b(whose, digest_size=16)
+    found: list[tuple[int, bytes]] = []
+    count = 0
+    remaining = iter(tokens)
+    while len(some := list(islice(remaining, STEP))) == STEP:
+        count += STEP
+        digest.update("\0".join(some).encode("utf-8", "surrogatepass"))
+        if count >= LEAST:
+            found.append((count, digest.copy().digest()))
+    return found
+
+
+def in_steps(cache: PromptCache, whose: bytes, tokens: Iterable[str], now: float) -> int:
+    """The tokens that a prompt has in common with earlier ones; it is one of them from now on."""
+    cached = 0
+    for count, beginning in beginnings(whose, tokens):
+        if cache.has(beginning, now):
+            cached = count
+        cache.keep(beginning, now)
+    return cached
+
+
+def at_marks(
+    cache: PromptCache, whose: bytes, blocks: Sequence[tuple[Sequence[str], bool]], now: float, look_back: int = 20
+) -> tuple[int, int]:
+    """The tokens read from the cache and written to it, where blocks are marked for it.
+
+    A block is its tokens, and whether it is marked. Everything up to a mark is written; what is read is the longest
+    beginning that ends with a block at most `look_back` before a mark.
+    """
+    digest = blake2b(whose, digest_size=16)
+    count = 0
+    ends: list[tuple[int, bytes, bool]] = []
+    for tokens, is_marked in blocks:
+        count += len(tokens)
+        digest.update(("\0".join(tokens) + "\1").encode("utf-8", "surrogatepass"))
+        ends.append((count, digest.copy().digest(), is_marked))
+    marks = [number for number, end in enumerate(ends) if end[2] and end[0] >= LEAST]
+    if not marks:
+        return 0, 0
+    near = {number for mark in marks for number in range(max(0, mark - look_back), mark + 1)}
+    read = max((ends[number][0] for number in near if cache.has(ends[number][1], now)), default=0)
+    for number in near:
+        if number in marks or cache.has(ends[number][1], now):
+            cache.keep(ends[number][1], now)
+    return read, max(0, ends[marks[-1]][0] - read)

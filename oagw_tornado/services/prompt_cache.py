@@ -1,0 +1,47 @@
+"""What a prompt has in common with earlier ones, as each service counts it.
+
+OpenAI: the longest beginning of at least 1,024 tokens, in steps of 128
+(https://platform.openai.com/docs/guides/prompt-caching). Anthropic: up to blocks marked with ``cache_control``
+(https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from time import monotonic
+from typing import Any
+
+from oagw_tornado.reply.conversation import Conversation
+from oagw_tornado.reply.parts import Usage
+from oagw_tornado.reply.prompt_cache import PromptCache, at_marks, in_steps
+
+
+def usage_from_cache(cache: PromptCache, conversation: Conversation, headers: Mapping[str, str]) -> Usage:
+    """The tokens that the cache has of this prompt, which is in it from now on."""
+    key = headers.get("Authorization") or headers.get("X-Api-Key") or ""
+    whose = f"{key}\0{conversation.dialect}\0{conversation.model}".encode("utf-8", "surrogatepass")
+    if conversation.dialect == "anthropic":
+        read, written = at_marks(cache, whose, list(_blocks(conversation.request)), monotonic())
+        return Usage(cached=read, cache_write=written)
+    return Usage(cached=in_steps(cache, whose, _tokens(conversation), monotonic()))
+
+
+def _tokens(conversation: Conversation) -> Iterator[str]:
+    """The tokens of a prompt in the order in which a model reads them: what it was told to be comes first."""
+    if conversation.dialect == "openai-responses":
+        yield from conversation.system.split()
+    for message in conversation.messages:
+        yield from message.text.split()
+
+
+def _blocks(request: Any) -> Iterator[tuple[list[str], bool]]:
+    """The blocks of a prompt in the order in which they are cached: tools, system, messages."""
+    for tool in request.tools or ():
+        yield [], tool.cache_control is not None
+    contents = [request.system or "", *(message.content for message in request.messages)]
+    for content in contents:
+        if isinstance(content, str):
+            yield content.split(), False
+        else:
+            for block in content:
+                yield block.own_text.split(), block.cache_control is not None
