@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from shlex import quote
+from typing import TYPE_CHECKING
 
 from oagw_tornado import __version__
 from oagw_tornado.commands import COMMANDS, run_command
@@ -19,6 +21,9 @@ from oagw_tornado.config.config import Config, read_config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
 from oagw_tornado.process.stderr_log import StderrLog
+
+if TYPE_CHECKING:
+    from oagw_tornado.wire.listeners import CannotListen
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -97,6 +102,7 @@ async def serve(config: Config, extensions: Extensions) -> int:
     """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once."""
     from oagw_tornado.process.idle_work import IdleWork
     from oagw_tornado.simulator import Simulator
+    from oagw_tornado.wire.listeners import CannotListen
 
     signalled = asyncio.Event()
 
@@ -112,16 +118,23 @@ async def serve(config: Config, extensions: Extensions) -> int:
     simulator = Simulator(config, extensions=extensions)
     try:
         await simulator.start()
-    except OSError as error:
-        return _cannot_listen(config, error)
+    except CannotListen as error:
+        return _cannot_listen(error)
     except ConfigError as error:
         say(f"oagw-tornado: {error}")
         return BAD_USAGE
-    say(f"oagw-tornado {__version__}: listening on http://{_bracketed(config.host)}:{simulator.port}")
-    if os.isatty(2):
+    if simulator.authority is not None:
+        # Before the line that says that it is ready: who waits for that one has read these.
+        say(f"export SSL_CERT_FILE={quote(str(simulator.authority))}")
+        say(f"export NODE_EXTRA_CA_CERTS={quote(str(simulator.authority))}")
+    say(f"oagw-tornado {__version__}: {simulator.addresses}")
+    if os.isatty(2) and simulator.port:
+        from urllib.parse import urlsplit
+
         from oagw_tornado.process.first_minute import greeting
 
-        say(greeting("http", _bracketed(config.host), simulator.port, config.tokens, Config().tokens))
+        scheme, host = urlsplit(next(url for url in simulator.listeners.urls if url.startswith("http")))[:2]
+        say(greeting(scheme, host.rpartition(":")[0], simulator.port, config.tokens, Config().tokens))
 
     idle_work = IdleWork(loop, lambda: not simulator.responder.playing)
     idle_work.start()
@@ -138,18 +151,15 @@ async def serve(config: Config, extensions: Extensions) -> int:
     return OK
 
 
-def _cannot_listen(config: Config, error: OSError) -> int:
-    address = f"{_bracketed(config.host)}:{config.port}"
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        say(f"oagw-tornado: --host: {config.host!r} is no address of this machine ({error.strerror})")
+def _cannot_listen(error: CannotListen) -> int:
+    listener = error.listener
+    if isinstance(error.__cause__, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        say(f"oagw-tornado: --host: {listener.host!r} is no address of this machine ({error.strerror})")
         return BAD_USAGE
-    taken = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+    address = listener.url(listener.port).removeprefix("http://")
+    taken = "the port is taken" if error.errno == errno.EADDRINUSE and listener.host else error.strerror or str(error)
     say(f"oagw-tornado: cannot listen on {address}: {taken}")
     return FAILED
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _read_file(path: str) -> str:

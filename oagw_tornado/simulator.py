@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import tornado.web
-from tornado.netutil import bind_sockets
 
-from oagw_tornado.config.config import Config
+from oagw_tornado.config.config import Config, control_listeners_of, listeners_of
+from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.routes import ControlDialect
@@ -32,16 +31,17 @@ from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.head import Limits
+from oagw_tornado.wire.listeners import Listeners
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from oagw_tornado.faults.fault import Fault
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.wire.server import Server
+    from oagw_tornado.wire.tls import TlsTerms
 
 log = logging.getLogger(__name__)
-
-#: Connections that may wait to be accepted: thousands of streams open at once.
-BACKLOG = 4096
 
 
 class Simulator:
@@ -64,9 +64,13 @@ class Simulator:
         self.extensions = gather(upstreams, faults) if extensions is None else extensions
         self.port = 0
         self._server: Server | None = None
+        # That of control, if it has addresses of its own.
+        self._control_server: Server | None = None
+        #: The authority that signs the certificate of ``--tls auto``: what clients are to trust.
+        self.authority: Path | None = None
 
     async def start(self) -> None:
-        """Listen. Raises OSError if the address can not be had, ConfigError for a rule that fits no upstream."""
+        """Listen. Raises `CannotListen` if an address can not be had, ConfigError for a rule that fits no upstream."""
         with self.extensions.known_faults():
             await self._start()
 
@@ -75,8 +79,14 @@ class Simulator:
         table: dict[str, Upstream] = {**simulated_upstreams(), **self.extensions.upstreams}
         terms = Terms(config, table)
         _check_mounts(config.mounts, table)
-        sockets = bind(config.host, config.port)
-        self.port = sockets[0].getsockname()[1]
+        self.listeners = Listeners(listeners_of(config))
+        try:
+            self.control_listeners = Listeners(control_listeners_of(config))
+            terms_of_tls = self._terms_of_tls()
+        except BaseException:
+            self.listeners.close()
+            raise
+        self.port = self.listeners.port
         loop = asyncio.get_running_loop()
         self.pacer = Pacer(loop, config.pacer_resolution)
         ledger = Ledger(
@@ -85,29 +95,34 @@ class Simulator:
             Disclosure(config.unmasked, (*config.tokens, config.admin_token or "")),
         )
         self.responder = Responder(config, self.pacer, ledger, {alias: each.errors for alias, each in table.items()})
-        self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: sockets)
+        self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets)
         self.control = ControlPlane(self.responder, terms, self._signs)
-        self.gateway = Gateway(
-            tornado.web.Application(),
-            GatewayRouter(self._dialects(table)),
-            self.responder,
-            config.max_body_size,
-            terms.apply,
-            Cors(config.cors) if config.cors else None,
-            config.token_in_query,
-        )
-        self._server = self._new_server()
-        await self._server.listen(sockets, BACKLOG)
+        self.gateway = self._new_gateway(self._dialects(table), terms)
+        self._server = self._new_server(self.gateway)
+        await self.listeners.open(self._server, terms_of_tls.get, config.header_timeout)
+        if config.control_listen:
+            control = self._new_gateway(self._control_dialects() | self._pages(), terms)
+            self._control_server = self._new_server(control)
+            await self.control_listeners.open(self._control_server, terms_of_tls.get, config.header_timeout)
         self._signs.start()
+
+    @property
+    def addresses(self) -> str:
+        """Where it listens, in words."""
+        control = ", ".join(self.control_listeners.urls)
+        return f"listening on {', '.join(self.listeners.urls)}" + (f"; control on {control}" if control else "")
 
     async def drain(self, timeout: float) -> None:
         """Stop accepting, and give the replies under way `timeout` seconds to finish; then cut them off."""
-        assert self._server is not None
         self.responder.health.is_draining = True
-        self._server.stop_accepting()
+        # Control has addresses of its own until the end, if it has any.
+        server = self._server
+        assert server is not None
+        self.listeners.stop_accepting()
+        server.stop_accepting()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        while (self.responder.ledger.running or self._server.is_sending) and loop.time() < deadline:
+        while (self.responder.ledger.running or server.is_sending) and loop.time() < deadline:
             await asyncio.sleep(0.01)
         self.responder.cut_off()
 
@@ -116,10 +131,14 @@ class Simulator:
         if self._server is None:
             return
         self.responder.cut_off()
-        await self._server.close()
+        for server in (self._server, self._control_server):
+            if server is not None:
+                await server.close()
+        self.listeners.close()
+        self.control_listeners.close()
         self._signs.stop()
         self.pacer.close()
-        self._server = None
+        self._server = self._control_server = None
         # The transports close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
 
@@ -128,16 +147,49 @@ class Simulator:
         proxy = PrototypeDialect(table, frozenset(config.tokens), StatusPage)
         dialects: dict[str, Dialect] = {
             "/api/oagw/v1": proxy,
-            **{path: SinglePage(path, Health, path) for path in HealthState.PATHS},
+            **self._pages(),
         }
-        if not config.no_control:
-            for prefix in ("/_sim", "/metrics"):
-                dialects[prefix] = ControlDialect(prefix, self.control, config.admin_token, config.control_hosts)
+        if not config.no_control and not config.control_listen:
+            dialects |= self._control_dialects()
         for alias, prefix in sorted(config.mounts, key=lambda mount: -len(mount[1])):
             dialects[prefix] = Mount(prefix, alias, proxy)
         return dialects
 
-    def _new_server(self) -> Server:
+    def _control_dialects(self) -> dict[str, Dialect]:
+        config = self.config
+        return {
+            prefix: ControlDialect(prefix, self.control, config.admin_token, config.control_hosts)
+            for prefix in ("/_sim", "/metrics")
+        }
+
+    @staticmethod
+    def _pages() -> dict[str, Dialect]:
+        return {path: SinglePage(path, Health, path) for path in HealthState.PATHS}
+
+    def _new_gateway(self, dialects: Mapping[str, Dialect], terms: Terms) -> Gateway:
+        config = self.config
+        return Gateway(
+            tornado.web.Application(),
+            GatewayRouter(dialects),
+            self.responder,
+            config.max_body_size,
+            terms.apply,
+            Cors(config.cors) if config.cors else None,
+            config.token_in_query,
+        )
+
+    def _terms_of_tls(self) -> dict[Listener, TlsTerms]:
+        """What each address needs that speaks TLS. Raises ConfigError."""
+        config = self.config
+        listeners = [each for each in listeners_of(config) + control_listeners_of(config) if each.is_secure]
+        if not listeners:
+            return {}
+        from oagw_tornado.wire.tls_setup import terms_of_tls
+
+        terms, self.authority = terms_of_tls(config, listeners)
+        return terms
+
+    def _new_server(self, gateway: Gateway) -> Server:
         config = self.config
         limits = Limits(
             config.max_header_size,
@@ -149,10 +201,10 @@ class Simulator:
         if engine(config.http_server) == "httptools":
             from oagw_tornado.wire.http1_server import Http1Server
 
-            return Http1Server(self.gateway, limits)
+            return Http1Server(gateway, limits)
         from oagw_tornado.wire.stock import StockServer
 
-        return StockServer(self.gateway, limits)
+        return StockServer(gateway, limits)
 
 
 def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Mapping[str, Upstream]) -> None:
@@ -173,8 +225,3 @@ def engine(wanted: str) -> str:
     except ImportError:
         return "tornado"
     return "httptools"
-
-
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to all addresses of `host`, on one port. Raises OSError."""
-    return bind_sockets(port, host, backlog=BACKLOG)

@@ -9,13 +9,20 @@ other test runs, and holds the others up while it does.
 
 from __future__ import annotations
 
+import os
+import shutil
+import ssl
+import tempfile
 from collections.abc import Generator
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
+from pathlib import Path
 
 import pytest
+import raw_http
 from hypothesis import settings
 
 from oagw_tornado.testing.server import SimulatorServer
+from oagw_tornado.wire.certificates import Authority, state_directory
 
 # How long an example takes says more of what else runs on the machine.
 settings.register_profile("oagw", deadline=None)
@@ -29,6 +36,7 @@ WIRES = ("httptools-uvloop", "httptools-asyncio", "tornado-asyncio")
 def pytest_addoption(parser: pytest.Parser) -> None:
     for option in ("--http-server", "--loop"):
         parser.addoption(option, help=f"{option} of every server that a test starts")
+    parser.addoption("--tls", action="store_true", help="have servers and clients speak TLS (scripts/test-tls)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,8 +51,37 @@ def pytest_configure(config: pytest.Config) -> None:
         value = config.getoption(option, None)
         if value is not None:
             SimulatorServer.default_options[option] = value
+    # Certificates of this run, and of no other: the user's own are not touched.
+    folder = os.environ.get("OAGW_TEST_STATE") or tempfile.mkdtemp(prefix="oagw-tls-")
+    os.environ["OAGW_TEST_STATE"] = os.environ["XDG_STATE_HOME"] = folder
+    if config.getoption("tls", False):
+        speak_tls()
     config.addinivalue_line("markers", "server: talks to a running server (set by itself)")
     config.addinivalue_line("markers", "alone: no other test runs at the same time")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop("OAGW_TEST_STATE", ""), ignore_errors=True)
+
+
+def speak_tls() -> None:
+    """Have every server of this run speak TLS, and every client trust its authority."""
+    authority = Authority(state_directory())
+    authority.issue(["localhost", "127.0.0.1", "::1"])
+    SimulatorServer.default_options["tls"] = "auto"
+    for variable in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+        os.environ[variable] = str(authority.certificate)
+    raw_http.tls = ssl.create_default_context(cafile=str(authority.certificate))
+
+
+@pytest.fixture(scope="session")
+def tls_state() -> Path:
+    """The certificate of the authority that servers with ``tls="auto"`` have in this run."""
+    pytest.importorskip("cryptography")
+    authority = Authority(state_directory())
+    authority.issue(["localhost", "127.0.0.1", "::1"])
+    return authority.certificate
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

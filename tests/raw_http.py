@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -65,16 +66,33 @@ def request(
 
 def talk(port: int, data: bytes, patience: float = 5.0) -> RawReply:
     """Send `data`, and read until the end or until nothing came for `patience` seconds."""
-    received, end = b"", "closed"
-    with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
+    with dial(port, patience) as connection:
         connection.sendall(data)
-        try:
-            while piece := connection.recv(65536):
-                received += piece
-        except ConnectionResetError:
-            end = "reset"
-        except TimeoutError:
-            end = "silent"
+        return read_reply(connection)
+
+
+def dial(port: int, patience: float = 5.0) -> socket.socket:
+    """A connection to a server of this suite, over TLS if the suite runs over it."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=patience)
+    if tls is None:
+        return connection
+    return tls.wrap_socket(connection, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+
+
+#: How clients speak if the suite runs over TLS; conftest.py sets it.
+tls: ssl.SSLContext | None = None
+
+
+def read_reply(connection: socket.socket) -> RawReply:
+    """Read until the end, or until nothing came for as long as the connection waits."""
+    received, end = b"", "closed"
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except (ConnectionResetError, ssl.SSLEOFError):  # OpenSSL tells a reset and an end without a goodbye by one name
+        end = "reset"
+    except TimeoutError:
+        end = "silent"
     head, separator, body = received.partition(b"\r\n\r\n")
     return RawReply(head, body, end) if separator else RawReply(b"", received, end)
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple, Self, TypeVar
 
 import pytest
-from raw_http import TOKEN
+from raw_http import TOKEN, dial
 
 from oagw_tornado.simulator import Simulator
 from oagw_tornado.testing import SimulatorThread
@@ -96,7 +96,7 @@ class Client:
     """One connection. Its reads fail after `patience` seconds of silence."""
 
     def __init__(self, port: int, patience: float = 5.0) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=patience)
+        self.socket = dial(port, patience)
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:

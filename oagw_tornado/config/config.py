@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.config.defaults import DEFAULT_TOKEN
+from oagw_tornado.config.listeners import CERTIFICATE_FAULTS, Listener, TlsFault
 from oagw_tornado.config.options import CONFIG, ENVIRONMENT_PREFIX, OPTIONS, Option
 from oagw_tornado.config.settings import ConfigError, Setting
 from oagw_tornado.knobs.vocabulary import Knobs
@@ -27,6 +28,16 @@ class Config:
 
     host: str = "127.0.0.1"
     port: int = 8765
+    is_short: bool = True
+    """Host and port are an address to listen on: they are given, or nothing else is."""
+    listen: tuple[Listener, ...] = ()
+    control_listen: tuple[Listener, ...] = ()
+    proxy_protocol: bool = False
+    tls: str = "off"
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    tls_fault: TlsFault | None = None
     tokens: tuple[str, ...] = (DEFAULT_TOKEN,)
     admin_token: str | None = None
     control_hosts: tuple[str, ...] = ()
@@ -69,6 +80,51 @@ class Config:
     """Where each of them stands, such as ``sim.yaml: rules: line 4``; empty if that is not known."""
 
 
+def listeners_of(config: Config) -> tuple[Listener, ...]:
+    """All addresses of the gateway. The short form speaks TLS if there is TLS and no other address speaks it."""
+    has_tls = config.tls == "auto" or config.tls_cert is not None
+    is_secure = has_tls and not any(each.is_secure for each in config.listen)
+    short = (Listener(config.host, config.port, is_secure=is_secure),) if config.is_short else ()
+    return tuple(
+        each._replace(
+            proxy_protocol=each.proxy_protocol or config.proxy_protocol,
+            tls_fault=(each.tls_fault or config.tls_fault) if each.is_secure else None,
+        )
+        for each in short + config.listen
+    )
+
+
+def control_listeners_of(config: Config) -> tuple[Listener, ...]:
+    """The addresses of the control endpoints, if they have some of their own. Sockets are for their owner alone."""
+    return tuple(
+        each._replace(mode=0o600) if each.path and each.mode is None else each for each in config.control_listen
+    )
+
+
+def check_listening(config: Config) -> Config:
+    """`config`, if its addresses and what they need for TLS go together. Raises ConfigError."""
+    listeners = listeners_of(config) + control_listeners_of(config)
+    is_secure = any(each.is_secure for each in listeners)
+    if config.tls_cert is None and config.tls_key is not None:
+        raise ConfigError("--tls-key", "needs --tls-cert too")
+    if config.tls_cert is not None and config.tls == "auto":
+        raise ConfigError("--tls", "auto makes a certificate, and --tls-cert gives one: which of them is it to be?")
+    if is_secure and config.tls_cert is None and config.tls != "auto":
+        raise ConfigError("--listen", "https needs --tls-cert FILE, or --tls auto")
+    if not is_secure:
+        for name in ("tls-client-ca", "tls-fault", "tls-cert"):
+            if getattr(config, name.replace("-", "_")) is not None:
+                raise ConfigError(f"--{name}", "nothing listens on https; --tls-cert FILE or --tls auto makes it so")
+        if config.tls == "auto":
+            raise ConfigError("--tls", "nothing listens on https")
+    for fault in (each.tls_fault for each in listeners):
+        if fault is not None and fault.kind in CERTIFICATE_FAULTS and config.tls != "auto":
+            raise ConfigError("--tls-fault", f"{fault} needs --tls auto, whose authority signs the certificate")
+    if config.control_listen and config.no_control:
+        raise ConfigError("--control-listen", "there is no control with --no-control")
+    return config
+
+
 def value_in(config: Config, option: Option) -> Any:
     """The value of `option` in `config`."""
     return getattr(config.knobs if option.is_knob else config, option.field)
@@ -84,7 +140,7 @@ def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Call
     variables = list(_from_environment(environ))
     named = [setting for setting in variables + arguments if setting.option is CONFIG]
     if not named:
-        return _assign(Config(), variables, arguments)
+        return _settled(Config(), variables, arguments)
 
     from oagw_tornado.config.config_file import parse_config_file
 
@@ -97,7 +153,15 @@ def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Call
         raise ConfigError(source, f"{path!r} is not UTF-8 text") from None
     file = parse_config_file(text, path, read_file)
     described = Config(rules=file.rules, rule_places=file.rule_places, upstreams=file.upstreams)
-    return _assign(described, file.settings, variables, arguments)
+    return _settled(described, file.settings, variables, arguments)
+
+
+def _settled(config: Config, *layers: list[Setting]) -> Config:
+    config = _assign(config, *layers)
+    given = {setting.option.field for layer in layers for setting in layer}
+    if config.listen and not given & {"host", "port"}:
+        config = replace(config, is_short=False)
+    return check_listening(config)
 
 
 def config_as_json(config: Config) -> dict[str, Any]:

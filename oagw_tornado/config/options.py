@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from oagw_tornado.config.listeners import parse_listener, parse_tls_fault
 from oagw_tornado.knobs.values import parse_flag
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
@@ -83,6 +84,16 @@ def parse_control_host(text: str) -> str:
     return name
 
 
+def parse_path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError(f"{text[:80]!r} is not the path of a file")
+    return text
+
+
+def _listed(values: tuple[object, ...]) -> list[str]:
+    return [str(value) for value in values]
+
+
 def parse_mount(text: str) -> tuple[str, str]:
     """Alias and prefix of ``openai=/v1``; the prefix has no slash at its end, so that of the root is empty."""
     alias, equals, prefix = (part.strip() for part in text.partition("="))
@@ -152,7 +163,7 @@ CONFIG = Option("config", "", str, "FILE", "YAML file with options by these name
 
 
 def _table() -> dict[str, Option]:
-    listen, access, limits = "Listening", "Who may ask", "Limits"
+    listen, tls, access, limits = "Listening", "TLS", "Who may ask", "Limits"
     evidence, engine, output = "Evidence and control", "Engine", "Output"
     resolution = _within(parse_duration, format_duration, 50e-6, 0.1)
     patience = _within(parse_duration, format_duration, 0.001, LONGEST)
@@ -163,11 +174,30 @@ def _table() -> dict[str, Option]:
     options = [
         Option("host", "host", parse_host, "ADDRESS", "address to listen on", listen),
         Option("port", "port", port, "PORT", "port to listen on; 0: any free one, which the ready line names", listen),
+        Option("listen", "listen", parse_listener, "URL",
+               "another address, in place of host and port if these are not given: http://127.0.0.1:8765, "
+               "https://[::1]:8443, unix:/run/oagw.sock, fd://3; may be repeated", listen, _listed, is_repeatable=True),
+        Option("proxy-protocol", "proxy_protocol", parse_flag, "",
+               "each connection begins with a PROXY header, version 1 or 2, that says whose it is", listen,
+               is_flag=True),
+        Option("tls", "tls", _one_of("off", "auto"), "NAME",
+               "auto: make a certificate authority of your own, once, and a certificate for this machine", tls),
+        Option("tls-cert", "tls_cert", parse_path, "FILE",
+               "certificate in PEM, with its chain; read again when it changes", tls),
+        Option("tls-key", "tls_key", parse_path, "FILE", "its key, unless it stands in the same file", tls),
+        Option("tls-client-ca", "tls_client_ca", parse_path, "FILE",
+               "clients must show a certificate of this authority", tls),
+        Option("tls-fault", "tls_fault", parse_tls_fault, "FAULT",
+               "expired, wrong-host, self-signed, slow-handshake=2s or reset-in-handshake; at one address alone: "
+               "--listen https://127.0.0.1:8443?tls-fault=expired", tls),
         Option("token", "tokens", parse_token, "TOKEN", "bearer token that the gateway accepts; may be repeated",
                access, _masked, is_repeatable=True, is_secret=True),
         Option("admin-token", "admin_token", parse_token, "TOKEN",
                "bearer token for /_sim and /metrics; without one they answer programs on this machine only", access,
                _masked, is_secret=True),
+        Option("control-listen", "control_listen", parse_listener, "URL",
+               "address for /_sim and /metrics alone, as for listen; they are off the other ones then; may be repeated",
+               access, _listed, is_repeatable=True),
         Option("control-host", "control_hosts", parse_control_host, "NAME",
                "host name under which /_sim and /metrics are asked without a token, beside localhost and loopback "
                "addresses; may be repeated", access, is_repeatable=True),

@@ -51,20 +51,28 @@ class Broken(NamedTuple):
 
 
 def broken_rule(
-    client: str, scheme: str, version: str, headers: Mapping[str, str], names: Collection[str] = ()
+    client: str,
+    scheme: str,
+    version: str,
+    headers: Mapping[str, str],
+    names: Collection[str] = (),
+    is_passed_on: bool = False,
 ) -> Broken | None:
     """The first rule that a request breaks; None if it may come from the owner of this server.
 
     `client` is the peer's address, or begins with ``unix:``; `scheme` is that of the listener it came to; `names` are
-    the hosts, lower-cased, that count as ours beside loopback. On a Unix socket, which no browser reaches, the two
-    rules that only a browser or a proxy's default can break on TCP do not hold.
+    the hosts, lower-cased, that count as ours beside loopback; `is_passed_on` says that a PROXY header came first. On
+    a Unix socket, which no browser reaches, the two rules that only a browser or a proxy's default can break on TCP do
+    not hold.
     """
     by_socket = client.startswith(UNIX)
-    if not (by_socket or is_loopback(client)):
+    if not (by_socket or is_loopback(client) or is_passed_on):
         return Broken(
             "loopback", "without --admin-token they answer clients on this machine only", "start it with --admin-token"
         )
     passed_on = next((name for name in headers if _is_forwarding(name.lower())), None)
+    if is_passed_on:
+        passed_on = "a PROXY header"
     if passed_on is not None:
         return Broken(
             "forwarded",

@@ -73,7 +73,7 @@ class ControlDialect:
     def _refuse(self, headers: Mapping[str, str], caller: Caller) -> Reply | None:
         if self._tokens is not None:
             return refuse_bearer(headers.get("Authorization"), self._tokens, NO_TOKEN, WRONG_TOKEN)
-        broken = broken_rule(caller.client, caller.scheme, caller.version, headers, self._hosts)
+        broken = broken_rule(caller.client, caller.scheme, caller.version, headers, self._hosts, caller.is_passed_on)
         return None if broken is None else _forbidden(broken)
 
 

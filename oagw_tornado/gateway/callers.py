@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-#: What the address of a client of a Unix socket begins with.
-UNIX = "unix:"
+from oagw_tornado.wire.connection import UNIX as UNIX
 
 
 def is_loopback(client: str) -> bool:

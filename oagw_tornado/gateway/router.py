@@ -64,6 +64,10 @@ class Caller(Protocol):
     def scheme(self) -> str:
         """``http`` or ``https``: what the listener speaks."""
 
+    @property
+    def is_passed_on(self) -> bool:
+        """Whether a PROXY header says that the connection is somebody else's than the peer's."""
+
 
 class Dialect(Protocol):
     """All paths under one prefix."""
@@ -131,7 +135,7 @@ class PrototypeDialect:
         open_to = route.handler.open_to
         if open_to == "bearers" or self._credentials.given(route.alias, headers) is not None:
             return False
-        return open_to == "all" or is_this_machine(caller.client)
+        return open_to == "all" or (is_this_machine(caller.client) and not caller.is_passed_on)
 
 
 class Mount:

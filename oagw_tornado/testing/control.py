@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from http.client import HTTPConnection
 from typing import Any, Literal, cast
@@ -26,9 +27,21 @@ class Control:
     ``add_rule(when={"first": 2}, fault="status;code=429")``, ``configure(inter_token_latency="5ms")``.
     """
 
-    def __init__(self, host: str, port: int, admin_token: str | None = None, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        admin_token: str | None = None,
+        timeout: float = 10.0,
+        *,
+        is_secure: bool = False,
+        path: str | None = None,
+    ) -> None:
+        """`is_secure`: over TLS, whatever the certificate. `path`: of a Unix socket, in place of host and port."""
         self._host = host
         self._port = port
+        self._is_secure = is_secure
+        self._path = path
         self._headers = {"Authorization": f"Bearer {admin_token}"} if admin_token is not None else {}
         self._timeout = timeout
 
@@ -90,7 +103,7 @@ class Control:
     def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """Any call of the interface; gives the JSON of its reply. Raises ControlError for a refusal."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        connection = HTTPConnection(self._host, self._port, timeout=self._timeout)
+        connection = connect(self._host, self._port, self._timeout, is_secure=self._is_secure, path=self._path)
         try:
             connection.request(
                 method,
@@ -105,6 +118,35 @@ class Control:
         if reply.status >= 400:
             raise ControlError(reply.status, _reason(text))
         return json.loads(text) if text else None
+
+
+def connect(
+    host: str, port: int, timeout: float, *, is_secure: bool = False, path: str | None = None
+) -> HTTPConnection:
+    """A connection to a server of ours."""
+    if path is not None:
+        return _UnixConnection(path, timeout)
+    if not is_secure:
+        return HTTPConnection(host, port, timeout=timeout)
+    import ssl
+    from http.client import HTTPSConnection
+
+    # Whoever has started the server knows whom it talks to, and the certificate may be a bad one on purpose.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return HTTPSConnection(host, port, timeout=timeout, context=context)
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def _kebab(parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,15 +11,16 @@ import tempfile
 import time
 from collections import deque
 from contextlib import nullcontext, suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
 from threading import Condition, Thread
 from types import TracebackType
 from typing import IO, Any, Self
 
-from oagw_tornado.testing.server import SimulatorError, SimulatorServer
+from oagw_tornado.testing.control import connect
+from oagw_tornado.testing.server import Addresses, SimulatorError, SimulatorServer
 
-_READY = re.compile(rb"listening on http://\S+:(\d+)\s")
+_READY = re.compile(rb"oagw-tornado \S+: (listening on .*)")
 
 
 class SimulatorProcess(SimulatorServer):
@@ -116,15 +117,23 @@ class SimulatorProcess(SimulatorServer):
     def _wait_for_port(self, deadline: float) -> int:
         line = self._stderr.wait_for(_READY, deadline)
         if line is not None:
-            return int(line[1])
+            self._addresses = Addresses.read(line[1].decode())
+            return self._addresses.port
         assert self._process is not None
         if self._stderr.is_over:
             raise self._failed(f"the server ended with exit code {self._process.wait()} instead of starting")
         raise self._failed(f"the server was not ready within {self.start_timeout:g} s")
 
+    @property
+    def _is_plain(self) -> bool:
+        given = {name for name, value in self._options.items() if value}
+        return self.port > 0 and not given & {"tls_client_ca", "tls_fault", "proxy_protocol"}
+
     def _wait_for_health(self, deadline: float) -> None:
+        if not self._is_plain:
+            return  # it listens, but not to somebody who knows no more than its port
         left = max(deadline - time.monotonic(), 0.1)
-        connection = HTTPConnection(self.host, self.port, timeout=left)
+        connection = connect(self.host, self.port, left, is_secure=self._addresses.scheme == "https")
         try:
             connection.request("GET", "/health")
             status = connection.getresponse().status

@@ -6,7 +6,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from oagw_tornado.config.defaults import DEFAULT_TOKEN
 from oagw_tornado.testing.control import Control
@@ -14,6 +15,27 @@ from oagw_tornado.testing.control import Control
 
 class SimulatorError(RuntimeError):
     """The server did not start or did not live. The text holds what it wrote to stderr."""
+
+
+class Addresses(NamedTuple):
+    """Where a server listens, as its ready line says it."""
+
+    scheme: str = "http"
+    port: int = 0
+    control: str = ""
+    """That of control alone, if it has one."""
+
+    @classmethod
+    def read(cls, line: str) -> Addresses:
+        """From ``listening on URL, …; control on URL, …``; the first of each counts."""
+        public, _, control = line.partition("; control on ")
+        first = public.removeprefix("listening on ").partition(", ")[0]
+        parts = urlsplit(first) if first.startswith("http") else None
+        return cls(
+            "http" if parts is None else parts.scheme,
+            0 if parts is None else parts.port or 0,
+            control.strip().partition(", ")[0],
+        )
 
 
 class SimulatorServer(ABC):
@@ -45,6 +67,7 @@ class SimulatorServer(ABC):
         self.port = port
         self.host = host
         self.start_timeout = start_timeout
+        self._addresses = Addresses()
         self._admin_token = admin_token
         if rules and "config" in options:
             raise ValueError("rules and config: the file has the rules then")
@@ -55,7 +78,7 @@ class SimulatorServer(ABC):
     @property
     def base_url(self) -> str:
         """The gateway's own address, without a path."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return f"{self._addresses.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def openai_base_url(self) -> str:
@@ -65,7 +88,22 @@ class SimulatorServer(ABC):
     @property
     def control(self) -> Control:
         """Rules, gates, journal and timing of this server."""
-        return Control(self.host, self.port, self._admin_token)
+        control = self._addresses.control
+        if control.startswith("unix:"):
+            return Control("localhost", 0, self._admin_token, path=control[5:])
+        if control:
+            parts = urlsplit(control)
+            return Control(parts.hostname or "", parts.port or 0, self._admin_token, is_secure=parts.scheme == "https")
+        return Control(self.host, self.port, self._admin_token, is_secure=self._addresses.scheme == "https")
+
+    @property
+    def ca_file(self) -> str | None:
+        """What a client over TLS is to trust, a file in PEM: with ``tls="auto"`` its authority, else ``tls_cert``."""
+        if self._options.get("tls") == "auto":
+            from oagw_tornado.wire.certificates import state_directory
+
+            return str(state_directory() / "ca.pem")
+        return self._options.get("tls_cert")
 
     @abstractmethod
     def start(self) -> Self:

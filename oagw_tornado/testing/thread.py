@@ -16,7 +16,7 @@ from oagw_tornado.cli import choose_loop
 from oagw_tornado.config.config import read_config
 from oagw_tornado.extensions import gather
 from oagw_tornado.simulator import Simulator, engine
-from oagw_tornado.testing.server import SimulatorError, SimulatorServer
+from oagw_tornado.testing.server import Addresses, SimulatorError, SimulatorServer
 
 if TYPE_CHECKING:
     from oagw_tornado.faults.fault import Fault
@@ -107,6 +107,7 @@ class SimulatorThread(SimulatorServer):
         self._ending = asyncio.Event()
         await simulator.start()
         try:
+            self._addresses = Addresses.read(simulator.addresses)
             started.set_result(simulator.port)
             await self._ending.wait()
         finally:

@@ -62,7 +62,8 @@ class Acceptor:
                 return
             try:
                 connection.setblocking(False)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if connection.family != socket.AF_UNIX:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._take(connection)
             except OSError:
                 connection.close()  # it has gone already

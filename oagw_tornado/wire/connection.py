@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Bytes of a body that nobody wants, read off so that its connection can go on.
 DROPPED_BYTES = 256 * 2**10
 
+#: The address of a client of a Unix socket.
+UNIX = "unix:"
+
 _BODILESS = frozenset((204, 304))
 
 #: One chunk (RFC 9112, section 7.1): its size, which is not 0, and its data in three parts.
@@ -142,6 +145,11 @@ class ReplyConnection(httputil.HTTPConnection):
     def scheme(self) -> str:
         """``http`` or ``https``."""
         return "http"
+
+    @property
+    def is_passed_on(self) -> bool:
+        """Whether a PROXY header says that it is somebody else's."""
+        return False
 
     # Framing.
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from typing import TYPE_CHECKING
 
 from oagw_tornado.wire.connection import Delegate
 from oagw_tornado.wire.head import Limits
 from oagw_tornado.wire.http1 import Http1Connection
 from oagw_tornado.wire.server import Server
 from oagw_tornado.wire.socket_connection import SocketConnection
+
+if TYPE_CHECKING:
+    from oagw_tornado.wire.tls import TlsTerms
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +30,22 @@ class Http1Server(Server):
         # The loop alone would not keep them.
         self._beginning: set[asyncio.Task[None]] = set()
 
-    def take(self, connection: socket.socket) -> None:
-        task = self.loop.create_task(self._begin(connection))
+    def take(self, connection: socket.socket, terms: TlsTerms | None = None, client: str | None = None) -> None:
+        protocol = Http1Connection(self) if terms is None else self._over_tls(terms)
+        if client is not None:
+            protocol.pass_on(client)
+        task = self.loop.create_task(self._begin(connection, protocol))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
 
-    async def _begin(self, connection: socket.socket) -> None:
+    def _over_tls(self, terms: TlsTerms) -> Http1Connection:
+        from oagw_tornado.wire.tls_connection import TlsConnection
+
+        return TlsConnection(self, terms)
+
+    async def _begin(self, connection: socket.socket, protocol: Http1Connection) -> None:
         try:
-            await self.loop.connect_accepted_socket(lambda: Http1Connection(self), connection)
+            await self.loop.connect_accepted_socket(lambda: protocol, connection)
         except OSError:
             connection.close()  # it has gone already, or there is nothing left to watch it with
         except Exception:

@@ -32,9 +32,12 @@ class RequestStream(IOStream):
     """The stream of one connection. `reply` is the one to the request that is read next or answered."""
 
     reply: StockConnection
+    # Whose connection it is, if a PROXY header said so.
+    passed_on = ""
+    # True if it ends by a reset.
+    is_reset = False
 
-    def __init__(self, connection: socket.socket, server: StockServer) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: socket.socket, server: StockServer, **options: Any) -> None:
         self.patience: Patience | None = None
         self._server = server
         # The head that tornado is about to hear of.
@@ -49,6 +52,8 @@ class RequestStream(IOStream):
         self._has_ended = False
         # When the last request had arrived.
         self._asked_at = 0.0
+        # Last: over TLS it begins to wait for its client from here.
+        super().__init__(connection, **options)
 
     # Heads. Tornado reads nothing else with a regular expression.
 
@@ -159,6 +164,10 @@ class RequestStream(IOStream):
             return
         self._lingered = 0
         self._server.deadlines.linger.begin(self)
+        self.end_sending()
+
+    def end_sending(self) -> None:
+        """Say that nothing more is sent."""
         self.socket.shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:

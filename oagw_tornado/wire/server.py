@@ -7,13 +7,16 @@ import logging
 import socket
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from oagw_tornado.wire.acceptor import Acceptor
 from oagw_tornado.wire.connection import Delegate
 from oagw_tornado.wire.deadlines import Deadlines
 from oagw_tornado.wire.head import Limits
 from oagw_tornado.wire.presence import HALF_CLOSE_TIME, is_there, watch_for_loss
+
+if TYPE_CHECKING:
+    from oagw_tornado.wire.tls import TlsTerms
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +50,26 @@ class Server:
         self.loop: asyncio.AbstractEventLoop
         self._acceptors: list[Acceptor] = []
 
-    async def listen(self, sockets: list[socket.socket], backlog: int) -> None:
-        """Serve what arrives on these bound sockets, which are the server's from now on."""
+    async def listen(
+        self, sockets: list[socket.socket], backlog: int, take: Callable[[socket.socket], None] | None = None
+    ) -> None:
+        """Serve what arrives on these bound sockets, which are the server's from now on.
+
+        `take`, in the place of the server's own, gets each connection first.
+        """
         self.loop = asyncio.get_running_loop()
+        if not self._acceptors:
+            self.deadlines.start(self.loop, self._look_for_clients)
         for listener in sockets:
-            acceptor = Acceptor(listener, self.take)
+            acceptor = Acceptor(listener, take or self.take)
             acceptor.start(backlog)
             self._acceptors.append(acceptor)
-        self.deadlines.start(self.loop, self._look_for_clients)
 
-    def take(self, connection: socket.socket) -> None:
-        """Serve one client on this socket."""
+    def take(self, connection: socket.socket, terms: TlsTerms | None = None, client: str | None = None) -> None:
+        """Serve one client on this socket, over TLS if there are `terms` for it.
+
+        `client` is whose connection it is if a PROXY header said so.
+        """
         raise NotImplementedError
 
     @property

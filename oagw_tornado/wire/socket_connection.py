@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import struct
 from os import write
-from socket import SO_LINGER, SOL_SOCKET, socket
+from socket import AF_UNIX, SO_LINGER, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, cast
 
-from oagw_tornado.wire.connection import ReplyConnection
+from oagw_tornado.wire.connection import UNIX, ReplyConnection
 from oagw_tornado.wire.deadlines import Patience
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Context:
 class SocketConnection(ReplyConnection, asyncio.Protocol):
     """The sending half of a connection on an asyncio transport."""
 
-    __slots__ = ("patience", "_server", "_transport", "_fd", "_queued", "_client", "_held")
+    __slots__ = ("patience", "_server", "_transport", "_fd", "_queued", "_client", "_held", "_is_passed_on")
     _transport: asyncio.Transport
 
     def __init__(self, server: Http1Server) -> None:
@@ -49,6 +49,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         self._client: str | None = None
         # Whole replies that leave when this turn of the loop ends.
         self._held = b""
+        self._is_passed_on = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not registered as one
@@ -167,8 +168,19 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     def client(self) -> str:
         if self._client is None:
             peer: Any = self._transport.get_extra_info("peername")
-            self._client = str(peer[0]) if isinstance(peer, tuple) else ""
+            # Of a TCP connection that is gone there is no name either: that makes nobody local.
+            is_unix = self.socket.family == AF_UNIX
+            self._client = UNIX if is_unix else str(peer[0]) if isinstance(peer, tuple) else ""
         return self._client
+
+    @property
+    def is_passed_on(self) -> bool:
+        return self._is_passed_on
+
+    def pass_on(self, client: str) -> None:
+        """It is the connection of `client`, as its PROXY header says."""
+        self._client = client
+        self._is_passed_on = True
 
     @property
     def context(self) -> Context:

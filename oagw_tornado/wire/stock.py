@@ -10,16 +10,20 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
+from tornado.iostream import SSLIOStream
 
-from oagw_tornado.wire.connection import DROPPED_BYTES, Delegate, ReplyConnection
+from oagw_tornado.wire.connection import DROPPED_BYTES, UNIX, Delegate, ReplyConnection
 from oagw_tornado.wire.head import CHUNKED, Limits, Refused
 from oagw_tornado.wire.request_stream import RequestStream
 from oagw_tornado.wire.server import Server
+
+if TYPE_CHECKING:
+    from oagw_tornado.wire.tls import TlsTerms
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -41,7 +45,9 @@ class StockConnection(ReplyConnection):
         self.reading: _Reading
         # Tornado turns Nagle's algorithm on again after each request, which holds events back for 40 ms.
         self._stream.set_nodelay(True)
-        self._client: str = getattr(connection.context, "remote_ip", "")
+        self._client: str = self._stream.passed_on or getattr(connection.context, "remote_ip", "")
+        if not self._stream.passed_on and getattr(connection.context, "address_family", None) == socket.AF_UNIX:
+            self._client = UNIX  # tornado has no word for one
         # Tornado reports a client that leaves to this one, and tells nobody whether bytes still wait.
         connection.set_close_callback(self._closed)
 
@@ -143,6 +149,7 @@ class StockConnection(ReplyConnection):
     def reset(self) -> None:
         if not self._stream.closed():
             self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._stream.is_reset = True
             self._stream.close()
 
     @property
@@ -152,6 +159,14 @@ class StockConnection(ReplyConnection):
     @property
     def client(self) -> str:
         return self._client
+
+    @property
+    def scheme(self) -> str:
+        return "https" if isinstance(self._stream, SSLIOStream) else "http"
+
+    @property
+    def is_passed_on(self) -> bool:
+        return self._stream.passed_on != ""
 
 
 class StockServer(Server, httputil.HTTPServerConnectionDelegate):
@@ -166,10 +181,17 @@ class StockServer(Server, httputil.HTTPServerConnectionDelegate):
         # Connections whose clients have yet to read the end of a reply.
         self.sending = 0
 
-    def take(self, connection: socket.socket) -> None:
-        stream = RequestStream(connection, self)
+    def take(self, connection: socket.socket, terms: TlsTerms | None = None, client: str | None = None) -> None:
+        peer = connection.getpeername()
+        stream = RequestStream(connection, self) if terms is None else self._over_tls(connection, terms)
+        stream.passed_on = client or ""
         self._streams.add(stream)
-        self._server.handle_stream(stream, connection.getpeername())
+        self._server.handle_stream(stream, peer)
+
+    def _over_tls(self, connection: socket.socket, terms: TlsTerms) -> RequestStream:
+        from oagw_tornado.wire.secure_stream import SecureRequestStream
+
+        return SecureRequestStream(connection, self, terms.context)
 
     def forget(self, stream: RequestStream) -> None:
         """This connection is over."""

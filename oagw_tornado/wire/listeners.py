@@ -1,0 +1,106 @@
+"""The addresses at which one simulator listens, whatever their kind: bound together, or none of them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from oagw_tornado.config.listeners import Listener
+from oagw_tornado.wire.sockets import bind, unlink
+
+if TYPE_CHECKING:
+    from oagw_tornado.wire.door import Door
+    from oagw_tornado.wire.server import Server
+    from oagw_tornado.wire.tls import TlsTerms
+
+#: Connections that may wait to be accepted: thousands of streams open at once.
+BACKLOG = 4096
+
+
+class CannotListen(OSError):
+    """One of the addresses can not be had; the cause says why."""
+
+    def __init__(self, listener: Listener, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror or str(error))
+        self.listener = listener
+
+
+class Listeners:
+    """Bound addresses, and their sockets from here to the end."""
+
+    def __init__(self, listeners: Iterable[Listener]) -> None:
+        """Bind them all. Raises CannotListen; then none is bound."""
+        self._bound: list[tuple[Listener, list[socket.socket]]] = []
+        self._doors: list[Door] = []
+        # The files of Unix sockets, with their inodes.
+        self._files: list[tuple[str, int]] = []
+        for listener in listeners:
+            try:
+                self._bound.append((listener, bind(listener, BACKLOG)))
+            except OSError as error:
+                self.close()
+                raise CannotListen(listener, error) from error
+            if listener.path:
+                self._files.append((listener.path, os.stat(listener.path).st_ino))
+
+    @property
+    def port(self) -> int:
+        """That of the first address that has one; 0: none has."""
+        return next((port for listener, sockets in self._bound if (port := _port(sockets))), 0)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Those that listen."""
+        return [sock for _, sockets in self._bound for sock in sockets]
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses, with the ports that they have."""
+        return [listener.url(_port(sockets)) for listener, sockets in self._bound]
+
+    async def open(self, server: Server, terms_for: Callable[[Listener], TlsTerms | None], patience: float) -> None:
+        """Have `server` serve them. `terms_for` gives what an address needs for TLS, `patience` is of `Door`."""
+        for listener, sockets in self._bound:
+            terms = terms_for(listener)
+            take: Callable[[socket.socket], None] = server.take
+            if _has_door(listener):
+                from oagw_tornado.wire.door import Door
+
+                door = Door(listener, partial(_take, server, terms), patience)
+                self._doors.append(door)
+                take = door.take
+            elif terms is not None:
+                take = partial(server.take, terms=terms)
+            await server.listen(sockets, BACKLOG, take)
+
+    def stop_accepting(self) -> None:
+        """Close the doors; the sockets are the server's."""
+        for door in self._doors:
+            door.close()
+        files, self._files = self._files, []
+        for path, number in files:
+            unlink(path, number)
+
+    def close(self) -> None:
+        """Give back what was bound."""
+        self.stop_accepting()
+        for _, sockets in self._bound:
+            for sock in sockets:
+                sock.close()
+
+
+def _take(server: Server, terms: TlsTerms | None, connection: socket.socket, client: str | None) -> None:
+    server.take(connection, terms, client)
+
+
+def _has_door(listener: Listener) -> bool:
+    fault = listener.tls_fault
+    return listener.proxy_protocol or (fault is not None and fault.kind in ("slow-handshake", "reset-in-handshake"))
+
+
+def _port(sockets: list[socket.socket]) -> int:
+    name = sockets[0].getsockname() if sockets[0].fileno() >= 0 else None
+    return int(name[1]) if isinstance(name, tuple) else 0

@@ -1,0 +1,413 @@
+"""TLS: certificates of our own and of others, what a handshake may be, faults in it, and real clients that verify."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import BROWSER, browsing, needs_browser, page
+from nginx import needs_nginx, nginx
+from raw_http import CHAT, TOKEN, RawReply, chat, read_reply, request
+from wire import serving
+
+from oagw_tornado.testing import SimulatorError, SimulatorProcess, SimulatorThread
+from oagw_tornado.wire.certificates import Authority
+
+pytest.importorskip("cryptography")
+
+WEATHER = "/api/oagw/v1/proxy/weather/current"
+HOSTS = ["localhost", "127.0.0.1", "::1"]
+
+
+@pytest.fixture(scope="module")
+def trusted(tls_state: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(tls_state))
+
+
+def over_tls(
+    port: int, context: ssl.SSLContext, data: bytes = request(WEATHER), host: str = "localhost"
+) -> tuple[RawReply, tuple[str | None, str | None]]:
+    """The reply, and what the handshake has agreed on: the version, and the protocol above it."""
+    plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+    with plain, context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False) as secured:
+        secured.sendall(data)
+        agreed = secured.version(), secured.selected_alpn_protocol()
+        return read_reply(secured), agreed
+
+
+def start(**options: Any) -> str:
+    """What a server says instead of starting."""
+    with pytest.raises(SimulatorError) as caught:
+        SimulatorThread(**options).start()
+    return str(caught.value)
+
+
+# What is made.
+
+
+def test_an_authority_is_made_once(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "state")
+    certificate, key = authority.issue(HOSTS)
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    secret = [file for file in (tmp_path / "state").iterdir() if file.suffix == ".pem"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in secret} == {0o600}
+    before = [file.read_bytes() for file in (authority.certificate, certificate, key)]
+    assert authority.issue(["localhost"]) == (certificate, key)
+    assert [file.read_bytes() for file in (authority.certificate, certificate, key)] == before
+    authority.issue(["other.test"])
+    assert authority.certificate.read_bytes() == before[0]
+    assert certificate.read_bytes() != before[1]
+    again = certificate.read_bytes()
+    authority.issue(["localhost", "other.test", "::1"])
+    assert certificate.read_bytes() == again, "it is for all who were asked for"
+
+
+@pytest.mark.parametrize("broken", ["ca.json", "ca-key.pem", "server.json", "server.pem"])
+def test_what_is_lost_is_made_again(tmp_path: Path, broken: str) -> None:
+    authority = Authority(tmp_path)
+    authority.issue(HOSTS)
+    (tmp_path / broken).unlink()
+    certificate, key = authority.issue(HOSTS)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    checked = subprocess.run(
+        ["openssl", "verify", "-CAfile", str(authority.certificate), str(certificate)], capture_output=True, check=False
+    )
+    assert checked.returncode == 0
+
+
+def test_the_program_says_how_to_trust_it(tls_state: Path) -> None:
+    with SimulatorProcess(tls="auto") as server:
+        lines = server.stderr.splitlines()
+        assert lines[:2] == [f"export SSL_CERT_FILE={tls_state}", f"export NODE_EXTRA_CA_CERTS={tls_state}"]
+        assert lines[2].endswith(f"listening on https://127.0.0.1:{server.port}")
+        assert server.base_url == f"https://127.0.0.1:{server.port}"
+        assert server.control.requests()[0]["path"] == "/health"
+
+
+# Handshakes.
+
+
+def test_what_a_handshake_agrees_on(wire: str, trusted: ssl.SSLContext) -> None:
+    trusted.set_alpn_protocols(["h2", "http/1.1"])
+    with serving(wire, tls="auto") as server:
+        reply, agreed = over_tls(server.port, trusted)
+        assert (reply.status, reply.end, agreed) == (200, "closed", ("TLSv1.3", "http/1.1"))
+        for host in ("127.0.0.1", socket.gethostname()):
+            assert over_tls(server.port, trusted, host=host)[0].status == 200
+        older = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        older.load_verify_locations(server.ca_file)
+        older.maximum_version = ssl.TLSVersion.TLSv1_2
+        assert over_tls(server.port, older)[1][0] == "TLSv1.2"
+        oldest = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+        assert oldest.returncode != 0
+
+
+def test_streams_pipelines_and_large_bodies(wire: str, trusted: ssl.SSLContext) -> None:
+    with serving(wire, tls="auto", inter_token_latency="1ms") as server:
+        reply, _ = over_tls(server.port, trusted, request(CHAT, chat("a b c")))
+        assert reply.chunks[-2:] == [b"data: [DONE]\n\n", b""]
+        assert len(server.control.requests(limit=1)[0]) > 10
+        text = "word " * 60_000
+        reply, _ = over_tls(server.port, trusted, request(CHAT, chat(text, stream=False)))
+        assert reply.status == 200
+        assert text.strip() in json.loads(reply.body)["choices"][0]["message"]["content"]
+        kept = request(WEATHER).replace(b"Connection: close\r\n", b"")
+        reply, _ = over_tls(server.port, trusted, kept * 40 + request(WEATHER))
+        assert reply.body.count(b"HTTP/1.1 200 OK") == 40
+        for fault, end in (("reset", "reset"), ("close", "closed")):
+            data = request(CHAT, chat(), {"X-Sim-Fault": f"{fault};at-event=1"})
+            assert over_tls(server.port, trusted, data)[0].end == end
+
+
+def test_every_byte_alone(wire: str, trusted: ssl.SSLContext) -> None:
+    with serving(wire, tls="auto") as server:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = trusted.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+            def step(act: Any) -> Any:
+                while True:
+                    try:
+                        return act()
+                    except ssl.SSLWantReadError:
+                        for byte in outgoing.read():
+                            plain.sendall(bytes((byte,)))
+                        incoming.write(plain.recv(65536))
+
+            step(tls.do_handshake)
+            tls.write(request("/health"))
+            assert step(lambda: tls.read(65536)).startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_does_not_speak_tls_is_told(wire: str, tls_state: Path) -> None:
+    with serving(wire, tls="auto") as server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        said = b""
+        try:
+            while piece := plain.recv(65536):
+                said += piece
+        except ConnectionResetError:
+            pass
+        if wire.startswith("httptools"):
+            assert said.startswith(b"HTTP/1.1 400")
+            assert b"https://" in said
+
+
+def test_who_never_shakes_hands_is_sent_away(wire: str, tls_state: Path) -> None:
+    times = {"header_timeout": "300ms"} if wire.startswith("httptools") else {"idle_timeout": "300ms"}
+    with serving(wire, tls="auto", **times) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=6) as plain:
+            assert plain.recv(100) == b""
+        server.wait_until(lambda _: True)
+
+
+def test_clients_may_have_to_show_a_certificate(wire: str, tmp_path: Path, tls_state: Path) -> None:
+    mine, other = Authority(tmp_path / "mine"), Authority(tmp_path / "other")
+    shown = mine.issue(["client.test"])
+    other.issue(["client.test"])
+    with serving(wire, tls="auto", tls_client_ca=mine.certificate, control_listen=":0") as server:
+        context = ssl.create_default_context(cafile=server.ca_file)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            assert not over_tls(server.port, context)[0].head, "an answer without a certificate"
+            raise ConnectionError
+        context.load_cert_chain(*other.issue(["client.test"]))
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            assert not over_tls(server.port, context)[0].head, "an answer to a certificate of somebody else's"
+            raise ConnectionError
+        context.load_cert_chain(*shown)
+        assert over_tls(server.port, context)[0].status == 200
+
+
+def test_a_certificate_is_read_again_when_it_changes(wire: str, tmp_path: Path) -> None:
+    first, second = Authority(tmp_path / "1"), Authority(tmp_path / "2")
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+
+    def put(authority: Authority) -> None:
+        made = authority.issue(HOSTS)
+        shutil.copy(made[1], key)
+        shutil.copy(made[0], certificate)
+
+    def reaches(authority: Authority) -> bool:
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        try:
+            return over_tls(server.port, context)[0].status == 200
+        except ssl.SSLCertVerificationError:
+            return False
+
+    put(first)
+    with serving(wire, tls_cert=certificate, tls_key=key) as server:
+        assert reaches(first)
+        certificate.write_text("half a certi")
+        time.sleep(1.05)  # it looks once a second
+        assert reaches(first), "what is of no use changes nothing"
+        put(second)
+        deadline = time.monotonic() + 5
+        while not reaches(second):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert not reaches(first)
+
+
+# What cannot be.
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "reason"),
+    [
+        ({"tls_key": "k.pem"}, "--tls-key", "--tls-cert"),
+        ({"tls": "auto", "tls_cert": "c.pem"}, "--tls", "--tls-cert"),
+        ({"listen": "https://localhost:0"}, "--listen", "--tls auto"),
+        ({"tls_client_ca": "ca.pem"}, "--tls-client-ca", "https"),
+        ({"tls_fault": "expired"}, "--tls-fault", "https"),
+        ({"tls_cert": "/nowhere/c.pem"}, "--tls-cert", "/nowhere/c.pem"),
+        ({"tls_cert": __file__}, "--tls-cert", "PEM"),
+        ({"tls": "auto", "tls_client_ca": __file__}, "--tls-client-ca", "PEM"),
+        ({"tls": "auto", "tls_client_ca": "/nowhere/ca.pem"}, "--tls-client-ca", "/nowhere/ca.pem"),
+        ({"tls_cert": "c.pem", "tls_fault": "wrong-host"}, "--tls-fault", "--tls auto"),
+        ({"tls": "auto", "tls_fault": "late"}, "--tls-fault", "slow-handshake"),
+        ({"control_listen": ":0", "no_control": True}, "--control-listen", "--no-control"),
+    ],
+)
+def test_what_cannot_work_is_refused(tls_state: Path, options: dict[str, Any], key: str, reason: str) -> None:
+    said = start(**options)
+    assert key in said
+    assert reason in said
+    assert "\n" not in said
+
+
+def test_a_key_that_is_anothers_is_named(tmp_path: Path) -> None:
+    certificate, _ = Authority(tmp_path / "1").issue(HOSTS)
+    _, key = Authority(tmp_path / "2").issue(HOSTS)
+    assert "--tls-key" in start(tls_cert=certificate, tls_key=key)
+
+
+# Trouble on purpose.
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("expired", "certificate has expired"),
+        ("wrong-host", "certificate is not valid for|IP address mismatch|Hostname mismatch"),
+        ("self-signed", "self.signed certificate"),
+    ],
+)
+def test_a_certificate_may_be_bad(wire: str, trusted: ssl.SSLContext, fault: str, reason: str) -> None:
+    listen = [f"https://127.0.0.1:0?tls-fault={fault}", "https://127.0.0.1:0"]
+    with serving(wire, tls="auto", listen=listen) as server:
+        ports = server.inside(lambda simulator: [int(url.rpartition(":")[2]) for url in simulator.listeners.urls])
+        with pytest.raises(ssl.SSLCertVerificationError, match=reason):
+            over_tls(ports[1], trusted)
+        assert over_tls(ports[2], trusted)[0].status == 200, "the others are as they should be"
+
+
+def test_a_handshake_may_be_slow_or_reset(wire: str, trusted: ssl.SSLContext) -> None:
+    with serving(wire, tls="auto", tls_fault="slow-handshake=300ms") as server:
+        began = time.monotonic()
+        assert over_tls(server.port, trusted)[0].status == 200
+        assert time.monotonic() - began >= 0.3
+    with serving(wire, tls="auto", tls_fault="reset-in-handshake", control_listen=":0") as server:
+        with pytest.raises(ConnectionResetError):
+            over_tls(server.port, trusted)
+        assert server.control.requests() == []
+
+
+# Real clients, none of which is told not to verify.
+
+
+@pytest.fixture(scope="module")
+def server(tls_state: Path) -> Any:
+    with SimulatorProcess(tls="auto", inter_token_latency="1ms", cors="*", token_in_query=True) as running:
+        yield running
+
+
+@pytest.fixture
+def trusting(tls_state: Path) -> dict[str, str]:
+    """The environment of a shell in which the line was run that the program prints."""
+    rest = {name: value for name, value in os.environ.items() if "CERT" not in name and "CA_BUNDLE" not in name}
+    return {**rest, "SSL_CERT_FILE": str(tls_state), "NODE_EXTRA_CA_CERTS": str(tls_state)}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl(server: SimulatorProcess, trusting: dict[str, str]) -> None:
+    command = ["curl", "-sS", "--max-time", "10", f"{server.base_url}/health"]
+    ran = subprocess.run(command, env=trusting, capture_output=True, text=True, check=False)
+    assert json.loads(ran.stdout)["status"] == "healthy", ran.stderr
+    del trusting["SSL_CERT_FILE"]
+    assert subprocess.run(command, env=trusting, capture_output=True, check=False).returncode == 60
+
+
+OPENAI = """
+import os, openai
+client = openai.OpenAI(base_url=os.environ["BASE_URL"], api_key=os.environ["TOKEN"], max_retries=0)
+messages = [{"role": "user", "content": "one two"}]
+stream = client.chat.completions.create(model="gpt-4", messages=messages, stream=True)
+print("".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices))
+"""
+
+
+def test_openai_python(server: SimulatorProcess, trusting: dict[str, str]) -> None:
+    pytest.importorskip("openai")
+    environment = {**trusting, "BASE_URL": server.openai_base_url, "TOKEN": server.token}
+    ran = subprocess.run([sys.executable, "-c", OPENAI], env=environment, capture_output=True, text=True, check=False)
+    assert ran.stdout.strip() == "Streaming response to: one two", ran.stderr
+
+
+NODE = """
+import { createRequire } from "node:module";
+const { default: OpenAI } = await import(createRequire(process.env.OPENAI_FROM).resolve("openai"));
+const client = new OpenAI({ baseURL: process.env.BASE_URL, apiKey: process.env.TOKEN, maxRetries: 0 });
+const messages = [{ role: "user", content: "one two" }];
+let text = "";
+for await (const chunk of await client.chat.completions.create({ model: "gpt-4", messages, stream: true }))
+  text += chunk.choices[0]?.delta?.content ?? "";
+console.log(text);
+"""
+
+
+def test_openai_node(request: pytest.FixtureRequest, server: SimulatorProcess, trusting: dict[str, str]) -> None:
+    package = request.config.cache.mkdir("openai-node")
+    if shutil.which("node") is None or not (package / "node_modules" / "openai").exists():
+        pytest.skip("test_clients_openai_node.py has not fetched the package")
+    environment = {
+        **trusting,
+        "BASE_URL": server.openai_base_url,
+        "TOKEN": server.token,
+        "OPENAI_FROM": str(package / "x.js"),
+    }
+    command = ["node", "--input-type=module", "-e", NODE]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
+    assert ran.stdout.strip() == "Streaming response to: one two", ran.stderr
+
+
+SCRIPT = """
+const base = "%s", token = "%s";
+(async () => {
+  const reply = await fetch(`${base}/health`).then((reply) => reply.json(), (error) => error.name);
+  const events = await new Promise((resolve) => {
+    const source = new EventSource(`${base}/api/oagw/v1/proxy/stream-test/events?interval=1ms&access_token=${token}`);
+    source.addEventListener("complete", (event) => { source.close(); resolve(event.lastEventId) });
+    source.onerror = () => { source.close(); resolve(null) };
+  });
+  done({ reply, events });
+})();
+"""
+
+
+@needs_browser
+@pytest.mark.skipif(shutil.which("certutil") is None, reason="certutil (libnss3-tools) is not installed")
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_chromium(server: SimulatorProcess, tls_state: Path, tmp_path: Path, is_trusted: bool) -> None:
+    assert BROWSER is not None
+    store = tmp_path / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    subprocess.run(["certutil", "-d", f"sql:{store}", "-N", "--empty-password"], check=True)
+    if is_trusted:
+        added = ["certutil", "-d", f"sql:{store}", "-A", "-t", "C,,", "-n", "oagw", "-i", str(tls_state)]
+        subprocess.run(added, check=True)
+    with (
+        page(SCRIPT % (server.base_url, TOKEN)) as origin,
+        browsing(origin.origin, environment={"HOME": str(tmp_path)}),
+    ):
+        result = origin.wait()
+    if is_trusted:
+        assert result == {"reply": {"service": "oagw-mock-server", "status": "healthy"}, "events": "4"}
+    else:
+        assert result == {"reply": "TypeError", "events": None}
+
+
+@needs_nginx
+def test_nginx_as_a_client(server: SimulatorProcess, tls_state: Path, tmp_path: Path) -> None:
+    verified = f"proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls_state};"
+    settings = f"proxy_http_version 1.1; proxy_set_header Connection ''; {verified}"
+    with nginx(tmp_path, server.base_url, settings) as port:
+        reply = talk_plain(port, request(CHAT, chat("a b")))
+        assert reply.status == 200
+        assert reply.body.count(b"data: ") == 7
+    with nginx(tmp_path, server.base_url, settings.replace("localhost", "elsewhere.test")) as port:
+        assert talk_plain(port, request(WEATHER)).status == 502
+
+
+def talk_plain(port: int, data: bytes) -> RawReply:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(data)
+        return read_reply(connection)
