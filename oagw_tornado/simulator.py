@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tornado.web
 
-from oagw_tornado.config.config import Config, control_listeners_of, listeners_of
+from oagw_tornado.config.config import Config, check_listening, control_listeners_of, listeners_of
 from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.control import ControlPlane
@@ -79,6 +79,7 @@ class Simulator:
         table: dict[str, Upstream] = {**simulated_upstreams(), **self.extensions.upstreams}
         terms = Terms(config, table)
         _check_mounts(config.mounts, table)
+        check_listening(config)
         self.listeners = Listeners(listeners_of(config))
         try:
             self.control_listeners = Listeners(control_listeners_of(config))

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.config.config import Config, change_config, config_as_json, read_config, value_in
+from oagw_tornado.config.listeners import Listener, TlsFault
 from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.config.usage import default_text, help_text, switch_text
@@ -56,6 +57,14 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "idle-timeout": ("1m", 60.0),
     "gate-timeout": ("1500ms", 1.5),
     "drain-timeout": ("0", 0.0),
+    "listen": ("https://localhost:1", (Listener("localhost", 1, is_secure=True),)),
+    "control-listen": ("unix:/run/x.sock", (Listener(path="/run/x.sock"),)),
+    "proxy-protocol": ("yes", True),
+    "tls": ("auto", "auto"),
+    "tls-cert": ("c.pem", "c.pem"),
+    "tls-key": ("k.pem", "k.pem"),
+    "tls-client-ca": ("ca.pem", "ca.pem"),
+    "tls-fault": ("reset-in-handshake", TlsFault("reset-in-handshake")),
     "mount": ("openai=/", (("openai", ""),)),
     "cors": ("HTTP://Localhost:80", ("http://localhost",)),
     "token-in-query": ("yes", True),

@@ -186,15 +186,19 @@ def test_clients_may_have_to_show_a_certificate(wire: str, tmp_path: Path, tls_s
     other.issue(["client.test"])
     with serving(wire, tls="auto", tls_client_ca=mine.certificate, control_listen=":0") as server:
         context = ssl.create_default_context(cafile=server.ca_file)
-        with pytest.raises((ssl.SSLError, ConnectionError)):
-            assert not over_tls(server.port, context)[0].head, "an answer without a certificate"
-            raise ConnectionError
+        assert not is_let_in(server.port, context)
         context.load_cert_chain(*other.issue(["client.test"]))
-        with pytest.raises((ssl.SSLError, ConnectionError)):
-            assert not over_tls(server.port, context)[0].head, "an answer to a certificate of somebody else's"
-            raise ConnectionError
+        assert not is_let_in(server.port, context)
         context.load_cert_chain(*shown)
         assert over_tls(server.port, context)[0].status == 200
+
+
+def is_let_in(port: int, context: ssl.SSLContext) -> bool:
+    """Whether there is an answer. With TLS 1.3 a client learns only from its first read that there is none."""
+    try:
+        return over_tls(port, context)[0].head != b""
+    except (ssl.SSLError, ConnectionError):
+        return False
 
 
 def test_a_certificate_is_read_again_when_it_changes(wire: str, tmp_path: Path) -> None:
@@ -209,12 +213,13 @@ def test_a_certificate_is_read_again_when_it_changes(wire: str, tmp_path: Path) 
     def reaches(authority: Authority) -> bool:
         context = ssl.create_default_context(cafile=str(authority.certificate))
         try:
-            return over_tls(server.port, context)[0].status == 200
+            return over_tls(port, context)[0].status == 200
         except ssl.SSLCertVerificationError:
             return False
 
     put(first)
-    with serving(wire, tls_cert=certificate, tls_key=key) as server:
+    with serving(wire, tls_cert=certificate, tls_key=key) as running:
+        port = running.port
         assert reaches(first)
         certificate.write_text("half a certi")
         time.sleep(1.05)  # it looks once a second

@@ -101,8 +101,8 @@ def control_listeners_of(config: Config) -> tuple[Listener, ...]:
     )
 
 
-def check_listening(config: Config) -> Config:
-    """`config`, if its addresses and what they need for TLS go together. Raises ConfigError."""
+def check_listening(config: Config) -> None:
+    """Raise ConfigError if the addresses, and what they need for TLS, do not go together."""
     listeners = listeners_of(config) + control_listeners_of(config)
     is_secure = any(each.is_secure for each in listeners)
     if config.tls_cert is None and config.tls_key is not None:
@@ -122,7 +122,6 @@ def check_listening(config: Config) -> Config:
             raise ConfigError("--tls-fault", f"{fault} needs --tls auto, whose authority signs the certificate")
     if config.control_listen and config.no_control:
         raise ConfigError("--control-listen", "there is no control with --no-control")
-    return config
 
 
 def value_in(config: Config, option: Option) -> Any:
@@ -161,7 +160,7 @@ def _settled(config: Config, *layers: list[Setting]) -> Config:
     given = {setting.option.field for layer in layers for setting in layer}
     if config.listen and not given & {"host", "port"}:
         config = replace(config, is_short=False)
-    return check_listening(config)
+    return config
 
 
 def config_as_json(config: Config) -> dict[str, Any]:
