@@ -20,6 +20,7 @@ from oagw_tornado.commands import COMMANDS, run_command
 from oagw_tornado.config.config import Config, read_config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
+from oagw_tornado.process.reload import FilesRead, Reloading
 from oagw_tornado.process.stderr_log import StderrLog
 
 if TYPE_CHECKING:
@@ -39,10 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--version" in arguments:
         print(f"oagw-tornado {__version__}")  # noqa: T201
         return OK
+    files = FilesRead()
+
+    def read() -> Config:
+        with extensions.known_faults():
+            config = read_config(arguments, os.environ, files.read)
+        return replace(config, access_log=os.isatty(2)) if config.access_log is None else config
+
     try:
         extensions = gather()
-        with extensions.known_faults():
-            config = read_config(arguments, os.environ, _read_file)
+        config = read()
         loop_factory = choose_loop(config.loop)
         require("--http-server", config.http_server, "httptools")
     except ConfigError as error:
@@ -52,13 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"oagw-tornado: {error}")
         return FAILED
 
-    if config.access_log is None:
-        config = replace(config, access_log=os.isatty(2))
     log = start_log(config)
     raise_descriptor_limit()
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(serve(config, extensions))
+            return runner.run(serve(config, extensions, read, files))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
@@ -98,8 +103,11 @@ def require(option: str, value: str, module: str) -> None:
         raise ConfigError(option, f"{module!r} is not installed (pip install {module})")
 
 
-async def serve(config: Config, extensions: Extensions) -> int:
-    """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once."""
+async def serve(config: Config, extensions: Extensions, read: Callable[[], Config], files: FilesRead) -> int:
+    """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once.
+
+    `read` reads the configuration again, and `files` knows from which files.
+    """
     from oagw_tornado.process.idle_work import IdleWork
     from oagw_tornado.simulator import Simulator
     from oagw_tornado.wire.listeners import CannotListen
@@ -138,7 +146,21 @@ async def serve(config: Config, extensions: Extensions) -> int:
 
     idle_work = IdleWork(loop, lambda: not simulator.responder.playing)
     idle_work.start()
+
+    def reload() -> None:
+        try:
+            said = simulator.control.reload(read())
+        except ConfigError as error:
+            said = f"{error}; nothing is changed"
+        say(f"oagw-tornado: read again: {said}")
+
+    reloading = Reloading(files, reload)
+    if files.paths:
+        reloading.on_signal(hang_up=lambda: stop(signal.SIGHUP))
+        if config.watch:
+            reloading.on_change()
     await signalled.wait()
+    reloading.stop()
     idle_work.stop()
     timeout = simulator.responder.config.drain_timeout
     if running := simulator.responder.ledger.running:
@@ -160,11 +182,6 @@ def _cannot_listen(error: CannotListen) -> int:
     taken = "the port is taken" if error.errno == errno.EADDRINUSE and listener.host else error.strerror or str(error)
     say(f"oagw-tornado: cannot listen on {address}: {taken}")
     return FAILED
-
-
-def _read_file(path: str) -> str:
-    with open(path, encoding="utf-8-sig") as file:
-        return file.read()
 
 
 def _print_help() -> int:

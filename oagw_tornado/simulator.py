@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CONTROL = ("/_sim", "/metrics")
+
 
 class Simulator:
     """A whole simulated gateway. Lives on the running loop from `start` to `stop`."""
@@ -76,10 +78,8 @@ class Simulator:
 
     async def _start(self) -> None:
         config = self.config
-        table: dict[str, Upstream] = {**simulated_upstreams(), **self.extensions.upstreams}
-        terms = Terms(config, table)
-        _check_mounts(config.mounts, table)
-        check_listening(config)
+        table = table_of(self.extensions)
+        terms = checked_terms(config, table)
         self.listeners = Listeners(listeners_of(config))
         try:
             self.control_listeners = Listeners(control_listeners_of(config))
@@ -206,6 +206,19 @@ class Simulator:
         from oagw_tornado.wire.stock import StockServer
 
         return StockServer(gateway, limits)
+
+
+def table_of(extensions: Extensions) -> dict[str, Upstream]:
+    """All upstreams: the simulated ones, and those that extensions offer beside them or in their place."""
+    return {**simulated_upstreams(), **extensions.upstreams}
+
+
+def checked_terms(config: Config, table: Mapping[str, Upstream]) -> Terms:
+    """The terms of `config`, all of which goes together. Raises ConfigError, which names what does not."""
+    terms = Terms(config, table)
+    _check_mounts(config.mounts, table)
+    check_listening(config)
+    return terms
 
 
 def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Mapping[str, Upstream]) -> None:

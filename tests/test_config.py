@@ -65,6 +65,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "tls-key": ("k.pem", "k.pem"),
     "tls-client-ca": ("ca.pem", "ca.pem"),
     "tls-fault": ("reset-in-handshake", TlsFault("reset-in-handshake")),
+    "watch": ("yes", True),
     "mount": ("openai=/", (("openai", ""),)),
     "cors": ("HTTP://Localhost:80", ("http://localhost",)),
     "token-in-query": ("yes", True),

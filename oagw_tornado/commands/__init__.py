@@ -12,6 +12,7 @@ from typing import cast
 #: What may stand first on the command line, and the line that the help has for it. A module of that name holds
 #: ``run(arguments) -> exit code``.
 COMMANDS = {
+    "check": "say whether a server would start with a file: the line and the key that are wrong",
     "verdict": "judge whether a running server was late for reasons of its own",
 }
 

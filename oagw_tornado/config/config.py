@@ -28,6 +28,7 @@ class Config:
 
     host: str = "127.0.0.1"
     port: int = 8765
+    watch: bool = False
     is_short: bool = True
     """Host and port are an address to listen on: they are given, or nothing else is."""
     listen: tuple[Listener, ...] = ()

@@ -14,7 +14,7 @@ import yaml
 
 from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.config.reply_file import with_file
-from oagw_tornado.config.settings import ConfigError, Setting
+from oagw_tornado.config.settings import ConfigError, FilePlace, Setting
 from oagw_tornado.units.documents import DEEPEST, TOO_DEEP, quoted
 from oagw_tornado.units.latency import expand_traces
 from oagw_tornado.units.nearest import nearest
@@ -141,14 +141,15 @@ def _entries(document: yaml.Node, path: str) -> dict[str, yaml.Node]:
     for key, node in document.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "?"
         if name not in OPTIONS and name not in _SECTIONS:
-            raise ConfigError(f"{path}: {name[:80]}", "no such option" + nearest(name, (*OPTIONS, *_SECTIONS)))
+            hint = nearest(name, (*OPTIONS, *_SECTIONS))
+            raise ConfigError(f"{path}: {name[:80]}", f"no such option{hint}, line {key.start_mark.line + 1}")
         entries[name] = node
     return entries
 
 
 def _settings(key: str, node: yaml.Node, path: str, read_trace: Callable[[str], str]) -> Iterator[Setting]:
     option = OPTIONS[key]
-    source = f"{path}: {key}"
+    source = FilePlace(f"{path}: {key}", node.start_mark.line + 1)
     is_list = isinstance(node, yaml.SequenceNode)
     for item in node.value if is_list and option.is_repeatable else [node]:
         if not isinstance(item, yaml.ScalarNode):

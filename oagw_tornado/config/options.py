@@ -172,6 +172,8 @@ def _table() -> dict[str, Option]:
     port = _whole("a port number from 0 to 65535", 0, 65535)
     # fmt: off
     options = [
+        Option("watch", "watch", parse_flag, "",
+               "read the file that --config names again when it changes, as SIGHUP does", CONFIG.group, is_flag=True),
         Option("host", "host", parse_host, "ADDRESS", "address to listen on", listen),
         Option("port", "port", port, "PORT", "port to listen on; 0: any free one, which the ready line names", listen),
         Option("listen", "listen", parse_listener, "URL",

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.config.config import change_config, config_as_json
+from oagw_tornado.control.reload import changes_between, with_changes
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import Collector, Gauges
 from oagw_tornado.evidence.timing import BINS_PER_SECOND
 from oagw_tornado.evidence.verdict import history, judge
 
 if TYPE_CHECKING:
+    from oagw_tornado.config.config import Config
     from oagw_tornado.evidence.vital_signs import VitalSigns
     from oagw_tornado.gateway.responder import Responder
     from oagw_tornado.gateway.terms import Terms
@@ -57,6 +59,22 @@ class ControlPlane:
         self._terms.check(config.knobs)
         self.responder.configure(config)
         self._terms.configure(config)
+
+    def reload(self, config: Config) -> str:
+        """Take over what has changed since the start, or since the last time; gives that in words.
+
+        What was changed by hand meanwhile stays, unless it is what has changed; `reset` leads here from now on. All
+        or nothing: raises `oagw_tornado.config.settings.ConfigError`.
+        """
+        changes = changes_between(self._started_as, config)
+        self._terms.check(config.knobs)
+        if changes.rules:
+            self._terms.replace_rules(config)
+        self._started_as = config
+        live = with_changes(self.responder.config, changes)
+        self.responder.configure(live)
+        self._terms.knobs = live.knobs
+        return changes.text
 
     async def reset(self) -> None:
         """Back to the state at start. Replies under way go on, those at a gate at once."""

@@ -50,11 +50,7 @@ class Terms:
         self._upstreams = upstreams
         self.configure(config)
         self.check(config.knobs)
-        try:
-            self.rules = Rules(config.rules, tuple(upstreams), config.rule_places, self._check_rule)
-        except RuleError as error:
-            place, _, reason = str(error).rpartition(": rules: ")
-            raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
+        self.rules = self._read_rules(config)
         self.limiter = RateLimiter()
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         self._started = monotonic()
@@ -70,6 +66,17 @@ class Terms:
         reason = self._unknown_error(knobs, tuple(self._upstreams))
         if reason:
             raise ConfigError("fault", reason)
+
+    def replace_rules(self, config: Config) -> None:
+        """Have the rules of `config` from now on. All or nothing: raises ConfigError."""
+        self.rules.take_over(self._read_rules(config))
+
+    def _read_rules(self, config: Config) -> Rules:
+        try:
+            return Rules(config.rules, tuple(self._upstreams), config.rule_places, self._check_rule)
+        except RuleError as error:
+            place, _, reason = str(error).rpartition(": rules: ")
+            raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
 
     def _check_rule(self, rule: Rule) -> None:
         aliases = rule.aliases or tuple(self._upstreams)

@@ -84,6 +84,11 @@ class Rules:
         self.list = list(rules.values())
         self._numbered = len(rules)
 
+    def take_over(self, other: Rules) -> None:
+        """Those of `other` in the place of all, and as the first ones."""
+        self.list = self._first = other.list
+        self._numbered = other._numbered
+
     def reset(self) -> None:
         """The first rules again, their counts at zero."""
         self.list = self._first

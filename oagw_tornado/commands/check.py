@@ -1,0 +1,60 @@
+"""``oagw-tornado check FILE``: whether a server would start with this file, without starting one.
+
+Exit code 0: all files are fine; 2: one is not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from oagw_tornado.commands.arguments import Arguments, CommandError
+from oagw_tornado.config.config import Config, read_config, value_in
+from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.config.settings import ConfigError
+from oagw_tornado.extensions import ExtensionError, Extensions, gather
+from oagw_tornado.process.reload import FilesRead
+from oagw_tornado.simulator import checked_terms, table_of
+
+OK, BAD = 0, 2
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Say of each file that it is fine, or the line and the key that are not; gives the exit code."""
+    parser = Arguments("check", "Say whether a server would start with a file, without starting one.")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="configuration file, as --config takes it")
+    try:
+        extensions = gather()
+    except ExtensionError as error:
+        raise CommandError(str(error)) from None
+    code = OK
+    for path in parser.parse_args(arguments).files:
+        try:
+            said = f"{path}: {_described(_read(path, extensions))}"
+        except ConfigError as error:
+            code = BAD
+            said = _with_path(path, str(error).replace(f"--config: cannot read {path!r}", f"{path}: cannot be read"))
+        sys.stderr.write(f"{said}\n")
+    return code
+
+
+def _read(path: str, extensions: Extensions) -> Config:
+    with extensions.known_faults():
+        config = read_config(["--config", path], {}, FilesRead().read)
+        checked_terms(config, table_of(extensions))
+    return config
+
+
+def _with_path(path: str, text: str) -> str:
+    return text if text.startswith(path) else f"{path}: {text}"
+
+
+def _described(config: Config) -> str:
+    options = sum(
+        value_in(config, option) != value_in(Config(), option) for option in OPTIONS.values() if not option.form_of
+    )
+    return f"fine: {_counted(options, 'option')} set, {_counted(len(config.rules), 'rule')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
