@@ -80,11 +80,11 @@ class Simulator:
         config = self.config
         table = table_of(self.extensions)
         terms = checked_terms(config, table)
+        terms_of_tls = self._terms_of_tls()
         self.listeners = Listeners(listeners_of(config))
         try:
             self.control_listeners = Listeners(control_listeners_of(config))
-            terms_of_tls = self._terms_of_tls()
-        except BaseException:
+        except OSError:
             self.listeners.close()
             raise
         self.port = self.listeners.port

@@ -25,6 +25,8 @@ class Changes(NamedTuple):
 
 def changes_between(before: Config, after: Config) -> Changes:
     """From `before` to `after`. Raises ConfigError for an option that cannot change while the server runs."""
+    if before.upstreams != after.upstreams:
+        raise ConfigError("upstreams", "cannot be changed while the server runs; start it anew")
     options: dict[Option, Any] = {}
     said: list[str] = []
     for option in OPTIONS.values():
