@@ -345,3 +345,9 @@ def test_names_of_models_are_bounded(server: VisibleServer) -> None:
     names = {name for name in metrics(server) if name.startswith("vllm:prompt_tokens_total")}
     assert len(names) <= 64 + 1 + 2
     assert metrics(server)[sample("prompt_tokens_total", "other")] == 6
+
+
+def test_the_tokenizer_is_bounded(server: VisibleServer) -> None:
+    assert ask(server, "tokenize", {"prompt": "x" * 2**18}).status == 200
+    assert ask(server, "tokenize", {"prompt": "x " * 2**18}).json["error"]["code"] == "string_above_max_length"
+    assert ask(server, "detokenize", {"tokens": [1] * 100_001}).status == 400

@@ -217,3 +217,25 @@ def test_what_is_no_text_counts_too(part: dict[str, Any] | None, tools: list[Any
         body |= {"tools": tools, "tool_choice": "none"}
     document = json.loads(chat_reply(json.dumps(body).encode(), CONTEXT).body)
     assert document["usage"]["prompt_tokens"] == 2 + more
+
+
+def test_what_one_reply_tells_of_prompts_is_bounded() -> None:
+    long = "word " * 3000
+    for asked in (
+        {"prompt": long, "echo": True, "logprobs": 5, "n": 2},
+        {"prompt": long, "prompt_logprobs": 20},
+        {"prompt": "x" * 50_000, "echo": True, "n": 100},
+    ):
+        with pytest.raises(InvalidRequest, match="more than"):
+            completion(max_tokens=1, **asked)
+    assert completion(prompt=long, echo=True, logprobs=1, max_tokens=1)
+
+
+@pytest.mark.parametrize("limit", [2**63, 10**30, 10**9])
+def test_a_limit_beyond_all_bounds(limit: int) -> None:
+    asked = {"prompt": "one", "ignore_eos": True, "max_tokens": limit}
+    with pytest.raises(InvalidRequest, match="only be streamed"):
+        completion(**asked, n=9)
+    reply = completion_reply(json.dumps({"model": "m", "stream": True, **asked}).encode(), CONTEXT)
+    assert reply.inference is not None
+    assert (reply.inference.output_tokens, reply.inference.finish) == (1_000_000, "length")

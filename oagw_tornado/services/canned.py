@@ -19,6 +19,9 @@ from oagw_tornado.services.filler import WORDS
 
 GREETING = "Hello! How can I assist you today?"
 
+#: Tokens of a reply that goes on until its limit, whatever that is.
+MOST_TOKENS = 1_000_000
+
 #: A reply of more characters than this is only given as a stream: else it would be held in memory whole.
 MOST_BUFFERED = 32 * 2**20
 
@@ -95,7 +98,7 @@ def say(text: str, conversation: Conversation, output_tokens: int | None = None,
     # Real models end by themselves; those who measure do not want them to.
     goes_on = met is None and limit is not None and (conversation.ignore_eos or filler)
     if goes_on and words and output_tokens is None:
-        count = limit or 0
+        limit = count = min(limit or 0, MOST_TOKENS)
     if met is None and words:
         count = max(count, conversation.min_tokens)
     whole = text if count == len(words) and not filler else None

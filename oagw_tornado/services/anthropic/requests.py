@@ -124,6 +124,6 @@ class MessagesRequest(CountRequest, kw_only=True):
     thinking: Thinking | None = None
     ignore_eos: bool | None = None
     """Not the API's own: of vLLM's, which load generators send. So is the next one."""
-    min_tokens: Annotated[int, Meta(ge=0)] | None = None
+    min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None

@@ -68,7 +68,7 @@ class SamplingExtras(Struct, kw_only=True):
 
     stream_options: StreamOptions | None = None
     ignore_eos: bool | None = None
-    min_tokens: Annotated[int, Meta(ge=0)] | None = None
+    min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     prompt_logprobs: Annotated[int, Meta(ge=-1, le=20)] | None = None
 
     @property

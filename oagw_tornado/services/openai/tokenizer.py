@@ -14,8 +14,9 @@ from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.requests import text_of
 from oagw_tornado.services.vocabulary import Vocabulary, tokens_in
 
-#: Tokens in one request: all streams wait while they are looked up.
-MOST_TOKENS = 1_000_000
+#: Tokens in one request, and characters of a prompt: all streams wait while they are looked up.
+MOST_TOKENS = 100_000
+LONGEST_PROMPT = 2**18
 
 
 class TokenizeRequest(Struct):
@@ -41,6 +42,12 @@ def tokenize_reply(body: bytes, vocabulary: Vocabulary, context: Context) -> Rep
         texts = [text_of(message.content) for message in request.messages]
     else:
         raise InvalidRequest("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
+    if sum(map(len, texts)) > LONGEST_PROMPT:
+        raise InvalidRequest(
+            f"Invalid 'prompt': string too long. Expected a string with maximum length {LONGEST_PROMPT}.",
+            param="prompt",
+            code="string_above_max_length",
+        )
     numbers = [number for text in texts for number in vocabulary.encode(text)]
     reply: dict[str, Any] = {"count": len(numbers), "max_model_len": context.max_model_len, "tokens": numbers}
     reply["token_strs"] = [token for text in texts for token in tokens_in(text)] if request.return_token_strs else None

@@ -11,6 +11,7 @@ from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.chat import requests
 from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefinition
+from oagw_tornado.services.openai.completions.logprobs import check_prompt_logprobs
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, part_tokens, sequences, text_of
 from oagw_tornado.services.prompt_tokens import tool_tokens
@@ -35,6 +36,7 @@ def read(body: bytes, context: Context) -> Conversation:
     tools = tuple(_tool(definition, number) for number, definition in enumerate(request.tools or ()))
     choice, callable = _choice(request, tools)
     messages = _messages(request.messages)
+    check_prompt_logprobs([message.text for message in messages], request.prompt_logprobs)
     conversation = Conversation(
         dialect="openai-chat",
         model=request.model,

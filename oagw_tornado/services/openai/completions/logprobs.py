@@ -6,8 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
+from oagw_tornado.services.openai.errors import InvalidRequest
+
+#: Likely tokens that are told of one prompt, or of all that is echoed: all streams wait while they are made.
+MOST_LOGPROBS = 20_000
+
 #: The model is nearly certain of what it says.
 SAID = -0.01
+
+
+def check_prompt_logprobs(texts: Sequence[str], alternatives: int | None, times: int = 1) -> None:
+    """Raise InvalidRequest if there would be too many likely tokens to tell of the prompts `texts`."""
+    if alternatives is None:
+        return
+    if sum(len(text.split()) for text in texts) * times * max(1, alternatives) > MOST_LOGPROBS:
+        raise InvalidRequest(
+            f"Invalid 'prompt': more than {MOST_LOGPROBS} logprobs of its tokens in one reply.", param="prompt"
+        )
 
 
 def logprobs_object(tokens: Sequence[str], alternatives: int, offset: int = 0, *, is_prompt: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from oagw_tornado.reply.tokens import count_tokens
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
+from oagw_tornado.services.openai.completions.logprobs import check_prompt_logprobs
 from oagw_tornado.services.openai.completions.requests import CompletionRequest
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import sequences
@@ -14,6 +15,9 @@ from oagw_tornado.services.openai.requests import sequences
 DEFAULT_MODEL = "gpt-3.5-turbo-instruct"
 
 MOST_PROMPTS = 2048
+
+#: Characters of prompts that are echoed in one reply.
+MOST_ECHOED = 2**22
 
 
 def read(body: bytes, context: Context) -> Conversation:
@@ -30,6 +34,11 @@ def read(body: bytes, context: Context) -> Conversation:
     if request.prompt_logprobs and request.stream:
         raise InvalidRequest("`prompt_logprobs` are not available when `stream=True`.", param="prompt_logprobs")
     prompts = _prompts(request)
+    check_prompt_logprobs(prompts, request.prompt_logprobs, request.n or 1)
+    if request.echo:
+        check_prompt_logprobs(prompts, request.logprobs, request.n or 1)
+        if sum(map(len, prompts)) * (request.n or 1) > MOST_ECHOED:
+            raise InvalidRequest(f"Invalid 'echo': more than {MOST_ECHOED} characters of prompts.", param="echo")
     conversation = Conversation(
         dialect="openai-completions",
         model=request.model,
