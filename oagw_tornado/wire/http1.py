@@ -263,7 +263,7 @@ class Http1Connection(SocketConnection):
 
     def _end_reply(self) -> None:
         if not self.keep_alive or self._server.draining:
-            self.close()
+            self._linger()
         elif not self._is_busy:
             # Answered later than it came: this is where the connection goes on.
             self._go_on()
@@ -323,7 +323,7 @@ class Http1Connection(SocketConnection):
         self._reader = None
         self._lingered = 0
         self._server.deadlines.linger.begin(self)
-        if self._has_ended:
+        if self._has_ended or not self._transport.can_write_eof():
             self.close()
             return
         self._transport.write_eof()

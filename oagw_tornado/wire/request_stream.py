@@ -48,8 +48,9 @@ class RequestStream(IOStream):
         self._body_size = 0
         self._lingered = -1
         self._linger_over: Future[None] | None = None
-        # True once the client has ended its side.
+        # True once the client has ended its side, and how much it had sent then that nobody has looked at.
         self._has_ended = False
+        self._left_over = 0
         # When the last request had arrived.
         self._asked_at = 0.0
         # Last: over TLS it begins to wait for its client from here.
@@ -117,6 +118,10 @@ class RequestStream(IOStream):
             if not self._has_ended:
                 self._has_ended = True
                 self._server.client_ended(self, self._asked_at)
+            return None
+        if size == 0 and self._left_over != self._read_buffer_size > 0:
+            # The rest of a request may have come with the end: it is looked at first, and the end is seen again.
+            self._left_over = self._read_buffer_size
             return None
         if size is None or self._read_buffer_size > self._server.limits.max_header_size:
             self._check_head()

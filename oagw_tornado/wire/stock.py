@@ -110,7 +110,7 @@ class StockConnection(ReplyConnection):
         elif self.keep_alive:
             self._connection.finish()
         else:
-            self._stream.close()
+            self._stream.linger()
 
     def read_off(self) -> None:
         """The body of a request that is answered already has arrived."""
