@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -73,7 +74,7 @@ def read(parts: list[bytes]) -> tuple[list[tuple[object, ...]], tuple[int, str] 
         refused = (error.status, error.text)
         if not reader.is_read:
             heard[-1][1].clear()  # what had come of a body that never was whole
-    requests = [
+    requests: list[tuple[object, ...]] = [
         (head.method, head.target, head.version, head.headers.lines, head.keep_alive, bytes(body))
         for head, body in heard
     ]
@@ -108,7 +109,7 @@ def test_long_inputs_do_too() -> None:
 def test_any_bytes_read_the_same_in_any_cut(data: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     whole = read([data])
-    assert read([data[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]) == whole
+    assert read([data[begin:end] for begin, end in pairwise(edges)]) == whole
     assert read(bytewise(data)) == whole
 
 

@@ -207,10 +207,13 @@ def render(target: str, *lines: str, method: str, version: str = "1.1") -> bytes
     return "\r\n".join([f"{method} {target} HTTP/{version}", *given, "", ""]).encode("latin-1")
 
 
-def chunked(target: str, *pieces: bytes, trailer: bytes = b"") -> bytes:
+def chunked(
+    target: str, *pieces: bytes, trailer: bytes = b"", lines: tuple[str, ...] = (), version: str = "1.1"
+) -> bytes:
     """A POST whose body is sent in these chunks."""
     framed = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
-    return render(target, "Transfer-Encoding: chunked", method="POST") + framed + b"0\r\n" + trailer + b"\r\n"
+    head = render(target, "Transfer-Encoding: chunked", *lines, method="POST", version=version)
+    return head + framed + b"0\r\n" + trailer + b"\r\n"
 
 
 def chat(text: str = "one two three", **more: Any) -> dict[str, Any]:

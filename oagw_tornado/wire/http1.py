@@ -89,11 +89,7 @@ class Http1Connection(SocketConnection):
             if self._lingered >= 0:
                 self._linger_on(len(data))
             return
-        reader = self._reader
-        if reader is None:
-            self._reader = reader = RequestReader(self._server.limits)
-        reader.feed(data)
-        self._go_on()
+        self._go_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fd = -1
@@ -123,13 +119,18 @@ class Http1Connection(SocketConnection):
 
     # Requests, in order.
 
-    def _go_on(self) -> None:
-        """Go on with what the reader has, and see what the connection waits for then. Never raises."""
+    def _go_on(self, data: bytes = b"") -> None:
+        """Go on with `data` and what has waited, and see what the connection waits for then. Never raises."""
         self._goes_on = False
         if self._is_busy:
             return
         self._is_busy = True
         try:
+            if data:
+                reader = self._reader
+                if reader is None:
+                    self._reader = reader = RequestReader(self._server.limits)
+                reader.feed(data)
             self._read_requests()
         except Refused as refused:
             self._refuse(refused.status, refused.text)

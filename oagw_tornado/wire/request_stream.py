@@ -100,8 +100,7 @@ class RequestStream(IOStream):
             return
         buffer = self._read_buffer
         try:
-            if len(buffer) < 65:
-                check_start(self._first_byte + buffer, 0)
+            check_start(self._first_byte + bytes(buffer[:64]), 0)
             limits = self._server.limits
             size = self._read_buffer_size
             if size >= limits.max_header_size and buffer.find(b"\n\r\n") < 0 and buffer.find(b"\n\n") < 0:
@@ -122,12 +121,20 @@ class RequestStream(IOStream):
         if size == 0 and self._left_over != self._read_buffer_size > 0:
             # The rest of a request may have come with the end: it is looked at first, and the end is seen again.
             self._left_over = self._read_buffer_size
+            self._check_head()
             return None
         if size is None or self._read_buffer_size > self._server.limits.max_header_size:
             self._check_head()
         return size
 
     # Bodies.
+
+    def _check_max_bytes(self, delimiter: bytes | Any, size: int) -> None:
+        # Only the line of a chunk's size has a limit. Tornado would close without a word.
+        if self._read_max_bytes is not None and size > self._read_max_bytes:
+            self.reply.refuse(
+                Refused(400, f"Bad request: the line of a chunk's size has over {self._read_max_bytes} bytes")
+            )
 
     def body_arrived(self, size: int) -> None:
         self._body_size += size
