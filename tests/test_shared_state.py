@@ -18,12 +18,11 @@ SHARED = {
     "gateway.content_coding.codings": "made once: what is installed",
     "gateway.content_coding._errors": "made once: what is installed",
     "services.openai.models.openai_models": "the list of models, by the few that are configured",
-    "services.openai.chat.reply._prepare_once": "a request as it is read; to lose one costs reading it again",
+    # One client's bodies evict another's: that costs the other what a first request costs, and changes no answer.
+    "services.openai.chat.reply._prepare_once": "what is said to a request that was read",
+    "services.openai.chat.reply._read_once": "a request as it is read",
     "services.typed._DECODERS": "one decoder for each type of request, of which there are a dozen",
-    "wire.connection.status_and_fields": "rendered heads",
     "wire.connection.date_line": "the second that it is, in words",
-    "wire.headers._key": "names of headers in lower case",
-    "wire.headers._normal": "names of headers as tornado writes them",
 }
 
 MUTABLE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
