@@ -311,6 +311,16 @@ def test_metrics_are_what_happened(server: VisibleServer) -> None:
     assert metrics(server, "openai") == now  # to look changes nothing
 
 
+def test_each_alias_has_its_own(server: VisibleServer) -> None:
+    asked = {"model": "claude-mine", "messages": MESSAGES, "max_tokens": 4, "ignore_eos": True, "stream": True}
+    assert ask(server, f"{PROXY}/anthropic/v1/messages", asked).status == 200
+    now = metrics(server, "anthropic")
+    assert now[sample("generation_tokens_total", "claude-mine")] == 4
+    assert now[sample("time_to_first_token_seconds_count", "claude-mine")] == 1
+    assert now[sample("inter_token_latency_seconds_count", "claude-mine")] == 3
+    assert sum(count for name, count in metrics(server).items() if "generation_tokens_total" in name) == 0
+
+
 def test_metrics_of_what_runs_and_waits(server: VisibleServer) -> None:
     server.control.configure(max_num_seqs=1)
     asked = {"model": "qwen", "messages": MESSAGES, "max_tokens": 5, "ignore_eos": True, "stream": True}

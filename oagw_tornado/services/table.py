@@ -7,7 +7,7 @@ from oagw_tornado.services.anthropic import errors as anthropic_errors
 from oagw_tornado.services.anthropic import handlers as anthropic
 from oagw_tornado.services.openai import errors as openai_errors
 from oagw_tornado.services.openai import handlers as openai
-from oagw_tornado.services.openai.engine import engine_routes
+from oagw_tornado.services.openai.engine import AnthropicMetrics, engine_routes, probe_routes
 from oagw_tornado.services.upstream import Upstream
 
 
@@ -49,6 +49,7 @@ def upstreams() -> dict[str, Upstream]:
                 "v1/messages": anthropic.Messages,
                 "v1/messages/count_tokens": anthropic.CountTokens,
                 "v1/models": anthropic.Models,
+                **probe_routes(AnthropicMetrics),
             },
             patterns=((r"\Av1/models/(.+)\Z", anthropic.Model),),
             otherwise=anthropic.UnknownUrl,

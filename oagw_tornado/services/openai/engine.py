@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from oagw_tornado import __version__
 from oagw_tornado.gateway.inference_metrics import inference_metrics
 from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.services.anthropic.handlers import anthropic_models
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.handlers import ApiHandler
@@ -48,11 +49,14 @@ class Metrics(ServiceHandler):
     takes_turns = False
     open_to = "machine"
 
+    def models(self) -> tuple[str, ...]:
+        """The service's models."""
+        return openai_models(self.config.models)
+
     async def serve(self) -> None:
         knobs = self.exchange.knobs
         most = None if knobs is None else knobs.max_num_seqs
-        models = openai_models(self.config.models)
-        self.respond(await inference_metrics(self.responder, self.exchange.alias, models, most))
+        self.respond(await inference_metrics(self.responder, self.exchange.alias, self.models(), most))
 
 
 class _TokenizerHandler(ApiHandler):
@@ -78,14 +82,23 @@ class Detokenize(_TokenizerHandler):
         return detokenize_reply(self.request.body, self.vocabulary)
 
 
+class AnthropicMetrics(Metrics):
+    """The same of the Anthropic alias."""
+
+    def models(self) -> tuple[str, ...]:
+        return anthropic_models(self.config.models)
+
+
+def probe_routes(metrics: Handler = Metrics) -> dict[str, Handler]:
+    """What is there for probes and scrapers, by its paths."""
+    return {"health": EngineHealth, "ping": EngineHealth, "version": Version, "metrics": metrics}
+
+
 def engine_routes() -> dict[str, Handler]:
-    """The routes by their paths. The tokenizer's numbers belong to the simulator whose table they go in."""
+    """All routes by their paths. The tokenizer's numbers belong to the simulator whose table they go in."""
     own = {"vocabulary": Vocabulary()}
-    return {
-        "health": EngineHealth,
-        "ping": EngineHealth,
-        "version": Version,
-        "metrics": Metrics,
+    tokenizer: dict[str, Handler] = {
         "tokenize": type("Tokenize", (Tokenize,), own),
         "detokenize": type("Detokenize", (Detokenize,), own),
     }
+    return probe_routes() | tokenizer
