@@ -42,7 +42,13 @@ FORMATS = {
 
 def instance_of(schema: Any) -> Any:
     """A value that `schema` accepts. Raises UnsupportedSchema."""
-    return _Maker(schema).make(schema, "text", 0, 0, frozenset())
+    try:
+        return _Maker(schema).make(schema, "text", 0, 0, frozenset())
+    except UnsupportedSchema:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        # Each keyword may have any value: {"multipleOf": ""}, {"minLength": []}.
+        raise UnsupportedSchema("a keyword of the schema has a value that is not of its type") from None
 
 
 class _Maker:
