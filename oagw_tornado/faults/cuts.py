@@ -100,16 +100,16 @@ class Truncate(Cut):
 
     def amend(self, reply: Reply, blame: str) -> Reply:
         reply = super().amend(reply, blame)
-        if reply.frames is not None or len(reply.body) <= (self.size or 0):
+        if reply.frames is not None or reply.pieces is not None or len(reply.body) <= (self.size or 0):
             return reply
         # The head of a whole body states its length: to end in order, it must state the shorter one.
         return replace(reply, body=reply.body[: self.size or 0], faults=(*reply.faults, self.type))
 
     def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
-        if reply.frames is None:
+        if reply.frames is None and reply.pieces is None:
             return schedule
-        if self.size is not None:
-            return self._after_bytes(single_steps(schedule), self.size)
+        if self.size is not None or reply.pieces is not None:
+            return self._after_bytes(single_steps(schedule), self.size or 0)
         return super().strike(schedule, reply, random)
 
     def ending(self, at: float, random: Random) -> Steps:

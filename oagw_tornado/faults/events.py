@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from random import Random
 from typing import Any, ClassVar
@@ -16,8 +15,6 @@ from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action, Run, Step, Steps
 from oagw_tornado.units.knob_errors import InapplicableKnob
-
-_DATA = re.compile(rb"(?:\A|[\r\n])data: ?")
 
 
 class ErrorEvent(Cut):
@@ -126,7 +123,10 @@ class DuplicateEvent(Fault):
 def spoiled(event: bytes) -> bytes:
     """An event whose data is no JSON document any more, framing intact: an SSE event, or a line of NDJSON."""
     text = event.rstrip(b"\r\n")
-    start = max((found.end() for found in _DATA.finditer(text)), default=0)
+    # From the end: a large event is not searched for what every event of one line has at its beginning.
+    line = max(text.rfind(b"\ndata:"), text.rfind(b"\rdata:")) + 1
+    start = line + len(b"data:") if text.startswith(b"data:", line) else 0
+    start += text.startswith(b" ", start) if start else 0
     payload = text[start:]
     half = payload[: len(payload) // 2]
     return text[:start] + (half if half[:1] in (b"{", b"[") else b"{" + half) + event[len(text) :]

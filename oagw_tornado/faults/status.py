@@ -92,7 +92,7 @@ class Status(Fault):
         if code >= 300 or code in WITHOUT_CONTENT:
             return Reply(code, (*_own_headers(reply), *retry), b"", source=source)
         headers = (*reply.headers, *retry)
-        return Reply(code, headers, reply.body, reply.frames, reply.pace, reply.error_event, reply.error_forms, source)
+        return replace(reply, status=code, headers=headers, source=source, reason="")
 
     def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
         return schedule if reply.frames is None else self._of_stream(schedule)

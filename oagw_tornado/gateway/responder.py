@@ -81,6 +81,7 @@ class Responder:
         fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
         if (
             reply.frames is None
+            and reply.pieces is None
             and (knobs is None or (knobs.immediate and not reply.pauses))
             and len(reply.body) <= BODY_PIECE
         ):
@@ -91,11 +92,11 @@ class Responder:
             return
         length = None
         if reply.frames is None:
-            length = len(reply.body)
+            length = len(reply.body) if reply.pieces is None else None
         else:
             self.ledger.streams(exchange)
         if knobs is None:
-            steps = buffered(reply.body, 0.0)
+            steps = buffered(reply.body, 0.0, made=reply.pieces)
         else:
             steps = plan(reply, knobs, Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN, self._running)
         if exchange.queued:

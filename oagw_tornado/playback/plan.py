@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from oagw_tornado.faults import Fault
 
 
+# Events that are made in one go where many of them are joined.
+_LOOK = 64
+
+
 def amend(reply: Reply, knobs: Knobs) -> Reply:
     """The reply that `knobs` make of what a service said, before any of it is planned.
 
@@ -75,7 +79,7 @@ def plan(reply: Reply, knobs: Knobs, random: Random, running: int = 1) -> Steps:
     factor = load_factor(knobs, running)
     if reply.frames is None:
         latency = knobs.latency.draw(random) + sum(pause.draw(random) for pause in reply.pauses)
-        schedule = buffered(reply.body, latency * factor, reply.faults)
+        schedule = buffered(reply.body, latency * factor, reply.faults, reply.pieces)
     else:
         schedule = _streamed(reply, knobs, random, factor)
     if knobs.plays_as_said:
@@ -132,6 +136,9 @@ def joined(schedule: Steps, events_per_write: int) -> Steps:
             else:
                 yield step
             continue
+        if len(held) % _LOOK == _LOOK - 1:
+            # Nothing leaves; who plays this sees whether others are due.
+            yield Step(held[-1].at, b"", Action.STRIKE)
         if held and (not step.events or size + len(step.data) > LARGEST_WRITE):
             yield _one(held)
             held, size = [], 0

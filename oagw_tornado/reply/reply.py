@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,8 @@ EVENT_STREAM: Headers = (
 
 @dataclass(slots=True)
 class Reply:
-    """One reply. `body` is sent whole; if `frames` is there the reply is a stream, and `body` is not looked at.
+    """One reply. `body` is sent whole; if `frames` is there the reply is a stream, and `body` is not looked at. A large
+    body may be given in `pieces`, which are made as the client takes them.
 
     `pace` names the knob that spaces the content frames. `error_event` writes the frame that tells a client of this
     stream that something went wrong in the middle of it; `error_forms` are other ways to end in trouble, by name.
@@ -49,6 +50,7 @@ class Reply:
     """The reason phrase of the status line, where it is not the status' own."""
     errors: Errors | None = None
     """How the service words its errors, where one is to take the place of this reply."""
+    pieces: Iterable[bytes] | None = None
     faults: tuple[str, ...] = ()
     """The types of the faults that made this reply out of another, or part of it."""
     pauses: tuple[Latency, ...] = ()
@@ -65,3 +67,12 @@ def without(headers: Headers, reply: Reply) -> Reply:
     names = {name.lower() for name, _ in headers}
     reply.headers = tuple(field for field in reply.headers if field[0].lower() not in names)
     return reply
+
+
+def in_pieces(before: bytes, values: Iterable[Any], after: bytes) -> Iterator[bytes]:
+    """A JSON document with a long array in it: `before` the first of its `values` and `after` the last."""
+    piece = before
+    for value in values:
+        yield piece + orjson.dumps(value)
+        piece = b","
+    yield after

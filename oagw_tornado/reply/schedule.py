@@ -188,12 +188,17 @@ def pieces(step: Step, size: int) -> Iterator[Step]:
     yield step._replace(data=data[last:])
 
 
-def buffered(body: bytes, at: float, faults: tuple[str, ...] = ()) -> Steps:
+def buffered(body: bytes, at: float, faults: tuple[str, ...] = (), made: Iterable[bytes] | None = None) -> Steps:
     """The schedule of a reply that is sent whole: head and body at one instant, a large body in pieces.
 
-    `faults` are those that made this reply of another: they strike when it is out.
+    `faults` are those that made this reply of another: they strike when it is out. What is `made` takes the place of
+    `body`: it comes in pieces already, each made when the one before it has left.
     """
     yield Step(at, b"", HEAD)
+    if made is not None:
+        for piece in made:
+            yield Step(at, piece)
+        body = b""
     last = max(0, (len(body) - 1) // BODY_PIECE * BODY_PIECE)
     for start in range(0, last, BODY_PIECE):
         yield Step(at, body[start : start + BODY_PIECE])

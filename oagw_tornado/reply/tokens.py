@@ -9,15 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, cycle, islice
+from itertools import chain, islice, repeat
 
 import orjson
+
+from oagw_tornado.reply.words import count_words, size_of
 
 #: Characters of JSON in one token.
 JSON_TOKEN = 8
 
-# Texts that are rendered in one go.
+# Texts that are rendered in one go: so many at first, and at most.
+_FIRST = 4
 _AT_A_TIME = 128
+
+#: Characters, about, of the texts that are rendered before it is their time.
+MOST_AHEAD = 64 * 1024
 
 # A word with the white space before it; what stands behind the last word is its own.
 _WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
@@ -41,13 +47,26 @@ class Tokens:
         """The characters of the text, nearly."""
         if self.whole is not None or not self.words:
             return len(self.whole or "")
-        return sum(map(len, self.words)) * (self.count // len(self.words) + 1) + self.count
+        return size_of(self.words) * (self.count // len(self.words) + 1) + self.count
+
+    def event_size(self, per_event: int) -> int:
+        """The characters of the largest event of several tokens, at most; 0 where none says a word twice."""
+        together = min(per_event, self.count) if self.is_cut else 1
+        if not self.words or together <= len(self.words):
+            return 0
+        return (size_of(self.words) + len(self.words)) * (together // len(self.words) + 1)
 
     def text(self) -> str:
         """All of it, for a reply that is sent whole."""
         if self.whole is not None:
             return self.whole
-        return self.separator.join(islice(cycle(self.words), self.count)) if self.count else ""
+        if not self.count:
+            return ""
+        rounds, rest = divmod(self.count, len(self.words))
+        again = (self.separator.join(self.words) + self.separator) * rounds if rounds else ""
+        if rest:
+            return again + self.separator.join(islice(self.words, rest))
+        return again.removesuffix(self.separator)
 
     def events(self, per_event: int = 1) -> int:
         """How many events say it."""
@@ -57,20 +76,17 @@ class Tokens:
         """What each event of a stream says. White space leads a word, or trails each (`space_after`)."""
         if not self.count:
             return ()
-        # A list, or iterators in C: what a stream holds, and touches for each event, is to be little.
-        words: Sequence[str] = self.words
-        if self.separator:
-            words = [word + " " for word in words] if space_after else [" " + word for word in words]
-        tokens: Iterable[str]
-        if self.count <= len(words):
-            tokens = some = list(words[: self.count])
-            if self.separator and not space_after:
-                some[0] = self.words[0]
-        else:
-            tokens = islice(cycle(words), self.count)
-            if self.separator and not space_after:
-                tokens = chain((self.words[0],), islice(tokens, 1, None))
-        return tokens if per_event <= 1 or not self.is_cut else _joined(iter(tokens), per_event)
+        # Iterators in C: what a stream holds, and touches for each event, is to be little.
+        words = self.words
+        tokens: Iterator[str]
+        tokens = islice(words if self.count <= len(words) else chain.from_iterable(repeat(words)), self.count)
+        if self.separator and space_after:
+            tokens = map(str.__add__, tokens, repeat(" "))
+        elif self.separator:
+            tokens = chain((next(tokens),), map(" ".__add__, tokens))
+        if per_event > 1 and self.is_cut:
+            return _joined(tokens, per_event)
+        return list(tokens) if self.count <= min(len(words), _AT_A_TIME) else tokens
 
 
 NOTHING = Tokens((), 0, whole="")
@@ -95,7 +111,7 @@ def json_tokens(text: str) -> Tokens:
 
 def count_tokens(texts: Iterable[str]) -> int:
     """The tokens of a prompt."""
-    return sum(len(text.split()) for text in texts)
+    return sum(map(count_words, texts))
 
 
 def _joined(words: Iterator[str], per_event: int) -> Iterator[str]:
@@ -105,14 +121,23 @@ def _joined(words: Iterator[str], per_event: int) -> Iterator[str]:
 
 def as_json(texts: Iterable[str]) -> Iterator[bytes]:
     """Each of `texts` as a JSON string, a few of them made at a time: this is on the path of every event."""
-    strings = _json_strings(iter(texts))
     if isinstance(texts, list) and len(texts) <= _AT_A_TIME:
         # All there is: a stream that waits holds these bytes and nothing of what they were made of.
-        return iter(next(strings, ()))
-    return chain.from_iterable(strings)
+        return iter(_as_strings(texts) if texts else ())
+    return chain.from_iterable(_json_strings(iter(texts)))
 
 
 def _json_strings(texts: Iterator[str]) -> Iterator[list[bytes]]:
-    while some := list(islice(texts, _AT_A_TIME)):
-        # Indented, each string has a line of its own, and within a JSON string there is no line break.
-        yield orjson.dumps(some, option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")
+    number = _FIRST
+    while some := list(islice(texts, number)):
+        strings = _as_strings(some)
+        yield strings
+        # As many as say little together: what is made ahead of its time is held until then.
+        size = sum(map(len, some))
+        del some, strings
+        number = min(number * 4, _AT_A_TIME) if size < MOST_AHEAD // 4 else max(1, number * MOST_AHEAD // size // 2)
+
+
+def _as_strings(texts: list[str]) -> list[bytes]:
+    # Indented, each string has a line of its own, and within a JSON string there is no line break.
+    return orjson.dumps(texts, option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")

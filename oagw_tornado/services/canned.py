@@ -15,6 +15,7 @@ import orjson
 from oagw_tornado.reply.conversation import Conversation, OfferedTool
 from oagw_tornado.reply.parts import Error, Finish, Part, Text, ToolCall
 from oagw_tornado.reply.tokens import Tokens, json_tokens
+from oagw_tornado.reply.words import words_in
 from oagw_tornado.services.filler import WORDS
 
 GREETING = "Hello! How can I assist you today?"
@@ -23,7 +24,7 @@ GREETING = "Hello! How can I assist you today?"
 MOST_TOKENS = 1_000_000
 
 #: A reply of more characters than this is only given as a stream: else it would be held in memory whole.
-MOST_BUFFERED = 32 * 2**20
+MOST_BUFFERED = 8 * 2**20
 
 RATE_LIMITED = Error(status=429, type="rate_limit_error", code="rate_limit_exceeded", message="Rate limit exceeded")
 """What a chat with the word error in it asks for, as the prototype had it."""
@@ -93,7 +94,7 @@ def say(text: str, conversation: Conversation, output_tokens: int | None = None,
         place = text.find(sequence) if sequence else -1
         if place >= 0:
             text, met = text[:place], sequence
-    words: Sequence[str] = text.split()
+    words: Sequence[str] = words_in(text)
     count = len(words) if output_tokens is None or not words else output_tokens
     # Real models end by themselves; those who measure do not want them to.
     goes_on = met is None and limit is not None and (conversation.ignore_eos or filler)

@@ -25,10 +25,11 @@ from oagw_tornado.reply.parts import (
     waits,
 )
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Stream
+from oagw_tornado.reply.schedule import LARGEST_WRITE, Stream
 from oagw_tornado.services import canned
 from oagw_tornado.services.canned import Unanswerable
 from oagw_tornado.services.context import Context
+from oagw_tornado.units.knob_errors import InapplicableKnob
 
 
 class TooManyTokens(NamedTuple):
@@ -112,6 +113,8 @@ def reply_of(dialect: Dialect, conversation: Conversation, context: Context, par
     else:
         if not conversation.stream and _size(conversation, parts) > canned.MOST_BUFFERED:
             raise dialect.too_long()
+        if conversation.stream:
+            check_event_size(parts, context)
         reply = dialect.write(conversation, parts, context)
         reply.inference = inference_of(conversation, [parts] * conversation.choices, context, reply)
     if reply.frames is None:
@@ -144,6 +147,14 @@ def scripted(script: Script, conversation: Conversation) -> Parts:
         replace(part, is_custom=True) if isinstance(part, ToolCall) and part.name in custom else part
         for part in script.parts
     ]
+
+
+def check_event_size(parts: Parts, context: Context) -> None:
+    """Raise InapplicableKnob if so many tokens of a text that is said again and again are too large an event."""
+    if context.tokens_per_event > 1 and any(
+        part.tokens.event_size(context.tokens_per_event) > LARGEST_WRITE for part in parts
+    ):
+        raise InapplicableKnob("tokens-per-event", f"so many tokens of this text are more than {LARGEST_WRITE} bytes")
 
 
 def failed(error: Error, form: ErrorForm, context: Context) -> Reply:

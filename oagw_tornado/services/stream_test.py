@@ -32,7 +32,7 @@ NDJSON: Headers = (
 )
 BYTES: Headers = (("Content-Type", "application/octet-stream"), ("Cache-Control", "no-store"))
 
-LARGEST_EVENT = 16 * 2**20
+LARGEST_EVENT = 2**20
 CHUNK = 64 * 2**10
 
 
@@ -78,7 +78,7 @@ def _count(text: str) -> float:
 def _event_size(text: str) -> int:
     size = parse_size(text)
     if size > LARGEST_EVENT:
-        raise ValueError(f"{text[:80]!r} is larger than 16MiB")
+        raise ValueError(f"{text[:80]!r} is larger than 1MiB")
     return size
 
 
@@ -162,6 +162,12 @@ def _encoded(events: Iterator[NumberedEvent], wanted: Wanted) -> Iterator[bytes]
     for id, event, data in islice(events, 1):
         bom = BOM if wanted.bom else b""
         yield bom + encode(data, id=id, event=event, retry=wanted.retry, comment=comment)
+    if comment is None and (wanted.count is not None or wanted.size is not None):
+        # Numbered events have one line of data each: there is nothing for `encode` to look for.
+        name = b"" if wanted.event is None else b"event: %b\n" % wanted.event.encode()
+        for id, _, data in events:
+            yield b"id: %b\n%bdata: %b\n\n" % (id.encode(), name, data.encode())
+        return
     for id, event, data in events:
         yield encode(data, id=id, event=event, comment=comment)
 

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from hashlib import shake_128
 from typing import Any
 
-from oagw_tornado.reply.reply import Reply, json_reply
+import orjson
+
+from oagw_tornado.reply.reply import Reply, in_pieces, json_reply
+from oagw_tornado.reply.words import count_words
 from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.requests import EmbeddingRequest
@@ -20,7 +23,10 @@ DIMENSIONS = {"text-embedding-3-large": 3072}
 DEFAULT_DIMENSIONS = 1536
 MOST_INPUTS = 2048
 
-#: Numbers in one reply. All streams wait while they are made: that is a fifth of a second.
+#: Inputs up to which a reply is made in one go; of more it is made as the client takes it.
+AT_ONCE = 4
+
+#: Numbers in one reply.
 MOST_NUMBERS = MOST_INPUTS * DEFAULT_DIMENSIONS
 
 
@@ -44,13 +50,16 @@ def embedding_reply(body: bytes) -> Reply:
     inputs = _inputs(request.input)
     if len(inputs) * dimensions > MOST_NUMBERS:
         raise InvalidRequest(f"Invalid 'input': more than {MOST_NUMBERS} numbers in one reply.", param="input")
-    tokens = sum(len(each.split()) if isinstance(each, str) else len(each) for each in inputs)
-    data = [
+    tokens = sum(count_words(each) if isinstance(each, str) else len(each) for each in inputs)
+    data = (
         {"object": "embedding", "index": index, "embedding": _encoded(embed(each, dimensions), request)}
         for index, each in enumerate(inputs)
-    ]
+    )
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return json_reply({"object": "list", "data": data, "model": model, "usage": usage})
+    if len(inputs) <= AT_ONCE:
+        return json_reply({"object": "list", "data": list(data), "model": model, "usage": usage})
+    rest = orjson.dumps({"model": model, "usage": usage})
+    return Reply(pieces=in_pieces(b'{"object":"list","data":[', data, b"]," + rest[1:]))
 
 
 def embed(text: str | Sequence[int], dimensions: int) -> list[float]:

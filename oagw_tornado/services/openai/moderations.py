@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from oagw_tornado.reply.reply import Reply, json_reply
+import orjson
+
+from oagw_tornado.reply.reply import Reply, in_pieces, json_reply
 from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest
 from oagw_tornado.services.openai.requests import ModerationRequest
 
 DEFAULT_MODEL = "omni-moderation-latest"
+
+#: Inputs up to which a reply is made in one go; of more it is made as the client takes it.
+AT_ONCE = 32
 
 CATEGORIES = (
     "harassment",
@@ -32,13 +37,11 @@ CATEGORIES = (
 def moderation_reply(body: bytes, context: Context) -> Reply:
     """The reply to the body of a request. Raises InvalidRequest."""
     request = read(body, ModerationRequest)
-    return json_reply(
-        {
-            "id": f"modr-{context.request_id}",
-            "model": request.model or DEFAULT_MODEL,
-            "results": [moderate(text) for text in _texts(request.input)],
-        }
-    )
+    texts = _texts(request.input)
+    said = {"id": f"modr-{context.request_id}", "model": request.model or DEFAULT_MODEL}
+    if len(texts) <= AT_ONCE:
+        return json_reply({**said, "results": [moderate(text) for text in texts]})
+    return Reply(pieces=in_pieces(orjson.dumps(said)[:-1] + b',"results":[', map(moderate, texts), b"]}"))
 
 
 def moderate(text: str) -> dict[str, Any]:

@@ -9,10 +9,13 @@ from oagw_tornado.reply.parts import Parts, Script, error_in_place_of_all, waits
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services import canned
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import Asked, failed, inference_of
+from oagw_tornado.services.dialect import Asked, check_event_size, failed, inference_of
 from oagw_tornado.services.openai.completions.reading import read
 from oagw_tornado.services.openai.completions.writing import streamed, whole
 from oagw_tornado.services.openai.errors import ERRORS, too_long
+
+#: Bytes of one token's logprob, and of the time that it takes to make it.
+LOGPROB_SIZE = 500
 
 
 def completion_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
@@ -33,7 +36,10 @@ def reply_to_completion(asked: Asked) -> Reply:
     if error is not None:
         reply = failed(error, ERRORS, context)
     else:
-        size = sum(part.tokens.size for parts in said for part in parts) * n
+        extra = LOGPROB_SIZE if conversation.request.logprobs is not None else 0
+        size = sum(part.tokens.size + part.tokens.count * extra for parts in said for part in parts) * n
+        for parts in said if conversation.stream else ():
+            check_event_size(parts, context)
         if not conversation.stream and size > canned.MOST_BUFFERED:
             raise too_long()
         choices = _times(said, n)

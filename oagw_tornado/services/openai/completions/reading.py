@@ -34,6 +34,12 @@ def read(body: bytes, context: Context) -> Conversation:
     if request.prompt_logprobs and request.stream:
         raise InvalidRequest("`prompt_logprobs` are not available when `stream=True`.", param="prompt_logprobs")
     prompts = _prompts(request)
+    if len(prompts) * (request.n or 1) > MOST_PROMPTS:
+        raise InvalidRequest(
+            f"Invalid 'n': more than {MOST_PROMPTS} choices, of all prompts together.",
+            param="n",
+            code="integer_above_max_value",
+        )
     check_prompt_logprobs(prompts, request.prompt_logprobs, request.n or 1)
     if request.echo:
         check_prompt_logprobs(prompts, request.logprobs, request.n or 1)
