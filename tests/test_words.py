@@ -48,7 +48,9 @@ def test_tokens_say_the_words_again_and_again(words: list[str], count: int, sepa
     assert "".join(tokens.tokens(per_event, space_after=True)) == "".join(word + separator for word in said)
     assert len(list(tokens.tokens(per_event))) == tokens.events(per_event)
     assert [orjson.loads(text) for text in as_json(tokens.tokens(per_event))] == list(tokens.tokens(per_event))
-    assert max(map(len, tokens.tokens(per_event))) <= tokens.event_size(per_event) or min(per_event, count) <= len(words)
+    assert max(map(len, tokens.tokens(per_event))) <= tokens.event_size(per_event) or min(per_event, count) <= len(
+        words
+    )
 
 
 @pytest.mark.parametrize("size", [1, 1000, 100_000])
