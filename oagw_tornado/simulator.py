@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# In the place of a token: those that the upstream oauth issues.
+_ISSUED = "@oauth"
 _CONTROL = ("/_sim", "/metrics")
 
 
@@ -145,7 +147,9 @@ class Simulator:
 
     def _dialects(self, table: Mapping[str, Upstream]) -> dict[str, Dialect]:
         config = self.config
-        proxy = PrototypeDialect(table, frozenset(config.tokens), StatusPage)
+        tokens = frozenset(config.tokens)
+        issued = self.responder.issued_tokens if _ISSUED in tokens else None
+        proxy = PrototypeDialect(table, tokens - {_ISSUED}, StatusPage, issued)
         dialects: dict[str, Dialect] = {
             "/api/oagw/v1": proxy,
             **self._pages(),

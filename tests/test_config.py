@@ -66,6 +66,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "tls-client-ca": ("ca.pem", "ca.pem"),
     "tls-fault": ("reset-in-handshake", TlsFault("reset-in-handshake")),
     "watch": ("yes", True),
+    "oauth-client": ("me:secret", (("me", "secret"),)),
+    "token-lifetime": ("5s", ...),
     "mount": ("openai=/", (("openai", ""),)),
     "cors": ("HTTP://Localhost:80", ("http://localhost",)),
     "token-in-query": ("yes", True),

@@ -39,6 +39,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "queue-full-status": ("503", 503),
     "fault": ("split;bytes=9,duplicate-event;at-event=1", "split;bytes=9,duplicate-event;at-event=1"),
     "rate-limit": ("6000/min;burst=9;tokens=100000/s", "6000/min;burst=9;tokens=100000/s"),
+    "outage": ("every 1m for 5s;code=502", "every 60s for 5s;code=502"),
+    "token-lifetime": ("90s", "90s"),
     "gate": ("open-door", "open-door"),
     "line-ending": ("crlf", "crlf"),
     "keep-alive": ("15s;form=event", "15s;form=event"),

@@ -42,6 +42,8 @@ class Config:
     tokens: tuple[str, ...] = (DEFAULT_TOKEN,)
     admin_token: str | None = None
     control_hosts: tuple[str, ...] = ()
+    oauth_clients: tuple[tuple[str, str], ...] = ()
+    """Clients of the upstream oauth, with their secrets; none: whoever has both."""
     mounts: tuple[tuple[str, str], ...] = ()
     """Aliases and the prefixes at which they are served too; an empty prefix is the root."""
     cors: tuple[str, ...] = ()

@@ -94,6 +94,14 @@ def _listed(values: tuple[object, ...]) -> list[str]:
     return [str(value) for value in values]
 
 
+def parse_client(text: str) -> tuple[str, str]:
+    client, _, secret = text.partition(":")
+    # The text is not repeated: it holds a secret.
+    if not client or not secret or not text.isprintable():
+        raise ValueError("expected a client and its secret, as in ID:SECRET")
+    return client, secret
+
+
 def parse_mount(text: str) -> tuple[str, str]:
     """Alias and prefix of ``openai=/v1``; the prefix has no slash at its end, so that of the root is empty."""
     alias, equals, prefix = (part.strip() for part in text.partition("="))
@@ -192,7 +200,8 @@ def _table() -> dict[str, Option]:
         Option("tls-fault", "tls_fault", parse_tls_fault, "FAULT",
                "expired, wrong-host, self-signed, slow-handshake=2s or reset-in-handshake; at one address alone: "
                "--listen https://127.0.0.1:8443?tls-fault=expired", tls),
-        Option("token", "tokens", parse_token, "TOKEN", "bearer token that the gateway accepts; may be repeated",
+        Option("token", "tokens", parse_token, "TOKEN",
+               "bearer token that the gateway accepts; @oauth: those that its upstream oauth issues; may be repeated",
                access, _masked, is_repeatable=True, is_secret=True),
         Option("admin-token", "admin_token", parse_token, "TOKEN",
                "bearer token for /_sim and /metrics; without one they answer programs on this machine only", access,
@@ -203,6 +212,9 @@ def _table() -> dict[str, Option]:
         Option("control-host", "control_hosts", parse_control_host, "NAME",
                "host name under which /_sim and /metrics are asked without a token, beside localhost and loopback "
                "addresses; may be repeated", access, is_repeatable=True),
+        Option("oauth-client", "oauth_clients", parse_client, "ID:SECRET",
+               "client that the upstream oauth knows; without one it takes any; may be repeated", access, _masked,
+               is_repeatable=True, is_secret=True, is_live=False),
         Option("mount", "mounts", parse_mount, "ALIAS=PREFIX",
                "serve an upstream at a prefix of the server too: openai=/ for clients that take only a host; "
                "may be repeated", listen, _shown_mounts, is_repeatable=True),

@@ -88,6 +88,7 @@ class ControlPlane:
             await turns.rest()
         self.responder.prompt_cache.clear()
         self.responder.health.reset()
+        self.responder.issued_tokens.clear()
         # What runs keeps its own counts: what has left so far belongs to the time before.
         self.responder.settle()
         self.signs.reset()

@@ -58,7 +58,7 @@ class ExchangeHandler(LazyHandler):
     # Whether `max-num-seqs` counts it: what only tells of a service is answered however busy that is.
     takes_turns = True
     # Who may ask without a credential, where the gateway wants one: "bearers" (nobody), "machine" (programs on this
-    # machine) or "all".
+    # machine) or "all". "service": it looks at credentials of its own, whatever they are.
     open_to = "bearers"
     # True once nothing that this handler says can reach the client as its reply.
     _is_over = False

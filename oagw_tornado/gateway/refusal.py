@@ -51,6 +51,16 @@ UNAUTHORIZED = unauthorized()
 FORBIDDEN = forbidden()
 
 
+#: 401: the token was good once (RFC 6750, section 3.1). Who has a refresh token uses it now.
+STALE = refusal(
+    401,
+    "Unauthorized",
+    (("WWW-Authenticate", 'Bearer error="invalid_token", error_description="the access token is stale"'), *NO_RETRY),
+    message="Unauthorized: the access token has expired or was revoked",
+    hint="Ask the token endpoint of the upstream oauth for another one",
+)
+
+
 def unknown_alias(alias: str, aliases: Iterable[str] = ()) -> Reply:
     """404: no service goes by this name."""
     known = tuple(aliases)

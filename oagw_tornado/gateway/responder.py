@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 from time import monotonic, time
+from typing import Any, TypeVar
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
@@ -13,6 +14,7 @@ from oagw_tornado.evidence.inference import InferenceCounters
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.gateway.health import HealthState
+from oagw_tornado.gateway.issued_tokens import IssuedTokens
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
@@ -36,6 +38,9 @@ _RECENT = 2000
 _NOTHING_DRAWN = Random(0)
 
 
+T = TypeVar("T")
+
+
 class Responder:
     """Sends every reply of one simulator, and keeps what all of them share."""
 
@@ -55,11 +60,21 @@ class Responder:
         # What was said to models lately, under the option prompt-cache.
         self.prompt_cache = PromptCache()
         self.queues = WaitingQueues()
+        # The access tokens that a service has issued.
+        self.issued_tokens = IssuedTokens()
+        self._states: dict[type, Any] = {}
         # What the models of each alias said, in tokens.
         self.inference: dict[str, InferenceCounters] = {}
         # Replies under way that are more than one write.
         self.playing: set[Playback] = set()
         self.configure(config)
+
+    def state_of(self, kind: type[T]) -> T:
+        """What a service remembers in this simulator: its one object of `kind`, made for the first who asks."""
+        if kind not in self._states:
+            self._states[kind] = kind()
+        state: T = self._states[kind]
+        return state
 
     def configure(self, config: Config) -> None:
         """Have `config` hold for all replies to come."""

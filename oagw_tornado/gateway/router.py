@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote
 from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.callers import is_this_machine
 from oagw_tornado.gateway.handler import ExchangeHandler
-from oagw_tornado.gateway.refusal import RefusalHandler, method_not_allowed, unknown_alias, unknown_url
+from oagw_tornado.gateway.issued_tokens import IssuedTokens
+from oagw_tornado.gateway.refusal import STALE, RefusalHandler, method_not_allowed, unknown_alias, unknown_url
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.reply import Reply
 
@@ -87,11 +88,17 @@ class PrototypeDialect:
     """
 
     def __init__(
-        self, upstreams: Mapping[str, Upstream], tokens: frozenset[str], status: type[ExchangeHandler]
+        self,
+        upstreams: Mapping[str, Upstream],
+        tokens: frozenset[str],
+        status: type[ExchangeHandler],
+        issued: IssuedTokens | None = None,
     ) -> None:
+        """`issued` are tokens that count beside `tokens` as long as they are good."""
         self._upstreams = upstreams
         self._tokens = tokens
         self._status = status
+        self._issued = issued
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         # Where paths that were asked for lead: most requests ask for what another asked for before.
         self._known: dict[str, Route] = {}
@@ -99,7 +106,7 @@ class PrototypeDialect:
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         known = self._known.get(rest)
         if known is not None and method in PROXIED:
-            refusal = self._credentials.refuse(known.alias, headers, self._tokens)
+            refusal = self._refuse(known.alias, headers)
             if refusal is None or self._is_open(known, headers, caller):
                 return known
             return refused(refusal)
@@ -116,7 +123,7 @@ class PrototypeDialect:
             served = PROXIED + (self._upstreams[alias].methods if alias in self._upstreams else ())
             if method not in served:
                 return refused(method_not_allowed(method, served))
-        refusal = self._credentials.refuse(alias, headers, self._tokens)
+        refusal = self._refuse(alias, headers)
         upstream = self._upstreams.get(alias)
         if upstream is None:
             return refused(unknown_alias(alias, self._upstreams) if refusal is None else refusal)
@@ -130,9 +137,19 @@ class PrototypeDialect:
             self._known[rest] = route
         return route
 
+    def _refuse(self, alias: str, headers: Mapping[str, str]) -> Reply | None:
+        refusal = self._credentials.refuse(alias, headers, self._tokens)
+        if refusal is None or self._issued is None:
+            return refusal
+        given = self._credentials.given(alias, headers) or ""
+        state = self._issued.state(given.removeprefix("Bearer ")) if given.startswith("Bearer ") else "unknown"
+        return None if state == "good" else STALE if state == "stale" else refusal
+
     def _is_open(self, route: Route, headers: Mapping[str, str], caller: Caller) -> bool:
         """Whether a request that shows no credential at all may have this route: probes and scrapers send none."""
         open_to = route.handler.open_to
+        if open_to == "service":
+            return True
         if open_to == "bearers" or self._credentials.given(route.alias, headers) is not None:
             return False
         return open_to == "all" or (is_this_machine(caller.client) and not caller.is_passed_on)

@@ -31,6 +31,15 @@ QUERY_PREFIX = "sim-"
 _GATE = re.compile(r"[A-Za-z0-9._~:-]{1,128}", re.ASCII)
 
 
+class Lifetime(NamedTuple):
+    """How long an access token is good."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return format_duration(self.seconds)
+
+
 class KeepAlive(NamedTuple):
     """A sign of life in a stream that has nothing else to say for `interval` seconds."""
 
@@ -64,6 +73,7 @@ class Knobs:
     fault: Faults | None = None
     rate_limit: RateLimit | None = None
     outage: Outage | None = None
+    token_lifetime: Lifetime = Lifetime(3600.0)
     gate: str | None = None
     line_ending: Literal["lf", "cr", "crlf"] = "lf"
     keep_alive: KeepAlive | None = None
@@ -238,6 +248,13 @@ def _line_ending(text: str) -> str:
     return text
 
 
+def _lifetime(text: str) -> Lifetime:
+    seconds = parse_duration(text)
+    if seconds < 0.001:
+        raise ValueError(f"{text[:80]!r}: expected at least 1ms")
+    return Lifetime(seconds)
+
+
 def _keep_alive(text: str) -> KeepAlive | None:
     if text in ("", "none", "0"):
         return None
@@ -298,6 +315,8 @@ _KNOBS = (
          "limit per alias and key: 60/min[;burst=10][;tokens=10000/min]; none", "LIMIT"),
     Knob("outage", "outage", parse_outage, "",
          "when an upstream is away, by the clock: every 60s for 5s[;code=503]; none", "TIMETABLE"),
+    Knob("token-lifetime", "token_lifetime", _lifetime, "1h",
+         "how long an access token of the upstream oauth is good", "DURATION"),
     Knob("gate", "gate", _gate, "",
          "each event waits until POST /_sim/gates/NAME/release lets it pass", "NAME"),
     Knob("line-ending", "line_ending", _line_ending, "lf",

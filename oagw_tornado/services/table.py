@@ -5,6 +5,7 @@ from __future__ import annotations
 from oagw_tornado.services import calculator, github, github_errors, stream_test, weather
 from oagw_tornado.services.anthropic import errors as anthropic_errors
 from oagw_tornado.services.anthropic import handlers as anthropic
+from oagw_tornado.services.oauth import handlers as oauth
 from oagw_tornado.services.openai import errors as openai_errors
 from oagw_tornado.services.openai import handlers as openai
 from oagw_tornado.services.openai.engine import AnthropicMetrics, engine_routes, probe_routes
@@ -55,5 +56,15 @@ def upstreams() -> dict[str, Upstream]:
             otherwise=anthropic.UnknownUrl,
             key_header="X-Api-Key",
             errors=anthropic_errors.ERRORS,
+        ),
+        "oauth": Upstream(
+            exact={
+                "token": oauth.Token,
+                "revoke": oauth.Revoke,
+                ".well-known/openid-configuration": oauth.Configuration,
+                ".well-known/oauth-authorization-server": oauth.Configuration,
+                ".well-known/jwks.json": oauth.Keys,
+            },
+            otherwise=oauth.NotFound,
         ),
     }
