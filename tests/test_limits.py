@@ -17,9 +17,17 @@ from oagw_tornado.config.usage import default_text
 from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.pages import StatusPage
 from oagw_tornado.gateway.router import _LONGEST_KNOWN, _MOST_KNOWN, PrototypeDialect
+from oagw_tornado.knobs import rule_index, when
+from oagw_tornado.knobs.facts import Facts
+from oagw_tornado.knobs.match import RuleError
+from oagw_tornado.knobs.model_name import knobs_in_model
+from oagw_tornado.knobs.rules import Rules
+from oagw_tornado.knobs.upstream_document import UpstreamError, parse_upstreams
+from oagw_tornado.reply import prompt_cache
 from oagw_tornado.services.table import upstreams
 from oagw_tornado.testing import SimulatorThread
 from oagw_tornado.units.durations import format_duration
+from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.sizes import format_size
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +38,10 @@ PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
 BOUND = re.compile(r"_?(?:MOST|LARGEST|LONGEST|DEEPEST|MAX)(?:_[A-Z]+)*")
 #: Called so, and no bound on what a client can make grow.
 NOT_BOUNDS = {
+    "control.reload._LONGEST": "characters of one value in a line of the log",
+    "knobs.rule_index.MOST_MISSES": "rules that are told of one request",
+    "services.canned.MOST_TOKENS": "highest number that counts",
+    "wire.head._LONGEST": "highest length that is read as a number",
     "control.handlers._MOST_EVENTS": "highest number that is read",
     "control.journal_handlers._MOST": "highest number that is read",
     "evidence.verdict.LONGEST_STANDSTILL": "of a verdict",
@@ -108,7 +120,7 @@ def test_no_option_of_the_limits_is_left_out() -> None:
 
 
 #: Options called max-… that bound nothing a client sends.
-_PACE = {"max-concurrency", "max-num-seqs"}
+_PACE = {"max-concurrency", "max-num-seqs", "max-model-len"}
 
 
 # What nothing else holds.
@@ -144,3 +156,62 @@ def test_prompts_of_one_request_are_bounded() -> None:
         for count, status in ((2048, 200), (2049, 400)):
             body = {"model": "gpt-4", "prompt": ["a"] * count, "max_tokens": 1}
             assert talk(oagw.port, request(path, body), patience=30).status == status
+
+
+def test_places_of_rules_are_bounded() -> None:
+    (rule,) = Rules([{"match": {"alias": "weather"}}]).list
+    index = rule_index.RuleIndex([rule])
+    for number in range(3000):
+        path = f"{number}" + "x" * (number % 700)
+        index.place(Facts("weather", path, "GET", {}, b""))
+        assert len(index._places) <= rule_index._MOST_PLACES
+        assert max((len(path) for _, path in index._places), default=0) <= rule_index._LONGEST_PATH
+
+
+def test_sessions_of_a_rule_are_bounded() -> None:
+    counts = when.Counts()
+    for number in range(when.MOST_SESSIONS + 10):
+        counts.take(str(number))
+    assert len(counts._sessions) == when.MOST_SESSIONS
+    assert (counts.next("0"), counts.next(str(when.MOST_SESSIONS))) == (1, 2)
+
+
+def test_beginnings_of_prompts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_cache, "MOST_KEPT", 5)
+    cache = prompt_cache.PromptCache()
+    for number in range(9):
+        cache.keep(b"%d" % number, 0.0)
+    assert [cache.has(b"%d" % number, 0.0) for number in range(9)] == [False] * 4 + [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("reply", "hint"),
+    [
+        ([{"text": "x"}] * 10_001, "at most 10000 parts"),
+        ({"text": "x" * (2**20 + 1)}, "1048576"),
+        ({"status": 200, "text": "x" * (4 * 2**20 + 1)}, "4194304"),
+        ({"status": 200, "events": ["x"] * 10_001}, "at most 10000 events"),
+        ({"status": 200, "headers": {f"x-{number}": "y" for number in range(101)}}, "at most 100 headers"),
+    ],
+)
+def test_replies_of_rules_are_bounded(reply: Any, hint: str) -> None:
+    with pytest.raises(RuleError, match=hint):
+        Rules([{"reply": reply}])
+
+
+def test_knobs_in_a_long_name_are_refused() -> None:
+    assert knobs_in_model("x" * 2000) == {}
+    with pytest.raises(KnobError, match="at most 1000 characters"):
+        knobs_in_model("x" * 1000 + ".sim.ttft-1s")
+
+
+@pytest.mark.parametrize(
+    ("document", "hint"),
+    [
+        ({f"a{number}": {} for number in range(1001)}, "at most 1000 upstreams"),
+        ({"a": {"token": ["x"] * 101}}, "at most 100 tokens"),
+    ],
+)
+def test_upstreams_of_a_file_are_bounded(document: Any, hint: str) -> None:
+    with pytest.raises(UpstreamError, match=hint):
+        parse_upstreams(document)
