@@ -14,7 +14,7 @@ import pytest
 from raw_http import CHAT, TOKEN, RawReply, chat, request, talk
 
 from oagw_tornado.control.access import is_loopback
-from oagw_tornado.control.routes import ROUTES
+from oagw_tornado.control.table import ROUTES
 from oagw_tornado.testing import ControlError, SimulatorThread
 
 WEATHER = "/api/oagw/v1/proxy/weather/current"

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from oagw_tornado.control import schemas
 from oagw_tornado.control.openapi import document
-from oagw_tornado.control.routes import ROUTES
+from oagw_tornado.control.table import ROUTES
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 from oagw_tornado.testing import SimulatorThread
 

@@ -1,44 +1,32 @@
-"""Which control path leads to which handler, all of them on one screen, and who may ask."""
+"""Who may ask for a control path, and which handler answers it; `table` has the paths."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from oagw_tornado.control import handlers, journal_handlers
 from oagw_tornado.control.access import Broken, broken_rule
 from oagw_tornado.control.control import ControlPlane
-from oagw_tornado.control.health import HealthChecks
 from oagw_tornado.gateway.bearer import refuse_bearer
 from oagw_tornado.gateway.refusal import NO_RETRY, forbidden, method_not_allowed, unauthorized, unknown_url
 from oagw_tornado.gateway.router import Caller, Route, refused
 from oagw_tornado.reply.errors import gateway_error
 from oagw_tornado.reply.reply import JSON, Reply
 
-ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
-    ("/_sim/requests", journal_handlers.Requests),
-    ("/_sim/requests/{id}", journal_handlers.JournalEntry),
-    ("/_sim/timing", handlers.Timing),
-    ("/_sim/verdict", handlers.Verdict),
-    ("/_sim/config", handlers.Configuration),
-    ("/_sim/rules", handlers.RuleList),
-    ("/_sim/rules/{name}", handlers.OneRule),
-    ("/_sim/gates", handlers.GateList),
-    ("/_sim/gates/{name}/release", handlers.Release),
-    ("/_sim/health", HealthChecks),
-    ("/_sim/reset", handlers.Reset),
-    ("/_sim/openapi.json", handlers.OpenApi),
-    ("/metrics", handlers.Metrics),
-)
+if TYPE_CHECKING:
+    from oagw_tornado.control.handlers import ControlHandler
 
 NO_TOKEN, WRONG_TOKEN = unauthorized(option="--admin-token"), forbidden(option="--admin-token")
 
 
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], type[handlers.ControlHandler]], ...]:
-    # Not before somebody asks: a plain start has no use for them.
+def _patterns() -> tuple[tuple[re.Pattern[str], type[ControlHandler]], ...]:
+    # Not before somebody asks, or the server is idle: a plain start has no use for the handlers.
+    from oagw_tornado.control.table import ROUTES
+
     return tuple((re.compile(re.sub(r"\{\w+\}", "([^/]+)", path)), handler) for path, handler in ROUTES)
 
 

@@ -22,6 +22,7 @@ _NEEDED_SOON = (
     "oagw_tornado.services.anthropic.requests",
     "oagw_tornado.services.anthropic.dialect",
     "oagw_tornado.services.openai.responses.dialect",
+    "oagw_tornado.control.table",
 )
 _LOAD_EVERY = 0.02
 _LOOK_EVERY = 1.0

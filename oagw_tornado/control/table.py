@@ -1,0 +1,22 @@
+"""Which control path leads to which handler, all of them on one screen."""
+
+from __future__ import annotations
+
+from oagw_tornado.control import handlers, journal_handlers
+from oagw_tornado.control.health import HealthChecks
+
+ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
+    ("/_sim/requests", journal_handlers.Requests),
+    ("/_sim/requests/{id}", journal_handlers.JournalEntry),
+    ("/_sim/timing", handlers.Timing),
+    ("/_sim/verdict", handlers.Verdict),
+    ("/_sim/config", handlers.Configuration),
+    ("/_sim/rules", handlers.RuleList),
+    ("/_sim/rules/{name}", handlers.OneRule),
+    ("/_sim/gates", handlers.GateList),
+    ("/_sim/gates/{name}/release", handlers.Release),
+    ("/_sim/health", HealthChecks),
+    ("/_sim/reset", handlers.Reset),
+    ("/_sim/openapi.json", handlers.OpenApi),
+    ("/metrics", handlers.Metrics),
+)
