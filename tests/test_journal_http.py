@@ -248,4 +248,4 @@ def test_a_listing_ends_with_its_reader(oagw: VisibleServer) -> None:
         connection.sendall(request("/_sim/requests"))
         connection.recv(1000)
     oagw.wait_until(lambda simulator: simulator.responder.ledger.running == 0)
-    oagw.take_errors()
+    assert oagw.take_errors() == ""

@@ -50,12 +50,11 @@ class Journal:
     def add(self, exchange: Exchange) -> None:
         """Take one more in; the oldest go if there is no room."""
         headers = exchange.headers
-        lines = getattr(headers, "_lines", None)
+        lines = getattr(headers, "lines", None)
         if lines is None:
-            lines = list(headers.items())
-        size = EXCHANGE_BYTES + EVENTS_BYTES + len(exchange.target) + LINE_BYTES * len(lines)
-        for name, value in lines:
-            size += len(name) + len(value)
+            lines = [name + value for name, value in headers.items()]
+        # A line is held twice: as it came, and by its name.
+        size = EXCHANGE_BYTES + EVENTS_BYTES + len(exchange.target) + LINE_BYTES * len(lines) + 2 * sum(map(len, lines))
         exchange.held = size
         self.held += size
         self._kept[self._next] = exchange

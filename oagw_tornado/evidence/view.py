@@ -14,13 +14,14 @@ _PLAIN = Disclosure()
 
 def header_lines(exchange: Exchange) -> Iterator[tuple[str, str]]:
     """The header lines as they came, in order, with their names as tornado writes them: ``X-Request-Id``."""
-    lines = getattr(exchange.headers, "_lines", None)
+    lines = getattr(exchange.headers, "lines", None)
     if lines is None:
         get_all = getattr(exchange.headers, "get_all", exchange.headers.items)
         yield from get_all()
         return
-    for name, value in lines:
-        yield "-".join([part.capitalize() for part in name.decode("latin-1").split("-")]), value.decode("latin-1")
+    for line in lines:
+        name, _, value = line.decode("latin-1").partition(":")
+        yield "-".join([part.capitalize() for part in name.split("-")]), value.strip(" \t")
 
 
 def shown_headers(exchange: Exchange, disclosure: Disclosure = _PLAIN) -> dict[str, str]:
