@@ -7,6 +7,7 @@ from typing import Any
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.playback.backlog import Backlog
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.wire.connection import ReplyConnection
@@ -22,6 +23,7 @@ class Stage:
         self.ledger = Ledger()
         self.timing = self.ledger.timing
         self.gates = Gates()
+        self.backlog = Backlog(2**30)
         self.outcome = ""
         self._waiting: list[tuple[float, Any]] = []
 

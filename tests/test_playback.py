@@ -233,3 +233,31 @@ def test_what_fails_ends_its_reply_and_no_other(stage: Stage, caplog: pytest.Log
     Playback(stage, exchange, connection, failing(), b"HTTP/1.1 200 OK\r\n", None).start()  # type: ignore[arg-type]
     assert (stage.outcome, connection.is_closed) == ("closed", True)
     assert "on purpose" in caplog.text
+
+
+def test_what_clients_leave_unread_is_bounded_for_all_of_them(stage: Stage) -> None:
+    class Resetting(Connection):
+        is_reset = False
+
+        def reset(self) -> None:
+            self.is_reset = True
+
+    stage.backlog.limit = 250
+    large = Step(0.5, bytes(100), Action.WRITE, 1, 1)
+    connections: list[Any] = []
+    for _ in range(3):
+        connection: Any = Resetting(stage, [1])
+        exchange = Exchange("id", "GET", "/", "/", {})
+        exchange.admitted = stage.now
+        steps = iter([HEAD, event(0.0), large, event(1.0)])
+        Playback(stage, exchange, connection, steps, b"HTTP/1.1 200 OK\r\n", None).start()  # type: ignore[arg-type]
+        connections.append(connection)
+    stage.run(no_delay)
+    assert [connection.is_reset for connection in connections] == [False, False, True]
+    assert (stage.outcome, stage.backlog.held) == ("backlog-full", 200)
+    stage.outcome = ""
+    # Who reads again, and who goes, makes room.
+    connections[0].client_reads()
+    assert stage.backlog.held == 100
+    connections[1].close_callback()
+    assert stage.backlog.held == 0

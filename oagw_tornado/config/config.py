@@ -56,6 +56,7 @@ class Config:
     prompt_cache: bool = False
     model_name_knobs: bool = True
     max_body_size: int = 64 * 2**20
+    max_buffered: int = 256 * 2**20
     max_header_size: int = 64 * 2**10
     max_header_lines: int = 100
     header_timeout: float = 10.0

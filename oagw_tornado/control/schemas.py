@@ -64,10 +64,11 @@ _REQUEST: dict[str, Schema] = {
     },
     "outcome": {
         "type": ["string", "null"],
-        "pattern": "^(complete|client-left|drained|gate-timeout|closed|fault:[a-z-]+)$",
+        "pattern": "^(complete|client-left|drained|gate-timeout|backlog-full|closed|fault:[a-z-]+)$",
         "description": "How it ended; null while it runs. complete: all of it has left. client-left: the client"
         " went, or its connection broke, before that. fault:TYPE: that fault ended the reply. gate-timeout: nobody"
-        " released its gate. drained: the server ended. closed: the server could not go on, and closed the connection.",
+        " released its gate. backlog-full: it did not read, and there was no room for more. drained: the server ended."
+        " closed: the server could not go on, and closed the connection.",
     },
     "ended": {"type": ["number", "null"], "description": "Seconds from admission."},
 }

@@ -91,5 +91,7 @@ class Exchange:
         self.bytes_sent = 0  # body bytes, framing not counted
         self.blocked = 0  # events that waited for the client to read
         self.faults: tuple[str, ...] = ()  # types of those that struck, in the order in which they did
-        self.outcome = ""  # "" while it runs; complete, client-left, drained, gate-timeout, closed, fault:<type>
+        self.outcome = (
+            ""  # "" while it runs; complete, client-left, drained, gate-timeout, backlog-full, closed, fault:<type>
+        )
         self.ended: float | None = None  # offset

@@ -16,6 +16,7 @@ from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.issued_tokens import IssuedTokens
 from oagw_tornado.gateway.refusal import bad_knob, refusal
+from oagw_tornado.playback.backlog import Backlog
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
 from oagw_tornado.playback.plan import amend_where_it_fits, plan
@@ -57,6 +58,7 @@ class Responder:
         self.pace: Callable[[float, Paced], None] = pacer.at
         pacer.after_turn = self._settle_timing
         self.gates = Gates()
+        self.backlog = Backlog(config.max_buffered)
         # What was said to models lately, under the option prompt-cache.
         self.prompt_cache = PromptCache()
         self.queues = WaitingQueues()
@@ -80,6 +82,7 @@ class Responder:
         """Have `config` hold for all replies to come."""
         self.config = config
         self.gates.timeout = config.gate_timeout
+        self.backlog.limit = config.max_buffered
 
     def respond(self, exchange: Exchange, connection: ReplyConnection, reply: Reply) -> None:
         """Send `reply` as the knobs of its exchange have it."""

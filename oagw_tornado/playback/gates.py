@@ -75,6 +75,11 @@ class Gates:
             return False
         return gate.is_open or (gate.permits > 0 and not gate.waiting)
 
+    def is_in_release(self, name: str) -> bool:
+        """Whether replies that wait at this gate are let go on right now."""
+        gate = self._gates.get(name)
+        return gate is not None and gate.in_release > 0 and perf_counter() < self._share_end
+
     def leave(self, name: str, gated: Gated) -> None:
         """Wait no longer: the client has gone."""
         gate = self._gates.get(name)

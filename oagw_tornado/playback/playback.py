@@ -23,6 +23,7 @@ from typing import NamedTuple, Protocol
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import NOTED_EVENTS, Ledger
+from oagw_tornado.playback.backlog import Backlog
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
 from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Run, Step, Steps, pieces
@@ -53,6 +54,7 @@ class Stage(Protocol):
     pacer: Pacer
     ledger: Ledger
     gates: Gates
+    backlog: Backlog
     # `pacer.at`, bound once for all.
     pace: Callable[[float, Paced], None]
 
@@ -71,6 +73,8 @@ class _Queued(NamedTuple):
     size: int
     outcome: str
     """How the reply ends with it; empty if it goes on."""
+    held: int
+    """Bytes that are held for it, of the backlog of all."""
 
 
 class Playback:
@@ -354,9 +358,14 @@ class Playback:
             if not behind:
                 until = now + LONGEST_TURN
             behind += 1
-            if behind == BURST or now > until:
+            if (behind >= BURST or now > until) and not self._is_in_release():
                 self._pace(now, self)
                 return
+
+    def _is_in_release(self) -> bool:
+        """Whether the release of this reply's gate is under way: it gives turns itself, and ends when all has left."""
+        gate = self.exchange.gate
+        return gate is not None and self._stage.gates.is_in_release(gate)
 
     def _split(self, step: Step) -> Step:
         """The first piece of a step that is larger than a write; the others are the next steps."""
@@ -471,23 +480,32 @@ class Playback:
         if not self._connection.is_open:
             self.client_left()
             return
+        held = max(size, self._length or 0)
+        if not self._stage.backlog.take(held):
+            # What is held for this client is given up, as there is no room for it.
+            self._connection.set_close_callback(None)
+            self._connection.reset()
+            self._over("backlog-full")
+            return
         if events:
             self._stage.ledger.blocked(self.exchange, events)
-        self._queued = _Queued(at, events, size, outcome)
+        self._queued = _Queued(at, events, size, outcome, held)
         self._connection.drained = self._client_reads
 
     def _client_reads(self) -> None:
         queued, self._queued = self._queued, None
+        if queued is None:
+            return  # it is over
+        self._stage.backlog.give_back(queued.held)
         now = monotonic()
         self._excused = offset = now - self._admitted
         self._gated = False
-        if queued is not None:
-            self._stage.ledger.sent(self.exchange, queued.events, queued.size, queued.at, offset)
-            if queued.outcome:
-                self._over(queued.outcome)
-                self._connection.end_sent()
-                return
-        self._go_on(now)
+        self._stage.ledger.sent(self.exchange, queued.events, queued.size, queued.at, offset)
+        if queued.outcome:
+            self._over(queued.outcome)
+            self._connection.end_sent()
+        else:
+            self._go_on(now)
 
     def _strike(self, step: Step) -> None:
         if step.faults:
@@ -516,6 +534,8 @@ class Playback:
     def _over(self, outcome: str) -> None:
         self.settle()
         self._step = NONE
+        if self._queued is not None:
+            self._stage.backlog.give_back(self._queued.held)
         self._data = self._run = self._queued = None
         self._steps = iter(())
         self._stage.pacer.cancel(self)

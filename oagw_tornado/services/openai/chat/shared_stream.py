@@ -15,11 +15,15 @@ from oagw_tornado.reply.inference import Inference
 from oagw_tornado.reply.parts import Parts, Reasoning, Refusal, Text
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply
 from oagw_tornado.reply.schedule import Stream
+from oagw_tornado.reply.tokens import Tokens
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.writing import DONE, beginning
 
-#: Tokens of the longest stream that is kept.
-MOST_TOKENS = 256
+#: Bytes that the tokens of the longest stream that is shared hold.
+LARGEST_SHARED = 128 * 1024
+
+# Bytes that a token holds beside its own: an object, and a place in the list of them.
+_TOKEN = 41
 
 
 class SharedStream(NamedTuple):
@@ -33,6 +37,11 @@ class SharedStream(NamedTuple):
     inference: Inference | None
 
 
+def is_shared(tokens: Tokens) -> bool:
+    """Whether a stream of these tokens is short enough to be held for all who ask the same."""
+    return tokens.size + tokens.count * (_TOKEN + len(tokens.separator)) <= LARGEST_SHARED
+
+
 def shared_stream(conversation: Conversation, parts: Parts, reply: Reply, context: Context) -> SharedStream | None:
     """What of `reply` others can share; None: nothing, and it is as it was. Else its frames are used up.
 
@@ -43,7 +52,7 @@ def shared_stream(conversation: Conversation, parts: Parts, reply: Reply, contex
     said = [part for part in parts if isinstance(part, (Text, Reasoning, Refusal))]
     if type(stream) is not Stream or request.logprobs or (request.n or 1) > 1 or len(said) != 1:
         return None
-    if said[0].tokens.count > MOST_TOKENS or not stream.before:
+    if not is_shared(said[0].tokens) or not stream.before:
         return None
     begun = len(beginning(context))
     *closing, done = stream.closing
