@@ -51,7 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         extensions = gather()
         config = read()
         loop_factory = choose_loop(config.loop)
-        require("--http-server", config.http_server, "httptools")
     except ConfigError as error:
         say(f"oagw-tornado: {error}")
         return BAD_USAGE

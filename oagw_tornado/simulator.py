@@ -203,7 +203,7 @@ class Simulator:
             config.idle_timeout,
             config.body_timeout,
         )
-        if engine(config.http_server) == "httptools":
+        if engine(config.http_server) == "fast":
             from oagw_tornado.wire.http1_server import Http1Server
 
             return Http1Server(gateway, limits)
@@ -235,11 +235,5 @@ def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Mapping[str, Upstr
 
 
 def engine(wanted: str) -> str:
-    """``httptools`` or ``tornado``: what `wanted` (these, or ``auto``) means on this machine."""
-    if wanted != "auto":
-        return wanted
-    try:
-        import httptools  # noqa: F401  # only whether it is there
-    except ImportError:
-        return "tornado"
-    return "httptools"
+    """``fast`` or ``tornado``: what `wanted` means, which is one of these, ``auto`` or ``httptools``."""
+    return "tornado" if wanted == "tornado" else "fast"

@@ -30,13 +30,18 @@ settings.load_profile("oagw")
 
 # What a module imports, or a test asks for, that is to talk to a server.
 SERVERS = {"SimulatorProcess", "SimulatorThread", "SimulatorServer", "wire", "oagw", "oagw_client"}
-WIRES = ("httptools-uvloop", "httptools-asyncio", "tornado-asyncio")
+WIRES = ("fast-uvloop", "fast-asyncio", "tornado-asyncio")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     for option in ("--http-server", "--loop"):
-        parser.addoption(option, help=f"{option} of every server that a test starts")
+        parser.addoption(option, type=_name, help=f"{option} of every server that a test starts")
     parser.addoption("--tls", action="store_true", help="have servers and clients speak TLS (scripts/test-tls)")
+
+
+def _name(option: str) -> str:
+    """An engine's, or a loop's, where it has an older one too."""
+    return "fast" if option == "httptools" else option
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -167,13 +167,13 @@ def test_a_client_that_does_not_speak_tls_is_told(wire: str, tls_state: Path) ->
                 said += piece
         except ConnectionResetError:
             pass
-        if wire.startswith("httptools"):
+        if wire.startswith("fast"):
             assert said.startswith(b"HTTP/1.1 400")
             assert b"https://" in said
 
 
 def test_who_never_shakes_hands_is_sent_away(wire: str, tls_state: Path) -> None:
-    times = {"header_timeout": "300ms"} if wire.startswith("httptools") else {"idle_timeout": "300ms"}
+    times = {"header_timeout": "300ms"} if wire.startswith("fast") else {"idle_timeout": "300ms"}
     with serving(wire, tls="auto", **times) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=6) as plain:
             assert plain.recv(100) == b""

@@ -151,6 +151,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def parse_engine(text: str) -> str:
+    """``auto``, ``fast`` or ``tornado``. Raises ValueError."""
+    word = _one_of("auto", "fast", "tornado", "httptools")(text)
+    return "fast" if word == "httptools" else word
+
+
 def _within(parse: Callable[[str], Any], show: Callable[[Any], str], lowest: Any, highest: Any) -> Callable[[str], Any]:
     def parse_within(text: str) -> Any:
         value = parse(text)
@@ -271,8 +277,8 @@ def _table() -> dict[str, Option]:
                "header, parameter or field that evidence shows whole beside the usual ones; may be repeated", evidence,
                show=list, is_repeatable=True),
         Option("no-control", "no_control", parse_flag, "", "turn /_sim and /metrics off", evidence, is_flag=True),
-        Option("http-server", "http_server", _one_of("auto", "tornado", "httptools"), "NAME",
-               "HTTP engine: httptools (fast), tornado (stock), or auto: httptools where installed", engine),
+        Option("http-server", "http_server", parse_engine, "NAME",
+               "HTTP engine: fast, tornado (the stock one), or auto: fast; httptools is an older name of fast", engine),
         Option("loop", "loop", _one_of("auto", "asyncio", "uvloop"), "NAME",
                "event loop: uvloop, asyncio, or auto: uvloop where installed", engine),
         Option("pacer-resolution", "pacer_resolution", resolution, "DURATION",

@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import oagw_tornado.wire.http1_server  # noqa: F401  # what `start` would load otherwise
 from oagw_tornado.cli import choose_loop
 from oagw_tornado.config.config import read_config
 from oagw_tornado.extensions import gather
-from oagw_tornado.simulator import Simulator, engine
+from oagw_tornado.simulator import Simulator
 from oagw_tornado.testing.server import Addresses, SimulatorError, SimulatorServer
 
 if TYPE_CHECKING:
@@ -23,12 +24,8 @@ if TYPE_CHECKING:
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.services.upstream import Upstream
 
-# What `start` would load otherwise.
+# The same.
 choose_loop("auto")
-if engine("auto") == "httptools":
-    import oagw_tornado.wire.server
-else:
-    import oagw_tornado.wire.stock  # noqa: F401
 
 
 class SimulatorThread(SimulatorServer):
