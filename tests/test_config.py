@@ -43,6 +43,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "admin-token": ("secret", "secret"),
     "openai-profile": ("openai", "openai"),
     "strict": ("yes", True),
+    "strict-requests": ("yes", True),
     "reasoning-field": ("both", "both"),
     "prompt-cache": ("yes", True),
     "model-name-knobs": ("no", False),

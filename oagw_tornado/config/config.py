@@ -49,6 +49,8 @@ class Config:
     cors: tuple[str, ...] = ()
     token_in_query: bool = False
     openai_profile: str = "prototype"
+    strict_requests: bool | None = None
+    """None: in the profile openai, and of anthropic."""
     models: tuple[str, ...] = ("gpt-4", "gpt-3.5-turbo")
     strict: bool = False
     """What no rule answers is a 503 of the gateway."""

@@ -232,6 +232,9 @@ def _table() -> dict[str, Option]:
                is_flag=True),
         Option("openai-profile", "openai_profile", _one_of("prototype", "openai"), "NAME",
                "shape of the OpenAI replies: prototype, or openai for the real service's", TIMING, is_live=True),
+        Option("strict-requests", "strict_requests", parse_flag, "",
+               "hold requests to all that the real model services ask of histories and tools (default: in the profile "
+               "openai, and of anthropic)", TIMING, is_flag=True, is_live=True),
         Option("models", "models", parse_model, "NAME",
                "model that the lists of models name; may be repeated; those that begin with claude are anthropic's",
                TIMING, is_repeatable=True),

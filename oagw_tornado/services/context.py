@@ -22,3 +22,5 @@ class Context(NamedTuple):
     """The canned model says a text of single tokens, as many as are asked for."""
     max_model_len: int | None = None
     """Tokens of the longest prompt with its reply; None: no limit."""
+    is_strict: bool = False
+    """The request is held to all that the real service asks of it."""

@@ -81,6 +81,10 @@ class Asked(NamedTuple):
     """What is known of the usage before anybody has said anything."""
 
 
+def accept(conversation: Conversation, body: bytes) -> None:
+    """The check of a dialect that asks nothing more of a request than that it can be read."""
+
+
 class Dialect(NamedTuple):
     """What the folder of a dialect offers. What it refuses it raises, as its own kind of InvalidRequest."""
 
@@ -94,6 +98,9 @@ class Dialect(NamedTuple):
     """The refusal of a schema that nothing fits."""
     too_long: Callable[[], Exception]
     """The refusal of a reply that is too long to be sent whole."""
+    check: Callable[[Conversation, bytes], None] = accept
+    """Looks at a request that was read as strictly as the real service does, if that is wanted. Raises what refuses
+    it."""
 
 
 def reply_to(dialect: Dialect, asked: Asked) -> Reply:
@@ -101,6 +108,8 @@ def reply_to(dialect: Dialect, asked: Asked) -> Reply:
     body, context, script, conversation, told = asked
     if conversation is None:
         conversation = dialect.read(body, context)
+    if context.is_strict:
+        dialect.check(conversation, body)
     parts = canned_parts(dialect, conversation, context) if script is None else scripted(script, conversation)
     return reply_of(dialect, conversation, context, (*told, *parts))
 

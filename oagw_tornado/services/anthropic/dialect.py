@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from msgspec.json import decode
+
+from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Script
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.reply.tokens import count_tokens
 from oagw_tornado.services.anthropic.errors import ERRORS, too_long, unanswerable
 from oagw_tornado.services.anthropic.errors import read as read_body
+from oagw_tornado.services.anthropic.fields import check_fields
+from oagw_tornado.services.anthropic.history import check as check_history
 from oagw_tornado.services.anthropic.reading import read
 from oagw_tornado.services.anthropic.requests import CountRequest
 from oagw_tornado.services.anthropic.writing import write
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import Asked, Dialect, reply_to
 
-ANTHROPIC = Dialect(read, write, ERRORS, unanswerable, too_long)
+
+def check(conversation: Conversation, body: bytes) -> None:
+    """Raise InvalidRequest for what the real service refuses."""
+    check_request(conversation.request, body)
+
+
+def check_request(request: CountRequest, body: bytes) -> None:
+    """As `check`, of a request that is no conversation yet."""
+    check_fields(decode(body))
+    check_history(request)
+
+
+ANTHROPIC = Dialect(read, write, ERRORS, unanswerable, too_long, check)
 
 
 def message_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
@@ -21,7 +38,9 @@ def message_reply(body: bytes, context: Context, script: Script | None = None) -
     return reply_to(ANTHROPIC, Asked(body, context, script))
 
 
-def count_reply(body: bytes) -> Reply:
+def count_reply(body: bytes, *, is_strict: bool = True) -> Reply:
     """The reply to a request to count the tokens of a prompt. Raises InvalidRequest."""
     request = read_body(body, CountRequest)
+    if is_strict:
+        check_request(request, body)
     return json_reply({"input_tokens": count_tokens(request.texts()) + request.other_tokens})

@@ -69,6 +69,7 @@ class Messages(ApiHandler):
             knobs.tokens_per_event,
             filler=knobs.filler,
             max_model_len=knobs.max_model_len,
+            is_strict=self.config.strict_requests is not False,
         )
         return reply_to(ANTHROPIC, asked_of(self, context))
 
@@ -81,7 +82,7 @@ class CountTokens(ApiHandler):
     def reply(self, *path_args: str) -> Reply:
         from oagw_tornado.services.anthropic.dialect import count_reply
 
-        return count_reply(self.request.body)
+        return count_reply(self.request.body, is_strict=self.config.strict_requests is not False)
 
 
 def _model(id: str) -> dict[str, str]:

@@ -64,10 +64,13 @@ class Message(Struct):
 
 
 class Tool(Struct):
-    name: Annotated[str, Meta(min_length=1)]
+    """A tool of the client's own, or one of the service's; of these, some have no name."""
+
+    name: str = ""
     type: str | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
     cache_control: dict[str, Any] | None = None
 
 
@@ -97,6 +100,8 @@ class CountRequest(Struct):
     messages: Annotated[list[Message], Meta(min_length=1)]
     system: str | list[Block] | None = None
     tools: list[Tool] | None = None
+    tool_choice: ToolChoice | None = None
+    thinking: Thinking | None = None
 
     @property
     def other_tokens(self) -> int:
@@ -118,10 +123,8 @@ class MessagesRequest(CountRequest, kw_only=True):
     max_tokens: Annotated[int, Meta(ge=1)]
     stream: bool | None = None
     stop_sequences: list[str] | None = None
-    tool_choice: ToolChoice | None = None
     output_config: OutputConfig | None = None
     output_format: Format | None = None
-    thinking: Thinking | None = None
     ignore_eos: bool | None = None
     """Not the API's own: of vLLM's, which load generators send. So is the next one."""
     min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None

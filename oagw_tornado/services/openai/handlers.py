@@ -31,16 +31,19 @@ class ApiHandler(ServiceHandler):
         knobs = exchange.knobs
         assert knobs is not None  # resolved before a service is asked
         script = knobs.reply
+        is_exact = self.config.openai_profile == "openai"
+        strict = self.config.strict_requests
         context = Context(
             exchange.id,
             int(time.time()),
-            self.config.openai_profile == "openai",
+            is_exact,
             knobs.output_tokens,
             knobs.tokens_per_event,
             self.config.reasoning_field,
             script is not None,
             filler=knobs.filler,
             max_model_len=knobs.max_model_len,
+            is_strict=is_exact if strict is None else strict,
         )
         try:
             reply = self.reply(context, *path_args)

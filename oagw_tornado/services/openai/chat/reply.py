@@ -46,7 +46,10 @@ def _prepare(body: bytes, settings: tuple[Any, ...], script: Script | None) -> P
     # Of a context nothing goes in but what is the same for all, so it may be kept.
     context = Context("", 0, *settings)
     is_bounded = context.max_model_len is not None
-    return Prepared(CHAT.read(body, context) if is_bounded else _read_once(body, context.is_exact))
+    conversation = CHAT.read(body, context) if is_bounded else _read_once(body, context.is_exact)
+    if context.is_strict:
+        CHAT.check(conversation, body)
+    return Prepared(conversation)
 
 
 # Those who test load ask the same again and again.

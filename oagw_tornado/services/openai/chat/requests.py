@@ -34,12 +34,16 @@ class Message(Struct):
     name: str | None = None
     tool_calls: list[CalledTool] | None = None
     tool_call_id: str | None = None
+    refusal: str | None = None
+    function_call: Any = None
+    audio: Any = None
 
 
 class Function(Struct):
     name: Annotated[str, Meta(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
+    strict: bool | None = None
 
 
 class CustomTool(Struct):
@@ -55,6 +59,7 @@ class ToolDefinition(Struct):
 class JsonSchema(Struct):
     name: str
     schema: dict[str, Any] | None = None
+    strict: bool | None = None
 
 
 class ResponseFormat(Struct):
@@ -74,6 +79,7 @@ class ChatRequest(SamplingExtras):
     stop: StopSequences | None = None
     tools: Annotated[list[ToolDefinition], Meta(min_length=1)] | None = None
     tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     seed: int | None = None
     service_tier: str | None = None

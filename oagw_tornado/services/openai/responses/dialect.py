@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Script
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import Asked, Dialect, reply_to
 from oagw_tornado.services.openai.errors import ERRORS, InvalidRequest
+from oagw_tornado.services.openai.responses import history
 from oagw_tornado.services.openai.responses.reading import read, unanswerable
 from oagw_tornado.services.openai.responses.writing import write
 
@@ -16,7 +18,12 @@ def too_long() -> InvalidRequest:
     return InvalidRequest("So long a response can only be streamed.", param="stream")
 
 
-RESPONSES = Dialect(read, write, ERRORS, unanswerable, too_long)
+def check(conversation: Conversation, body: bytes) -> None:
+    """Raise InvalidRequest for what the real service refuses."""
+    history.check(conversation.request)
+
+
+RESPONSES = Dialect(read, write, ERRORS, unanswerable, too_long, check)
 
 
 def response_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:

@@ -13,6 +13,7 @@ class TextFormat(Struct):
     type: str = "text"
     name: str | None = None
     schema: dict[str, Any] | None = None
+    strict: bool | None = None
 
 
 class TextOptions(Struct):
