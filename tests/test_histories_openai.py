@@ -508,6 +508,20 @@ def test_items_of_a_type_that_nobody_knows():
     assert (param, code) == ("input[0]", "invalid_value")
 
 
+def test_an_error_is_short_whatever_it_quotes():
+    long = "n" * 100_000
+    bodies = [
+        (chat_reply, chat(USER, calls("a"), result(long))),
+        (chat_reply, chat({"role": "user", "content": [{"type": long}]})),
+        (chat_reply, chat(USER, tools=[tool(strict=True, parameters={**CLOSED, "required": [long]})])),
+        (response_reply, response(USER, output(long))),
+        (response_reply, response({"type": long})),
+    ]
+    for make, body in bodies:
+        message, _, _ = refusal(make, body)
+        assert len(message) < 2000
+
+
 values = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "a", "b", "a b", "é", "text"])
 ids = st.sampled_from(["a", "b", "", "x" * 50]) | st.none()
 parts = st.lists(
