@@ -343,18 +343,18 @@ def test_it_can_be_taken_all_the_same(name):
     assert refusal(body, LENIENT) is None
 
 
-def annotations(type):
+def fields_of(type):
     return set(typing.get_type_hints(type)) if type is not None else set()
 
 
 def test_the_fields_are_those_of_the_official_client():
     ours = fields.REQUEST - {"ignore_eos", "min_tokens", "output_format"}
-    known = annotations(message_create_params.MessageCreateParamsNonStreaming)
+    known = fields_of(message_create_params.MessageCreateParamsNonStreaming)
     assert known <= fields.REQUEST
     assert ours - known <= {"temperature", "top_k", "top_p"}
-    assert annotations(sdk.BetaToolParam) == fields.TOOL
-    assert annotations(sdk.BetaCacheControlEphemeralParam) == fields.CACHE_CONTROL
-    assert {name for kind in typing.get_args(sdk.BetaMessageParam) for name in annotations(kind)} == fields.MESSAGE
+    assert fields_of(sdk.BetaToolParam) == fields.TOOL
+    assert fields_of(sdk.BetaCacheControlEphemeralParam) == fields.CACHE_CONTROL
+    assert {name for kind in typing.get_args(sdk.BetaMessageParam) for name in fields_of(kind)} == fields.MESSAGE
 
 
 def test_the_blocks_are_those_of_the_official_client():
