@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import tornado.web
@@ -26,7 +26,10 @@ from oagw_tornado.gateway.pages import Health, StatusPage
 from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import Dialect, GatewayRouter, Mount, PrototypeDialect, SinglePage
 from oagw_tornado.gateway.terms import Terms
+from oagw_tornado.gateway.upstream_table import UpstreamTable
+from oagw_tornado.knobs.upstream_document import UpstreamError
 from oagw_tornado.playback.pacer import Pacer
+from oagw_tornado.services.nothing_scripted import blank_upstream
 from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.units.nearest import nearest
@@ -80,7 +83,7 @@ class Simulator:
 
     async def _start(self) -> None:
         config = self.config
-        table = table_of(self.extensions)
+        table = table_of(self.extensions, config)
         terms = checked_terms(config, table)
         terms_of_tls = self._terms_of_tls()
         self.listeners = Listeners(listeners_of(config))
@@ -97,7 +100,7 @@ class Simulator:
             bool(config.access_log),
             Disclosure(config.unmasked, (*config.tokens, config.admin_token or "")),
         )
-        self.responder = Responder(config, self.pacer, ledger, {alias: each.errors for alias, each in table.items()})
+        self.responder = Responder(config, self.pacer, ledger, table.forms)
         self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets)
         self.control = ControlPlane(self.responder, terms, self._signs)
         self.gateway = self._new_gateway(self._dialects(table), terms)
@@ -145,11 +148,12 @@ class Simulator:
         # The transports close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
 
-    def _dialects(self, table: Mapping[str, Upstream]) -> dict[str, Dialect]:
+    def _dialects(self, table: UpstreamTable) -> dict[str, Dialect]:
         config = self.config
         tokens = frozenset(config.tokens)
         issued = self.responder.issued_tokens if _ISSUED in tokens else None
-        proxy = PrototypeDialect(table, tokens - {_ISSUED}, StatusPage, issued)
+        proxy = PrototypeDialect(table, tokens - {_ISSUED}, StatusPage, issued, lambda: table.tokens)
+        table.changed.append(proxy.look_again)
         dialects: dict[str, Dialect] = {
             "/api/oagw/v1": proxy,
             **self._pages(),
@@ -212,12 +216,17 @@ class Simulator:
         return StockServer(gateway, limits)
 
 
-def table_of(extensions: Extensions) -> dict[str, Upstream]:
-    """All upstreams: the simulated ones, and those that extensions offer beside them or in their place."""
-    return {**simulated_upstreams(), **extensions.upstreams}
+def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
+    """All upstreams: the simulated ones, those that extensions offer beside them or in their place, and those that the
+    configuration describes. Raises ConfigError."""
+    try:
+        services = {**simulated_upstreams(), **extensions.upstreams}
+        return UpstreamTable(services, blank_upstream(), config.upstreams)
+    except UpstreamError as error:
+        raise ConfigError("upstreams", str(error)) from None
 
 
-def checked_terms(config: Config, table: Mapping[str, Upstream]) -> Terms:
+def checked_terms(config: Config, table: UpstreamTable) -> Terms:
     """The terms of `config`, all of which goes together. Raises ConfigError, which names what does not."""
     terms = Terms(config, table)
     _check_mounts(config.mounts, table)
@@ -225,7 +234,7 @@ def checked_terms(config: Config, table: Mapping[str, Upstream]) -> Terms:
     return terms
 
 
-def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Mapping[str, Upstream]) -> None:
+def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Collection[str]) -> None:
     for alias, prefix in mounts:
         if alias not in table:
             expected = f"expected one of {', '.join(table)}{nearest(alias, table)}"

@@ -9,7 +9,9 @@ from wire import CHAT, EVENTS, PROXY, WEATHER, Client, chat, get, post, serving
 from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.gateway.terms import Terms
+from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.vocabulary import Knobs, resolve
+from oagw_tornado.services.nothing_scripted import blank_upstream
 from oagw_tornado.services.table import upstreams
 from oagw_tornado.testing.control import ControlError
 
@@ -50,6 +52,9 @@ def test_it_is_passed_over_where_it_has_no_meaning(wire: str, fault: str, way: s
                 assert fault.partition(";")[0] in reply.json["error"]
 
 
+TABLE = UpstreamTable({**upstreams()}, blank_upstream(), ())
+
+
 def test_the_others_beside_it_strike(wire: str) -> None:
     with serving(wire, fault="close;at-event=2,status;code=418") as server, Client(server.port) as client:
         assert client.send(WHOLE).reply().status == 418
@@ -66,10 +71,10 @@ def test_an_error_that_only_some_services_know(wire: str) -> None:
 
 def test_an_error_that_none_knows_is_refused_when_it_is_set(wire: str) -> None:
     with pytest.raises(ConfigError, match=r"fault: error='overloaded' is no error .*did you mean"):
-        Terms(Config(knobs=resolve(Knobs(), {"fault": "status;error=overloaded"})), upstreams())
+        Terms(Config(knobs=resolve(Knobs(), {"fault": "status;error=overloaded"})), TABLE)
     rule = {"match": {"alias": "github"}, "fault": "status;error=no_such"}
     with pytest.raises(ConfigError, match="error='no_such' is no error of github"):
-        Terms(Config(rules=(rule,)), upstreams())
+        Terms(Config(rules=(rule,)), TABLE)
     with serving(wire) as server:
         named = "no error of anthropic; expected one of invalid_request_error"
         with pytest.raises(ControlError, match=named):

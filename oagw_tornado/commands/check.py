@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
 def _read(path: str, extensions: Extensions) -> Config:
     with extensions.known_faults():
         config = read_config(["--config", path], {}, FilesRead().read)
-        checked_terms(config, table_of(extensions))
+        checked_terms(config, table_of(extensions, config))
     return config
 
 

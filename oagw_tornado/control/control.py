@@ -25,6 +25,8 @@ class ControlPlane:
     def __init__(self, responder: Responder, terms: Terms, signs: VitalSigns) -> None:
         self.responder = responder
         self.rules = terms.rules
+        self.upstreams = terms.upstreams
+        self.explain = terms.explain
         self.journal = responder.ledger.journal
         self.disclosure = responder.ledger.disclosure
         self.timing = responder.timing
@@ -81,6 +83,7 @@ class ControlPlane:
         config = self._started_as
         self.responder.configure(config)
         self._terms.configure(config)
+        self.upstreams.reset()
         self.rules.reset()
         self._terms.limiter.clear()
         turns = Turns()

@@ -160,6 +160,39 @@ def _control_paths() -> dict[str, Any]:
             "get": _control("rule", "One rule with its counts.", schemas.ref("CountedRule"), errors=(404,)),
             "delete": _control("remove_rule", "Remove one rule.", None, status=204, errors=(404,)),
         },
+        "/_sim/rules/explain": {
+            "post": _control(
+                "explain_rules",
+                "Which rule would apply to a request that is described, and which come nearest.",
+                schemas.ref("Explained"),
+                body=schemas.ref("DescribedRequest"),
+                errors=(400,),
+            ),
+            "get": _control("rule_explain", "The rule of that name.", schemas.ref("CountedRule"), errors=(404,)),
+            "delete": _control("remove_rule_explain", "Remove the rule of that name.", None, status=204, errors=(404,)),
+        },
+        "/_sim/upstreams": {
+            "get": _control("upstreams", "The upstreams that were described.", schemas.ref("Upstreams")),
+            "post": _control(
+                "add_upstreams",
+                "Describe more upstreams, by their aliases.",
+                schemas.ref("Upstreams"),
+                body=schemas.ref("NewUpstreams"),
+                errors=(400,),
+            ),
+        },
+        "/_sim/upstreams/{alias}": {
+            "parameters": [{**name, "name": "alias"}],
+            "get": _control("upstream", "One that was described.", schemas.ref("Upstream"), errors=(404,)),
+            "put": _control(
+                "describe_upstream",
+                "Describe an upstream.",
+                schemas.ref("Upstream"),
+                body=schemas.ref("Upstream"),
+                errors=(400,),
+            ),
+            "delete": _control("remove_upstream", "Take an upstream away.", None, status=204, errors=(404,)),
+        },
         "/_sim/gates": {"get": _control("gates", "The gates in use.", schemas.ref("Gates"))},
         "/_sim/health": {
             "get": _control("health_checks", "What the health checks are answered.", schemas.ref("HealthChecks")),

@@ -6,7 +6,7 @@ from typing import Any
 
 from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.evidence.request_filter import NAMES
-from oagw_tornado.knobs.rule_schema import RULE
+from oagw_tornado.knobs.rule_schema import RULE, UPSTREAM
 
 Schema = dict[str, Any]
 
@@ -205,6 +205,21 @@ SCHEMAS: dict[str, Schema] = {
         },
         "additionalProperties": False,
     },
+    "Upstream": UPSTREAM,
+    "Upstreams": _object({"upstreams": {"type": "object", "additionalProperties": ref("Upstream")}}),
+    "NewUpstreams": {"type": "object", "additionalProperties": ref("Upstream")},
+    "DescribedRequest": _object(
+        {
+            "alias": {"type": "string", "minLength": 1},
+            "path": TEXT,
+            "method": TEXT,
+            "headers": {"type": "object", "additionalProperties": TEXT},
+            "query": TEXT,
+            "body": {"description": "A text as it is, anything else as JSON."},
+        },
+        optional=("path", "method", "headers", "query", "body"),
+    ),
+    "Explained": _object({"rule": {"type": ["string", "null"]}, "nearest": {"type": "array", "items": ref("Miss")}}),
     "Rule": _object(RULE, optional=tuple(RULE)),
     "CountedRule": _object({**RULE, "fitted": COUNT, "applied": COUNT}, optional=tuple(RULE)),
     "Rules": _object({"rules": {"type": "array", "items": ref("CountedRule")}}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oagw_tornado.control import handlers, journal_handlers
+from oagw_tornado.control import handlers, journal_handlers, script_handlers
 from oagw_tornado.control.health import HealthChecks
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
@@ -12,7 +12,10 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/verdict", handlers.Verdict),
     ("/_sim/config", handlers.Configuration),
     ("/_sim/rules", handlers.RuleList),
+    ("/_sim/rules/explain", script_handlers.Explain),
     ("/_sim/rules/{name}", handlers.OneRule),
+    ("/_sim/upstreams", script_handlers.UpstreamList),
+    ("/_sim/upstreams/{alias}", script_handlers.OneUpstream),
     ("/_sim/gates", handlers.GateList),
     ("/_sim/gates/{name}/release", handlers.Release),
     ("/_sim/health", HealthChecks),

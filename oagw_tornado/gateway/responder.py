@@ -49,7 +49,6 @@ class Responder:
         self.pacer = pacer
         # Told of each exchange when it begins and when it is over.
         self.ledger = ledger
-        self.aliases = tuple(forms)
         # How each upstream words its errors.
         self._forms = forms
         self.health = HealthState()
@@ -77,6 +76,11 @@ class Responder:
             self._states[kind] = kind()
         state: T = self._states[kind]
         return state
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The upstreams there are."""
+        return tuple(self._forms)
 
     def configure(self, config: Config) -> None:
         """Have `config` hold for all replies to come."""

@@ -6,7 +6,7 @@ routing would cost the client its reply.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
@@ -93,13 +93,21 @@ class PrototypeDialect:
         tokens: frozenset[str],
         status: type[ExchangeHandler],
         issued: IssuedTokens | None = None,
+        own_tokens: Callable[[], Mapping[str, frozenset[str]]] = dict,
     ) -> None:
-        """`issued` are tokens that count beside `tokens` as long as they are good."""
+        """`issued` are tokens that count beside `tokens` as long as they are good; `own_tokens` has those that are
+        taken at one alias alone, in the place of all others."""
         self._upstreams = upstreams
         self._tokens = tokens
         self._status = status
         self._issued = issued
-        self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
+        self._own_tokens = own_tokens
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Upstreams may have come and gone."""
+        self._credentials = Credentials({alias: upstream.key_header for alias, upstream in self._upstreams.items()})
+        self._tokens_of = self._own_tokens()
         # Where paths that were asked for lead: most requests ask for what another asked for before.
         self._known: dict[str, Route] = {}
 
@@ -138,6 +146,8 @@ class PrototypeDialect:
         return route
 
     def _refuse(self, alias: str, headers: Mapping[str, str]) -> Reply | None:
+        if alias in self._tokens_of:
+            return self._credentials.refuse(alias, headers, self._tokens_of[alias])
         refusal = self._credentials.refuse(alias, headers, self._tokens)
         if refusal is None or self._issued is None:
             return refusal

@@ -14,8 +14,9 @@ from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.request import Request
-from oagw_tornado.gateway.router import Route, Upstream, refused
+from oagw_tornado.gateway.router import Route, refused
 from oagw_tornado.gateway.scripted import AnswerHandler, no_rule
+from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.match import RuleError
 from oagw_tornado.knobs.model_name import MARK, knobs_in_body
@@ -33,6 +34,7 @@ from oagw_tornado.wire.headers import WireHeaders
 
 if TYPE_CHECKING:
     from oagw_tornado.reply.answer import Answer
+    from oagw_tornado.reply.conversation import Conversation
     from oagw_tornado.reply.parts import Script
 
 # A page of the gateway's own has only what is asked of it by its name.
@@ -46,13 +48,13 @@ class Terms:
     fault that asks for an error by a name which none of them knows.
     """
 
-    def __init__(self, config: Config, upstreams: Mapping[str, Upstream]) -> None:
-        self._upstreams = upstreams
+    def __init__(self, config: Config, upstreams: UpstreamTable) -> None:
+        self.upstreams = self._upstreams = upstreams
         self.configure(config)
+        upstreams.changed.append(self._look_again)
         self.check(config.knobs)
         self.rules = self._read_rules(config)
         self.limiter = RateLimiter()
-        self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         self._started = monotonic()
         self._dice = SystemRandom()
 
@@ -60,6 +62,25 @@ class Terms:
         """Have `config` hold for all requests to come."""
         self._config = config
         self.knobs = config.knobs
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Upstreams may have come and gone, and the server's knobs may be others."""
+        upstreams = self._upstreams
+        self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
+        # The knobs of the upstreams that have some of their own.
+        self._bases = {alias: each.over(self.knobs) for alias, each in upstreams.described.items() if each.knobs}
+
+    def explain(
+        self, alias: str, path: str, method: str, headers: Mapping[str, str], body: bytes, query: str = ""
+    ) -> Applied:
+        """The rule that would apply to a request that is only described; nothing is counted."""
+
+        def converse() -> Conversation | None:
+            upstream = self._upstreams.get(alias)
+            return None if upstream is None else upstream.route(path)[0].read_conversation(body, self._config)
+
+        return self.rules.explain(Facts(alias, path, method, headers, body, query, converse))
 
     def check(self, knobs: Knobs) -> None:
         """Raises ConfigError if the server's fault asks for an error by a name which no upstream knows."""
@@ -73,7 +94,7 @@ class Terms:
 
     def _read_rules(self, config: Config) -> Rules:
         try:
-            return Rules(config.rules, tuple(self._upstreams), config.rule_places, self._check_rule)
+            return Rules(config.rules, self._upstreams, config.rule_places, self._check_rule)
         except RuleError as error:
             place, _, reason = str(error).rpartition(": rules: ")
             raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
@@ -113,7 +134,7 @@ class Terms:
                 given = knobs_in_body(request.body) | given
             except KnobError as error:
                 return refused(bad_knob(str(error)))
-        base = self.knobs if route.alias else _OF_PAGES
+        base = self._bases.get(route.alias, self.knobs) if route.alias else _OF_PAGES
         answers = False
         if not given and not self.rules.list:
             knobs = base

@@ -94,9 +94,13 @@ def _tool_result(where: str, value: Any) -> list[Predicate]:
         value = {value: "*"}
 
     def one(name: str, pattern: re.Pattern[str]) -> Predicate:
+        tool = glob(f"{where}.{name[:80]}", name)
+
         def test(talk: Conversation) -> bool:
-            results = talk.latest_results
-            return any(name in (result.name, result.id) and _fits(pattern, result.text) for result in results)
+            return any(
+                (_fits(tool, result.name) or name == result.id) and _fits(pattern, result.text)
+                for result in talk.latest_results
+            )
 
         def seen(talk: Conversation) -> object:
             return ", ".join(f"{result.name}: {result.text}" for result in talk.latest_results) or None

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from oagw_tornado.knobs.match import RuleError, unknown_key, words
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
@@ -32,15 +31,14 @@ class UpstreamError(ValueError):
     """An upstream that cannot be understood. The text names the key and says what was expected."""
 
 
-@dataclass(frozen=True)
-class UpstreamDocument:
+class UpstreamDocument(NamedTuple):
     """An upstream as it is described. `service` is the alias whose service it is; empty: only rules answer."""
 
     alias: str
     service: str = ""
     tokens: tuple[str, ...] = ()
     """Tokens that are taken here alone; none: those of the gateway."""
-    knobs: Mapping[str, str] = field(default_factory=dict)
+    knobs: Mapping[str, str] = {}
 
     def over(self, base: Knobs) -> Knobs:
         """Its knobs over the server's."""

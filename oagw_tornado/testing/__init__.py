@@ -14,12 +14,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from oagw_tornado.testing.control import Control, ControlError
     from oagw_tornado.testing.fixture import Oagw
+    from oagw_tornado.testing.parts import Error, Finish, Raw, Reasoning, Refusal, Text, ToolCall, Usage
     from oagw_tornado.testing.process import SimulatorProcess
     from oagw_tornado.testing.request import Request
     from oagw_tornado.testing.server import SimulatorError
     from oagw_tornado.testing.thread import SimulatorThread
 
-__all__ = ["SimulatorProcess", "SimulatorThread", "SimulatorError", "Control", "ControlError", "Oagw", "Request"]
+__all__ = [
+    "SimulatorProcess",
+    "SimulatorThread",
+    "SimulatorError",
+    "Control",
+    "ControlError",
+    "Oagw",
+    "Request",
+    "Text",
+    "Reasoning",
+    "ToolCall",
+    "Refusal",
+    "Error",
+    "Usage",
+    "Finish",
+    "Raw",
+]
 
 _HOMES = {
     "SimulatorProcess": "process",
@@ -29,6 +46,14 @@ _HOMES = {
     "ControlError": "control",
     "Oagw": "fixture",
     "Request": "request",
+    "Text": "parts",
+    "Reasoning": "parts",
+    "ToolCall": "parts",
+    "Refusal": "parts",
+    "Error": "parts",
+    "Usage": "parts",
+    "Finish": "parts",
+    "Raw": "parts",
 }
 
 

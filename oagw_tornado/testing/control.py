@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
+from oagw_tornado.testing.parts import Reply, reply_document
 from oagw_tornado.testing.request import Request
 
 
@@ -48,6 +49,20 @@ class Control:
     def add_rule(self, rule: Mapping[str, Any] | None = None, /, **parts: Any) -> Any:
         """Add a rule behind those that are there: ``match``, ``when``, ``source`` and any knobs. Gives the rule."""
         return self.call("POST", "/_sim/rules", body={**(rule or {}), **_kebab(parts)})
+
+    def reply(self, reply: Reply, /, **parts: Any) -> Any:
+        """Add a rule that says `reply`: a text, a part of `oagw_tornado.testing`, a list of these, or an HTTP reply as
+        a dictionary. `match`, `when` and knobs as for `add_rule`. Gives the rule."""
+        return self.add_rule({"reply": reply_document(reply)}, **parts)
+
+    def explain(self, **described: Any) -> Any:
+        """Which rule would apply to a request with this `alias`, `path`, `method`, `headers`, `query` and `body`, and
+        which come nearest."""
+        return self.call("POST", "/_sim/rules/explain", body=described)
+
+    def add_upstream(self, alias: str, /, **described: Any) -> Any:
+        """Describe an upstream: ``service="openai"``, ``token=[…]``, knobs; with nothing given only rules answer."""
+        return self.call("PUT", f"/_sim/upstreams/{quote(alias, safe='')}", body=_kebab(described))
 
     def rules(self) -> list[dict[str, Any]]:
         """The rules that hold, in their order."""

@@ -19,6 +19,9 @@ class Oagw:
         self.server = server
         self.control: Control = server.control
         self.add_rule = self.control.add_rule
+        self.reply = self.control.reply
+        self.explain = self.control.explain
+        self.add_upstream = self.control.add_upstream
         self.configure = self.control.configure
         self.release = self.control.release
         self.requests = self.control.requests

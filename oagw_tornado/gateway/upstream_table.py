@@ -1,0 +1,79 @@
+"""All upstreams of one simulator by their aliases: the services, and those that were only described."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from oagw_tornado.gateway.router import Upstream
+from oagw_tornado.knobs.upstream_document import UpstreamDocument, UpstreamError
+from oagw_tornado.reply.errors import ErrorForm
+from oagw_tornado.units.documents import quoted
+from oagw_tornado.units.nearest import nearest
+
+
+class UpstreamTable(dict[str, Upstream]):
+    """Upstreams by alias, the services first. Whoever keeps what follows from it looks again when it `changed`."""
+
+    def __init__(
+        self, services: Mapping[str, Upstream], blank: Upstream, described: Iterable[UpstreamDocument]
+    ) -> None:
+        """`blank` is an upstream that knows no path. Raises UpstreamError."""
+        super().__init__(services)
+        self._services = services
+        self._blank = blank
+        self._first = tuple(described)
+        self.described: dict[str, UpstreamDocument] = {}
+        #: The tokens that are taken at one alias alone, where there are such.
+        self.tokens: dict[str, frozenset[str]] = {}
+        #: How each of them words its errors.
+        self.forms: dict[str, ErrorForm] = {}
+        self.changed: list[Callable[[], None]] = []
+        self._put(self._first)
+
+    def add(self, described: Iterable[UpstreamDocument]) -> None:
+        """More upstreams, or others in the place of those that were described before. All or none: UpstreamError."""
+        self._put(described)
+
+    def remove(self, alias: str) -> bool:
+        """Whether such an upstream had been described; it is gone now."""
+        if alias not in self.described:
+            return False
+        del self.described[alias], self[alias]
+        self._settle()
+        return True
+
+    def reset(self) -> None:
+        """As at first."""
+        for alias in self.described:
+            del self[alias]
+        self.described.clear()
+        self._put(self._first)
+
+    def _put(self, described: Iterable[UpstreamDocument]) -> None:
+        found: dict[str, tuple[UpstreamDocument, Upstream]] = {}
+        for each in described:
+            if each.alias in self._services:
+                raise UpstreamError(f"{each.alias}: is a service that is there already")
+            found[each.alias] = (each, self._upstream(each))
+        for alias, (each, upstream) in found.items():
+            self.described[alias] = each
+            self[alias] = upstream
+        self._settle()
+
+    def _upstream(self, described: UpstreamDocument) -> Upstream:
+        if not described.service:
+            return self._blank
+        upstream = self._services.get(described.service)
+        if upstream is None:
+            expected = f"{', '.join(self._services)}{nearest(described.service, self._services)}"
+            raise UpstreamError(
+                f"{described.alias}.service: no service {quoted(described.service)}; expected {expected}"
+            )
+        return upstream
+
+    def _settle(self) -> None:
+        self.tokens = {alias: frozenset(each.tokens) for alias, each in self.described.items() if each.tokens}
+        self.forms.clear()
+        self.forms.update((alias, upstream.errors) for alias, upstream in self.items())
+        for look_again in self.changed:
+            look_again()

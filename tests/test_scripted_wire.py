@@ -1,0 +1,436 @@
+"""Scripted replies on the wire: rules that see the conversation, upstreams without code, misses that are explained."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+import pytest
+
+from oagw_tornado.testing import (
+    ControlError,
+    Error,
+    Finish,
+    Raw,
+    Reasoning,
+    Refusal,
+    SimulatorThread,
+    Text,
+    ToolCall,
+    Usage,
+)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorThread]:
+    with SimulatorThread(inter_token_latency="0", event_interval="0") as server:
+        yield server
+
+
+@pytest.fixture
+def control(simulator: SimulatorThread) -> Iterator[Any]:
+    simulator.control.reset()
+    yield simulator.control
+    simulator.control.reset()
+
+
+@pytest.fixture(scope="module")
+def http(simulator: SimulatorThread) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {simulator.token}"}
+    with httpx.Client(base_url=f"{simulator.base_url}/api/oagw/v1/proxy", headers=headers, timeout=20) as client:
+        yield client
+
+
+def chat(*texts: str, **fields: Any) -> dict[str, Any]:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[number % 2], "content": text} for number, text in enumerate(texts)]
+    return {"model": "m", "messages": messages, **fields}
+
+
+def said(http: httpx.Client, body: dict[str, Any], **more: Any) -> str:
+    reply = http.post("/openai/v1/chat/completions", json=body, **more)
+    return str(reply.json()["choices"][0]["message"]["content"]) if reply.status_code == 200 else str(reply.status_code)
+
+
+TOOLS = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("a", "b")]
+
+PREDICATES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ({"last-message": "*WEATHER*"}, chat("the weather?"), chat("weather", "yes", "thanks")),
+    ({"any-message": "*weather*"}, chat("weather", "yes", "thanks"), chat("hi")),
+    (
+        {"system": "*pirate*"},
+        {"model": "m", "messages": [{"role": "system", "content": "A PIRATE."}, {"role": "user", "content": "hi"}]},
+        chat("pirate"),
+    ),
+    ({"turn": 2}, chat("a", "b", "c"), chat("a")),
+    ({"turn": "2-3"}, chat("a", "b", "c", "d", "e"), chat("a")),
+    ({"turn": "3-"}, chat("a", "b", "c", "d", "e"), chat("a", "b", "c")),
+    ({"turn": [1, 3]}, chat("a"), chat("a", "b", "c")),
+    ({"tool": "b"}, chat("a", tools=TOOLS), chat("a", tools=TOOLS[:1])),
+    ({"response-format": "json_object"}, chat("a", response_format={"type": "json_object"}), chat("a")),
+    ({"json": {"metadata.kind": "x"}}, chat("a", metadata={"kind": "x"}), chat("a", metadata={"kind": "y"})),
+    ({"json": {"length(messages)": 3}}, chat("a", "b", "c"), chat("a")),
+    ({"json": {"messages[?role=='user'] | [0].content": "a"}}, chat("a"), chat("b")),
+    ({"stream": False}, chat("a"), {}),
+]
+
+
+@pytest.mark.parametrize(("match", "fits", "misses"), PREDICATES)
+def test_a_rule_sees_the_conversation(
+    control: Any, http: httpx.Client, match: dict[str, Any], fits: dict[str, Any], misses: dict[str, Any]
+) -> None:
+    control.reply("scripted", match=match)
+    body = json.dumps
+    assert "scripted" in body(http.post("/openai/v1/chat/completions", json=fits).json())
+    if misses:
+        assert "scripted" not in body(http.post("/openai/v1/chat/completions", json=misses).json())
+        (predicate,) = match
+        nearest = control.requests(limit=1)[0]["nearest"]
+        assert nearest[0]["predicate"].startswith(predicate)
+
+
+def test_a_result_of_a_tool_is_seen_in_every_dialect(control: Any, http: httpx.Client) -> None:
+    control.reply("Seven", match={"tool-result": {"get_weather": "*7 c*"}})
+    call = {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    asked = [{"role": "user", "content": "hi"}]
+    history = [
+        *asked,
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "It is 7 C."},
+    ]
+    assert said(http, {"model": "m", "messages": history}) == "Seven"
+    assert said(http, {"model": "m", "messages": [*history, {"role": "assistant", "content": "x"}, *asked]}) != "Seven"
+    items = [
+        {"type": "function_call", "call_id": "c1", "name": "get_weather", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "7 C"},
+    ]
+    response = http.post("/openai/v1/responses", json={"model": "m", "input": items}).json()
+    assert response["output"][0]["content"][0]["text"] == "Seven"
+    blocks = [
+        *asked,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "get_weather", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "7 C"}]},
+    ]
+    body = {"model": "m", "max_tokens": 9, "messages": blocks}
+    message = http.post("/anthropic/v1/messages", json=body).json()
+    assert message["content"][0]["text"] == "Seven"
+
+
+def test_what_is_counted_is_counted_for_each_session(control: Any, http: httpx.Client) -> None:
+    control.reply(Error(429, code="insufficient_quota"), when={"first": 1, "per": "header:x-test-id"})
+    control.reply("fine")
+    for session in ("a", "b"):
+        headers = {"x-test-id": session}
+        assert [said(http, chat("again"), headers=headers) for _ in range(3)] == ["429", "fine", "fine"]
+    control.reset()
+    control.reply("first", when={"first": 1, "per": "json:user"})
+    assert [said(http, chat("x", user=user))[:5] for user in "aabb"] == ["first", "I rec", "first", "I rec"]
+
+
+def test_a_request_tells_which_rules_came_near(control: Any, http: httpx.Client) -> None:
+    control.reply("x", name="far", match={"alias": "github"})
+    control.reply("x", name="near", match={"alias": "openai", "header": {"x-api-key": "k"}, "turn": 2})
+    control.reply("x", name="nearer", match={"model": "m", "last-message": "*bye*"})
+    assert said(http, chat("hello")).startswith("Hello!")
+    entry = control.requests(limit=1)[0]
+    assert entry["rule"] is None
+    assert entry["nearest"] == [
+        {"rule": "nearer", "predicate": "last-message", "wanted": "*bye*", "saw": "hello"},
+        {"rule": "near", "predicate": "header.x-api-key", "wanted": "k", "saw": None},
+        {"rule": "far", "predicate": "alias", "wanted": "github", "saw": "openai"},
+    ]
+    described = {"alias": "openai", "path": "/v1/chat/completions", "body": chat("good bye")}
+    assert control.explain(**described)["rule"] == "nearer"
+    explained = control.explain(**{**described, "body": chat("hello"), "headers": {"X-Api-Key": "secret"}})
+    assert explained["rule"] is None
+    assert "secret" not in json.dumps(explained)
+    assert [rule["fitted"] for rule in control.rules()] == [0, 0, 0]
+    with pytest.raises(ControlError, match="alias: expected"):
+        control.explain(path="x")
+
+
+def test_strict_refuses_what_no_rule_answers(control: Any, http: httpx.Client) -> None:
+    control.configure(strict=True)
+    control.reply("yes", name="greets", match={"last-message": "hi"})
+    assert said(http, chat("hi")) == "yes"
+    reply = http.post("/openai/v1/chat/completions", json=chat("bye"))
+    assert (reply.status_code, reply.headers["X-OAGW-Error-Source"]) == (503, "gateway")
+    assert reply.json()["error"] == "no rule answers this request"
+    assert "greets" in reply.json()["hint"]
+    assert reply.json()["nearest"][0]["saw"] == "bye"
+    assert http.get("/weather/current").status_code == 503
+
+
+def test_any_upstream_can_be_answered_for(control: Any, http: httpx.Client) -> None:
+    control.add_upstream("shop")
+    control.reply({"status": 201, "headers": {"X-Mine": "yes"}, "json": {"id": 1}}, match={"path": "items/*"})
+    control.reply({"events": [{"id": "1", "data": "a"}, "b"]}, match={"alias": "shop", "path": "events"})
+    control.reply("plain", match={"alias": "github", "path": "text"})
+    reply = http.post("/shop/items/7")
+    assert (reply.status_code, reply.headers["X-Mine"], reply.json()) == (201, "yes", {"id": 1})
+    assert http.patch("/shop/items/7").status_code == 201
+    assert http.head("/shop/items/7").headers["Content-Length"] == "8"
+    assert http.get("/shop/events").text == "id: 1\ndata: a\n\ndata: b\n\n"
+    assert http.get("/github/text").text == "plain"
+    assert http.get("/shop/other").status_code == 404
+    status = httpx.get(f"{str(http.base_url).partition('/proxy')[0]}/status").json()
+    assert status["registered_aliases"][-1] == "shop"
+    control.call("DELETE", "/_sim/upstreams/shop")
+    assert http.get("/shop/items/7").json()["error"].startswith("Unknown alias")
+
+
+def test_another_instance_has_knobs_and_tokens_of_its_own(control: Any, simulator: SimulatorThread) -> None:
+    control.add_upstream("slow-openai", service="openai", latency="40ms", token=["team-a"])
+    url = f"{simulator.base_url}/api/oagw/v1/proxy/slow-openai/v1/chat/completions"
+    assert httpx.post(url, json=chat("x"), headers={"Authorization": f"Bearer {simulator.token}"}).status_code == 403
+    assert httpx.post(url, json=chat("x"), headers={"Authorization": "Bearer team-a"}).status_code == 200
+    assert control.requests(limit=1)[0]["knobs"]["latency"] == "40ms"
+    assert control.requests(limit=1)[0]["ended"] >= 0.04
+    assert control.call("GET", "/_sim/upstreams")["upstreams"]["slow-openai"]["token"] == ["***"]
+    for described, problem in (
+        ({"service": "opnai"}, "did you mean openai"),
+        ({"latnecy": "1s"}, "did you mean latency"),
+        ({"latency": "soon"}, "is not a duration"),
+    ):
+        with pytest.raises(ControlError, match=problem):
+            control.add_upstream("x", **described)
+    with pytest.raises(ControlError, match="is a service that is there already"):
+        control.add_upstream("openai")
+
+
+def test_waits_of_parts_are_in_the_journal_and_kept(control: Any, http: httpx.Client) -> None:
+    control.reply(
+        [Reasoning("One two", after="60ms", gap="20ms"), Text("a", "b", after="40ms", gap="10ms"), Finish("length")],
+        time_to_first_token="1s",
+    )
+    for alias, path, body in (
+        ("openai", "v1/chat/completions", chat("x", stream=True)),
+        ("openai", "v1/responses", {"model": "m", "input": "x", "stream": True}),
+        ("anthropic", "v1/messages", chat("x", stream=True, max_tokens=9)),
+    ):
+        http.post(f"/{alias}/{path}", json=body)
+        entry = control.request(control.requests(limit=1)[0]["id"])
+        planned, actual = entry["events"]["planned"], entry["events"]["actual"]
+        assert [at for at in (0.06, 0.08, 0.12, 0.13) if not any(abs(at - each) < 1e-6 for each in planned)] == []
+        assert all(0 <= left - due < 0.2 for due, left in zip(planned, actual, strict=True))
+
+
+def test_a_reply_that_is_sent_whole_waits_for_its_parts(control: Any, http: httpx.Client) -> None:
+    control.reply([Text("a", after="30ms"), Text("b", after="30ms")])
+    assert said(http, chat("x")) == "ab"
+    assert control.requests(limit=1)[0]["ended"] >= 0.06
+
+
+def test_drawn_waits_are_the_same_for_the_same_seed(control: Any, http: httpx.Client) -> None:
+    control.reply(Text("a", "b", "c", gap="uniform(1ms,9ms)"), seed=7)
+    plans = []
+    for _ in range(2):
+        http.post("/openai/v1/chat/completions", json=chat("x", stream=True))
+        plans.append(control.request(control.requests(limit=1)[0]["id"])["events"]["planned"])
+    assert plans[0] == plans[1]
+    assert plans[0][1] - plans[0][0] >= 0.001
+
+
+def test_faults_and_gates_hold_for_a_script(control: Any, http: httpx.Client) -> None:
+    control.reply([Reasoning("One"), ToolCall("f", x=1), "end"], fault="reset;at-event=2")
+    with pytest.raises(httpx.TransportError):
+        http.post("/openai/v1/chat/completions", json=chat("x", stream=True))
+    assert control.requests(limit=1)[0]["outcome"] == "fault:reset"
+
+
+@pytest.mark.parametrize(
+    ("model", "knobs"),
+    [
+        ("gpt-4.sim.latency-5ms.output-tokens-3", {"latency": "5ms", "output-tokens": 3}),
+        ("m.sim.itl-uniform-1ms-2.5ms", {"inter-token-latency": "uniform(1ms,2.5ms)"}),
+        ("m.sim.fault-status.code-418.seed-3", {"fault": "status;code=418", "seed": 3}),
+    ],
+)
+def test_knobs_in_the_name_of_a_model(control: Any, http: httpx.Client, model: str, knobs: dict[str, Any]) -> None:
+    reply = http.post("/openai/v1/chat/completions", json={**chat("x"), "model": model})
+    held = control.requests(limit=1)[0]["knobs"]
+    assert {name: held[name] for name in knobs} == knobs
+    if reply.status_code == 200:
+        assert reply.json()["model"] == model
+    # A header is the nearer one to say it.
+    http.post("/openai/v1/chat/completions", json={**chat("x"), "model": model}, headers={"X-Sim-Seed": "9"})
+    assert control.requests(limit=1)[0]["knobs"]["seed"] == 9
+    control.configure(model_name_knobs=False)
+    assert http.post("/openai/v1/chat/completions", json={**chat("x"), "model": model}).status_code == 200
+    assert control.requests(limit=1)[0]["knobs"]["seed"] is None
+
+
+def test_a_model_with_what_is_no_knob_is_refused(control: Any, http: httpx.Client) -> None:
+    reply = http.post("/openai/v1/chat/completions", json={**chat("x"), "model": "m.sim.latnecy-5ms"})
+    assert reply.status_code == 400
+    assert "latnecy-5ms" in reply.json()["error"]
+
+
+def test_the_prompt_cache_counts_as_the_services_do(control: Any, http: httpx.Client) -> None:
+    control.configure(prompt_cache=True)
+    long = " ".join(f"w{number}" for number in range(1300))
+
+    def cached(text: str, token: str = "") -> int:
+        reply = http.post("/openai/v1/chat/completions", json=chat(text))
+        return int(reply.json()["usage"].get("prompt_tokens_details", {}).get("cached_tokens", 0))
+
+    assert [cached(long), cached(long), cached(f"{long} and more"), cached(f"other {long}")] == [0, 1280, 1280, 0]
+    assert [cached("short"), cached("short")] == [0, 0]
+    marked = [{"type": "text", "text": long, "cache_control": {"type": "ephemeral"}}]
+
+    def message(blocks: Any) -> tuple[int, int, int]:
+        body = {"model": "m", "max_tokens": 9, "system": blocks, "messages": [{"role": "user", "content": "hi you"}]}
+        usage = http.post("/anthropic/v1/messages", json=body).json()["usage"]
+        return usage["input_tokens"], usage["cache_creation_input_tokens"], usage["cache_read_input_tokens"]
+
+    assert [message(marked), message(marked), message(long)] == [(2, 1300, 0), (2, 0, 1300), (1302, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"reply": [{"txet": "x"}]},
+        {"reply": {"file": "x"}},
+        {"reply": "x" * 2**20 * 3},
+        {"reply": ["x"] * 50_000},
+        {"match": {"json": {"a[": 1}}},
+        {"match": {"turn": "x"}},
+        {"match": {"stream": 1}},
+        {"when": {"per": "cookie"}},
+    ],
+)
+def test_a_bad_script_is_one_clear_error_and_changes_nothing(control: Any, rule: dict[str, Any]) -> None:
+    control.reply("as before", name="good")
+    with pytest.raises(ControlError) as caught:
+        control.call("PUT", "/_sim/rules", body=[{"name": "good"}, {"name": "bad", **rule}])
+    assert caught.value.status == 400
+    assert str(caught.value).startswith("bad: ")
+    assert "\n" not in str(caught.value)
+    assert [rule["name"] for rule in control.rules()] == ["good"]
+
+
+# Loops of agents.
+
+STEPS: list[Any] = [
+    [Reasoning("Both at once."), ToolCall("get_weather", city="Oslo"), ToolCall("get_time", zone="CET")],
+    [ToolCall("get_weather", city="Rome"), ToolCall("get_time", zone="CET")],
+    [Text("Nearly."), ToolCall("get_weather", city="Bonn"), ToolCall("get_time", zone="CET")],
+    [ToolCall("get_weather", city="Kyiv"), ToolCall("get_time", zone="EET")],
+    [Text("It is 7 degrees everywhere."), Usage(output=9)],
+]
+PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}, "zone": {"type": "string"}}}
+CITIES = ["Oslo", "Rome", "Bonn", "Kyiv"]
+
+
+def script_the_loop(control: Any) -> None:
+    for turn, step in enumerate(STEPS, 1):
+        control.reply(step, match={"turn": turn})
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_openai_chat_walks_a_loop_of_five_turns(control: Any, simulator: SimulatorThread, stream: bool) -> None:
+    script_the_loop(control)
+    client = openai.OpenAI(base_url=simulator.openai_base_url, api_key=simulator.token, max_retries=0)
+    tools: Any = [
+        {"type": "function", "function": {"name": name, "parameters": PARAMETERS}}
+        for name in ("get_weather", "get_time")
+    ]
+    messages: Any = [{"role": "user", "content": "How warm is it?"}]
+    cities = []
+    for _ in range(5):
+        if stream:
+            with client.chat.completions.stream(model="gpt-4", messages=messages, tools=tools) as events:
+                message: Any = events.get_final_completion().choices[0].message
+        else:
+            message = client.chat.completions.create(model="gpt-4", messages=messages, tools=tools).choices[0].message
+        messages.append(message.model_dump(exclude_none=True, include={"role", "content", "tool_calls"}))
+        for call in message.tool_calls or ():
+            cities += [json.loads(call.function.arguments).get("city")]
+            messages.append({"role": "tool", "tool_call_id": call.id, "content": "7 C"})
+    assert [city for city in cities if city] == CITIES
+    assert message.content == "It is 7 degrees everywhere."
+
+
+def test_openai_responses_walks_a_loop_of_five_turns(control: Any, simulator: SimulatorThread) -> None:
+    script_the_loop(control)
+    client = openai.OpenAI(base_url=simulator.openai_base_url, api_key=simulator.token, max_retries=0)
+    tools: Any = [
+        {"type": "function", "name": name, "parameters": PARAMETERS, "strict": False}
+        for name in ("get_weather", "get_time")
+    ]
+    items: Any = [{"role": "user", "content": "How warm is it?"}]
+    cities = []
+    for _ in range(5):
+        with client.responses.stream(model="gpt-4", input=items, tools=tools) as events:
+            response = events.get_final_response()
+        items += [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in response.output]
+        for item in response.output:
+            if item.type == "function_call":
+                cities += [json.loads(item.arguments).get("city")]
+                items.append({"type": "function_call_output", "call_id": item.call_id, "output": "7 C"})
+    assert [city for city in cities if city] == CITIES
+    assert response.output_text == "It is 7 degrees everywhere."
+
+
+def test_anthropic_walks_a_loop_of_five_turns(control: Any, simulator: SimulatorThread) -> None:
+    script_the_loop(control)
+    client = anthropic.Anthropic(
+        base_url=f"{simulator.base_url}/api/oagw/v1/proxy/anthropic", api_key=simulator.token, max_retries=0
+    )
+    tools: Any = [{"name": name, "input_schema": PARAMETERS} for name in ("get_weather", "get_time")]
+    messages: Any = [{"role": "user", "content": "How warm is it?"}]
+    cities = []
+    for _ in range(5):
+        with client.messages.stream(model="m", max_tokens=99, messages=messages, tools=tools) as events:
+            message = events.get_final_message()
+        messages.append(
+            {"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in message.content]}
+        )
+        results: Any = []
+        for block in message.content:
+            if block.type == "tool_use":
+                cities += [dict(block.input).get("city")]
+                results.append({"type": "tool_result", "tool_use_id": block.id, "content": "7 C"})
+        messages.append({"role": "user", "content": results})
+    assert [city for city in cities if city] == CITIES
+    assert message.content[0].text == "It is 7 degrees everywhere."  # type: ignore[union-attr]
+
+
+def test_many_sessions_walk_their_scripts_side_by_side(control: Any, simulator: SimulatorThread) -> None:
+    """Each of a thousand sessions gets its turns in order, whatever the others do meanwhile."""
+    for turn in range(1, 6):
+        control.reply(f"turn {turn}", match={"turn": turn})
+
+    async def walk(client: httpx.AsyncClient, session: int) -> bool:
+        messages = [{"role": "user", "content": f"session {session}"}]
+        for turn in range(1, 6):
+            reply = await client.post("/openai/v1/chat/completions", json={"model": "m", "messages": messages})
+            text = reply.json()["choices"][0]["message"]["content"]
+            if text != f"turn {turn}":
+                return False
+            messages += [{"role": "assistant", "content": text}, {"role": "user", "content": f"on {session}"}]
+        return True
+
+    async def all_of_them() -> list[bool]:
+        limits = httpx.Limits(max_connections=100)
+        headers = {"Authorization": f"Bearer {simulator.token}"}
+        base = f"{simulator.base_url}/api/oagw/v1/proxy"
+        async with httpx.AsyncClient(base_url=base, headers=headers, limits=limits, timeout=60) as client:
+            return await asyncio.gather(*(walk(client, session) for session in range(1000)))
+
+    assert all(asyncio.run(all_of_them()))
+
+
+def test_parts_are_what_a_rule_has() -> None:
+    assert Raw(b"\x00").document == {"raw": {"base64": "AA=="}}
+    assert Raw(event="x", json={"a": 1}).document == {"raw": {"event": "x", "data": {"a": 1}}}
+    assert Refusal("no", after="1s").document == {"refusal": "no", "after": "1s"}
+    assert ToolCall("f", "{broken", id="c").document == {"tool": {"name": "f", "arguments": "{broken", "id": "c"}}
+    assert Usage(1, cache_write=2).document == {"usage": {"input": 1, "cache-write": 2}}
+    with pytest.raises(TypeError, match="not both"):
+        ToolCall("f", "{}", x=1)
