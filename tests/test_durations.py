@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
+from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration, parse_durations
 from oagw_tornado.units.latency import parse_latency
 
 EXAMPLES = [
@@ -86,3 +86,21 @@ def test_no_text_breaks_it(text: str) -> None:
 def test_whole_microseconds_survive_writing_and_reading(microseconds: int) -> None:
     seconds = microseconds / 1e6
     assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, abs=1e-12)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["0", "1ms", " 2.5 s", ".5us", "3h", "25h", "1", "1ms2ms", "", "1,2ms", "9 ns", "1\u00b5s"]),
+        max_size=6,
+    )
+)
+def test_several_are_read_as_one_by_one(texts: list[str]) -> None:
+    try:
+        expected: object = tuple(map(parse_duration, texts))
+    except ValueError as error:
+        expected = str(error)
+    try:
+        found: object = parse_durations(texts)
+    except ValueError as error:
+        found = str(error)
+    assert found == expected

@@ -256,10 +256,15 @@ class Playback:
     def gate_timed_out(self) -> None:
         """Nobody released the gate in time: say so, and end in order; in the stream's own form if the head has left."""
         self._waits_at = None
-        if self.exchange.head_sent:
-            self._end(Step(0.0, self._step.data, Action.END, outcome="gate-timeout"))
+        try:
+            if self.exchange.head_sent:
+                self._end(Step(0.0, self._step.data, Action.END, outcome="gate-timeout"))
+                return
+            status, fields, body = self._stage.outwaited(self.exchange)
+        except Exception:
+            log.exception("a reply that waited at a gate in vain could not be ended")
+            self.fail()
             return
-        status, fields, body = self._stage.outwaited(self.exchange)
         self._over("gate-timeout")
         self._connection.send_whole(status, fields, body)
 

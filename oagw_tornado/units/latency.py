@@ -21,7 +21,7 @@ from itertools import cycle, pairwise, repeat
 from random import Random
 from typing import NamedTuple, Protocol
 
-from oagw_tornado.units.durations import LONGEST, did_you_mean, format_duration, parse_duration
+from oagw_tornado.units.durations import LONGEST, did_you_mean, format_duration, parse_duration, parse_durations
 
 EXPECTED = (
     "a duration with its unit (250ms, 1.5s, 750us, 0) or uniform(LOW,HIGH), normal(MEAN,DEVIATION), "
@@ -294,7 +294,7 @@ def _trace(arguments: list[str]) -> Latency:
         raise ValueError("trace(@FILE) is read from the configuration file only")
     if len(arguments) > LONGEST_TRACE:
         raise ValueError(f"expected at most {LONGEST_TRACE} offsets in a trace")
-    offsets = tuple(map(parse_duration, arguments))
+    offsets = parse_durations(arguments)
     if any(b < a for a, b in pairwise(offsets)):
         raise ValueError("expected offsets that do not decrease")
     return Trace(offsets)
