@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from itertools import cycle
+from itertools import cycle, repeat
 from random import Random
 from typing import Any
 
@@ -103,7 +103,7 @@ def test_a_run_is_played_as_its_steps_would_be(
 ) -> None:
     def schedule() -> Steps:
         stream = Stream(tuple(opening), iter(contents), tuple(closing), *around)
-        steps = streamed(stream, *times, cycle(gaps))
+        steps = streamed(stream, *times, repeat(gaps[0]) if len(gaps) == 1 else cycle(gaps))
         # Each of these cuts the run in two, and goes on with it.
         for number in strikes:
             fault = DuplicateEvent(at_event=number)

@@ -81,6 +81,11 @@ class Ledger:
         exchange.bytes_sent += size
         self.counters.events += events
 
+    def planned_run(self, exchange: Exchange, planned: list[float]) -> None:
+        """When events of a run were due whose instants are noted."""
+        if exchange.planned is not None:
+            exchange.planned.extend(planned)
+
     def late(self, seconds: float, events: int) -> None:
         """`events` left in one write, so long after they were due."""
         self.timing.recent.extend(repeat(seconds, events))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from os import write
 from time import monotonic
 from typing import NamedTuple, Protocol
@@ -107,6 +107,7 @@ class Playback:
         "_chunked",
         "_actual",
         "_planned",
+        "_first",
         "_room",
         "_sent",
         "_settled",
@@ -155,7 +156,11 @@ class Playback:
         self._at = 0.0
         self._descriptor = -1
         self._chunked = False
-        self._actual = self._planned = _NOT_NOTED
+        self._actual = _NOT_NOTED
+        # Where the planned offsets go; None: the gap is fixed, and `settle` knows them.
+        self._planned: array[float] | None = None
+        # When the first of the events in hand was due.
+        self._first = 0.0
         # Events of the run that `play` has played, how many of them are noted, and of how many the ledger knows.
         self._sent = 0
         self._room = 0
@@ -204,7 +209,8 @@ class Playback:
             self._size += size
             if sent <= self._room:
                 self._actual.append(offset)
-                self._planned.append(at)
+                if self._planned is not None:
+                    self._planned.append(at)
             data = next(self._contents, None)
             if data is None:
                 self._leave(at, 0)
@@ -228,6 +234,12 @@ class Playback:
     def settle(self) -> None:
         """Bring the ledger up to date with what has left."""
         if self._sent != self._settled:
+            noted = self.exchange.planned
+            if self._planned is None and noted is not None:
+                # A line: of ten thousand streams at a fixed pace nobody keeps the plan before somebody asks for it.
+                gap = next(self._gaps)
+                numbers = range(self._settled, min(self._sent, self._room))
+                self._stage.ledger.planned_run(self.exchange, [self._first + number * gap for number in numbers])
             self._stage.ledger.sent_run(self.exchange, self._sent - self._settled, self._size)
             self._settled = self._sent
             self._size = 0
@@ -311,7 +323,7 @@ class Playback:
         if self._data is None:
             return False
         self._gaps = run.gaps
-        self._at = run.at + next(run.gaps)
+        self._at = self._first = run.at + next(run.gaps)
         self._before, self._after = run.before, run.after
         self._around = len(run.before) + len(run.after)
         self._descriptor = self._connection.descriptor
@@ -319,7 +331,8 @@ class Playback:
         self._sent = self._settled = 0
         exchange = self.exchange
         if exchange.actual is not None and exchange.planned is not None:
-            self._actual, self._planned = exchange.actual, exchange.planned
+            self._actual = exchange.actual
+            self._planned = None if type(run.gaps) is repeat else exchange.planned
             self._room = NOTED_EVENTS - len(self._actual)
         return True
 
