@@ -41,6 +41,7 @@ NOT_BOUNDS = {
     "control.reload._LONGEST": "characters of one value in a line of the log",
     "knobs.rule_index.MOST_MISSES": "rules that are told of one request",
     "services.canned.MOST_TOKENS": "highest number that counts",
+    "services.oauth.token_requests._MOST_FIELDS": "fields of a form that are read; its bytes are bounded with the body",
     "wire.head._LONGEST": "highest length that is read as a number",
     "control.handlers._MOST_EVENTS": "highest number that is read",
     "control.journal_handlers._MOST": "highest number that is read",
