@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
+from oagw_tornado.wire.head_lines import MOST, HeadLines
 from oagw_tornado.wire.headers import WireHeaders
 
 NAMES = st.sampled_from(["Host", "host", "HOST", "X-Sim-Fault", "x-sim-ITL", "Set-Cookie", "set-cookie", "Accept", "x"])
@@ -81,3 +82,15 @@ def test_changes_are_seen_by_later_look_ups() -> None:
     assert ours.get("host") == "b"
     del ours["host"]
     assert ours.get("host") is None
+
+
+def test_a_header_that_is_never_the_same_pushes_nothing_out() -> None:
+    lines = HeadLines()
+    usual = (200, (("Content-Type", "application/json"),), "upstream")
+    lines(*usual)
+    known = lines(*usual)
+    made = [lines(200, (("request-id", f"req_{number}"),), "upstream") for number in range(10 * MOST)]
+    assert lines(*usual) is known
+    assert len(set(made)) == len(made)
+    assert len(lines._known) == 1
+    assert len(lines._seen) <= MOST

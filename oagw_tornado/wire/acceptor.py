@@ -2,6 +2,9 @@
 
 Event loops differ there: asyncio's tries thousands of times in a row and logs each, libuv's takes connections only to
 close them. Here, on every loop and engine, those who are connected are served on, the others wait in the backlog.
+
+Serving takes descriptors, too: a module that is imported on first use is a file. So some are kept in reserve, set free
+when connections have taken all others, and taken back before the next one is accepted.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections.abc import Callable
 
@@ -18,6 +22,8 @@ log = logging.getLogger(__name__)
 TURN = 64
 #: Seconds without accepting, once there is nothing left to accept with.
 PAUSE = 1.0
+#: Descriptors kept for that.
+RESERVE = 16
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
@@ -30,11 +36,12 @@ class Acceptor:
         self._take = take
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
+        self._reserve: list[int] = []
 
     def start(self, backlog: int) -> None:
         self._listener.setblocking(False)
         self._listener.listen(backlog)
-        self._loop.add_reader(self._listener, self._accept)
+        self._go_on()
 
     def close(self) -> None:
         """Stop, and close the listening socket."""
@@ -43,6 +50,7 @@ class Acceptor:
         self._loop.remove_reader(self._listener)
         if self._pause is not None:
             self._pause.cancel()
+        self._release()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -56,9 +64,8 @@ class Acceptor:
                     # The network's trouble with one connection (accept(2)): the next one may be fine.
                     log.warning("a connection was lost before it was accepted: %s", error)
                     return
-                log.error("no connections are accepted for %g s: %s", PAUSE, error.strerror)
                 self._loop.remove_reader(self._listener)
-                self._pause = self._loop.call_later(PAUSE, self._go_on)
+                self._wait(error)
                 return
             try:
                 connection.setblocking(False)
@@ -73,4 +80,19 @@ class Acceptor:
 
     def _go_on(self) -> None:
         self._pause = None
-        self._loop.add_reader(self._listener, self._accept)
+        try:
+            while len(self._reserve) < RESERVE:
+                self._reserve.append(os.dup(self._listener.fileno()))
+        except OSError as error:
+            self._wait(error)
+        else:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _wait(self, error: OSError) -> None:
+        self._release()
+        log.error("no connections are accepted for %g s: %s", PAUSE, error.strerror)
+        self._pause = self._loop.call_later(PAUSE, self._go_on)
+
+    def _release(self) -> None:
+        while self._reserve:
+            os.close(self._reserve.pop())

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     Key = tuple[int, Headers, str | None, str]
 
 
+#: Heads that are remembered.
+MOST = 512
+
+
 def render(status: int, headers: Headers, source: str | None, reason: str = "") -> bytes:
     """What `HeadLines` remembers."""
     if "\r" in reason or "\n" in reason:
@@ -32,8 +36,6 @@ class HeadLines:
     A header that differs from reply to reply, such as an id, makes a head that is never asked for again; it must not
     push out those that are.
     """
-
-    MOST = 512
 
     __name__ = "status_and_fields"
     # What it does when it remembers nothing, as of functools' caches.
@@ -60,11 +62,11 @@ class HeadLines:
         seen, known = self._seen, self._known
         if key in seen:
             seen.discard(key)
-            if len(known) >= self.MOST:
+            if len(known) >= MOST:
                 del known[next(iter(known))]
             known[key] = lines
         else:
-            if len(seen) >= self.MOST:
+            if len(seen) >= MOST:
                 seen.clear()
             seen.add(key)
 
