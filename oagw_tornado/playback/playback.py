@@ -182,6 +182,7 @@ class Playback:
             self._play_steps()
             return
         at = self._at
+        descriptor = self._descriptor
         behind = 0  # events that were due already when the one before them left
         while True:
             size = self._around + len(data)
@@ -194,11 +195,14 @@ class Playback:
                 piece = CHUNK % (size, self._before, data, self._after)
             else:
                 piece = b"%b%b%b" % (self._before, data, self._after)
-            try:
-                left = write(self._descriptor, piece)
-            except OSError:  # the kernel's buffer is full, or the client has gone: `send` finds out which
-                left = 0
-            if left != len(piece) and not self._connection.send(piece[left:]):
+            if descriptor < 0:
+                left = len(piece) if self._connection.send_piece(piece) else -1
+            else:
+                try:
+                    left = write(descriptor, piece)
+                except OSError:  # the kernel's buffer is full, or the client has gone: `send` finds out which
+                    left = 0
+            if left != len(piece) and (left < 0 or not self._connection.send(piece[left:])):
                 self._leave(at, 1)
                 self._wait_for_client(at, 1, size)
                 return
@@ -307,7 +311,7 @@ class Playback:
                     return step
                 run = self._run = step
             # The first event is played as any step, as the head may leave with it.
-            if run.taken and run.at > self._excused and not self._head and self._connection.descriptor >= 0:
+            if run.taken and run.at > self._excused and not self._head and self._connection.takes_pieces:
                 if self._enter(run):
                     return _IN_RUN
             else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from os import write
 from typing import TYPE_CHECKING
 
 from oagw_tornado.wire.http1 import Http1Connection
@@ -23,18 +24,23 @@ log = logging.getLogger(__name__)
 
 #: What is taken in one piece: a record holds at most 16 KiB.
 _PIECE = 2**16
+#: The most that is encrypted in one go (RFC 8446, section 5.1).
+_RECORD = 2**14
 
 
 class TlsConnection(Http1Connection):
     """One connection over TLS."""
 
-    __slots__ = ("_tls", "_incoming", "_outgoing", "_is_secure")
+    __slots__ = ("_tls", "_incoming", "_outgoing", "_is_secure", "_encrypt", "_encrypted")
 
     def __init__(self, server: Http1Server, terms: TlsTerms) -> None:
         super().__init__(server)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = terms.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        # What an event needs of both, at hand.
+        self._encrypt = self._tls.write
+        self._encrypted = self._outgoing.read
         # True once the handshake is over.
         self._is_secure = False
 
@@ -121,6 +127,28 @@ class TlsConnection(Http1Connection):
             self.abort()
             return False
         return super().send(self._outgoing.read())
+
+    @property
+    def takes_pieces(self) -> bool:
+        return self._fd >= 0
+
+    def send_piece(self, data: bytes) -> bool:
+        if self._held or self._queued or len(data) > _RECORD:
+            return self.send(data)
+        try:
+            self._encrypt(data)
+        except ssl.SSLError:
+            self.abort()
+            return False
+        record = self._encrypted()
+        try:
+            sent = write(self._fd, record)
+        except OSError:  # the kernel's buffer is full, or the client has gone: `send` finds out which
+            return super().send(record)
+        if sent == len(record):
+            return True
+        self._transport.write(record[sent:])
+        return self._transport.get_write_buffer_size() == 0
 
     def _send_pending(self) -> None:
         """Send what OpenSSL has to say for itself."""
