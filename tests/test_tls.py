@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from nginx import needs_nginx, nginx
 from raw_http import CHAT, TOKEN, RawReply, chat, read_reply, request
 from wire import serving
 
+from oagw_tornado.client import AsyncOagwClient, OagwClient, OagwConnectionError
 from oagw_tornado.testing import SimulatorError, SimulatorProcess, SimulatorThread
 from oagw_tornado.wire.certificates import Authority
 
@@ -319,6 +321,22 @@ def test_curl(server: SimulatorProcess, trusting: dict[str, str]) -> None:
     assert json.loads(ran.stdout)["status"] == "healthy", ran.stderr
     del trusting["SSL_CERT_FILE"]
     assert subprocess.run(command, env=trusting, capture_output=True, check=False).returncode == 60
+
+
+def test_our_own_clients(server: SimulatorProcess, tls_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+
+    async def ask() -> int:
+        async with AsyncOagwClient(server.base_url, server.token) as client:
+            return (await client.execute("weather", "GET", "/current")).status
+
+    with pytest.raises(OagwConnectionError), OagwClient(server.base_url, server.token) as client:
+        client.execute("weather", "GET", "/current")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls_state))
+    with OagwClient(server.base_url, server.token) as client:
+        assert client.execute("weather", "GET", "/current").status == 200
+    assert asyncio.run(ask()) == 200
 
 
 OPENAI = """

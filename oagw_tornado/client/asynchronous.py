@@ -101,7 +101,8 @@ class AsyncOagwClient:
         self._target = Target(base_url, token)
         self._timeout = timeout
         self._http = httpx.AsyncClient(
-            verify=base_url.startswith("https:"),  # the certificates take a while to load
+            # The certificates take a while to load. Those of SSL_CERT_FILE count, all else of the environment does not.
+            verify=httpx.create_ssl_context() if base_url.startswith("https:") else False,
             trust_env=False,
             timeout=None,
             # No limit on connections: a load test, not the pool, decides how many streams are open.
