@@ -149,6 +149,17 @@ def test_a_client_that_leaves_ends_its_stream_at_once(server: VisibleServer, how
     assert eventually(lambda: descriptors() <= before)
 
 
+def test_a_client_that_resets_before_the_last_byte_leaves_no_trace(server: VisibleServer) -> None:
+    """The end of its reply finds a connection that is none any more."""
+    for _ in range(20):
+        client = Client(server.port).send(post(CHAT, chat(), "X-Sim-Itl: 5ms", "Connection: close"))
+        client.head()
+        server.inside(lambda simulator: time.sleep(0.06))  # all its events fall due while it goes
+        client.reset()
+    assert_nothing_left(server)
+    assert server.take_errors() == ""
+
+
 def tasks_here() -> int:
     return len(asyncio.all_tasks())
 

@@ -327,7 +327,11 @@ class Http1Connection(SocketConnection):
         if self._has_ended or not self._transport.can_write_eof():
             self.close()
             return
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:
+            self.abort()  # the client has reset the connection
+            return
         if not self._transport.is_reading():
             self._transport.resume_reading()
 

@@ -176,7 +176,10 @@ class RequestStream(IOStream):
             return
         self._lingered = 0
         self._server.deadlines.linger.begin(self)
-        self.end_sending()
+        try:
+            self.end_sending()
+        except OSError:
+            self.close()  # the client has reset the connection
 
     def end_sending(self) -> None:
         """Say that nothing more is sent."""
