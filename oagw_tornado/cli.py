@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -71,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_command(name: str, arguments: Sequence[str]) -> int:
     from oagw_tornado.commands.arguments import CommandError
+
+    gc.enable()  # as idle work does for a server
 
     try:
         return run_command(name, arguments)
@@ -143,7 +146,7 @@ async def serve(config: Config, extensions: Extensions, read: Callable[[], Confi
         scheme, host = urlsplit(next(url for url in simulator.listeners.urls if url.startswith("http")))[:2]
         say(greeting(scheme, host.rpartition(":")[0], simulator.port, config.tokens, Config().tokens))
 
-    idle_work = IdleWork(loop, lambda: not simulator.responder.playing)
+    idle_work = IdleWork(loop, lambda: not simulator.responder.playing, simulator.preparations)
     idle_work.start()
 
     def reload() -> None:

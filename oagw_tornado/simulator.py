@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import tornado.web
@@ -12,9 +13,6 @@ import tornado.web
 from oagw_tornado.config.config import Config, check_listening, control_listeners_of, listeners_of
 from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
-from oagw_tornado.control.control import ControlPlane
-from oagw_tornado.control.routes import ControlDialect
-from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.journal import Journal
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.vital_signs import VitalSigns
@@ -24,7 +22,7 @@ from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.pages import Health, StatusPage
 from oagw_tornado.gateway.responder import Responder
-from oagw_tornado.gateway.router import Dialect, GatewayRouter, Mount, PrototypeDialect, SinglePage
+from oagw_tornado.gateway.router import Dialect, GatewayRouter, LoadedDialect, Mount, PrototypeDialect, SinglePage
 from oagw_tornado.gateway.terms import Terms
 from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.upstream_document import UpstreamError
@@ -39,6 +37,8 @@ from oagw_tornado.wire.listeners import Listeners
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from oagw_tornado.control.control import ControlPlane
+    from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.faults.fault import Fault
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.wire.server import Server
@@ -98,11 +98,12 @@ class Simulator:
         ledger = Ledger(
             Journal(config.journal_size, config.journal_memory, config.journal_body_size),
             bool(config.access_log),
-            Disclosure(config.unmasked, (*config.tokens, config.admin_token or "")),
+            partial(_disclosure, config),
         )
         self.responder = Responder(config, self.pacer, ledger, table.forms)
         self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets)
-        self.control = ControlPlane(self.responder, terms, self._signs)
+        self._terms = terms
+        self._control: ControlPlane | None = None
         self.gateway = self._new_gateway(self._dialects(table), terms)
         self._server = self._new_server(self.gateway)
         await self.listeners.open(self._server, terms_of_tls.get, config.header_timeout)
@@ -111,6 +112,25 @@ class Simulator:
             self._control_server = self._new_server(control)
             await self.control_listeners.open(self._control_server, terms_of_tls.get, config.header_timeout)
         self._signs.start()
+
+    @property
+    def control(self) -> ControlPlane:
+        """What the control endpoints act on; loaded when the first asks, as a plain start has no use for it."""
+        if self._control is None:
+            from oagw_tornado.control.control import ControlPlane
+
+            self._control = ControlPlane(self.responder, self._terms, self._signs)
+        return self._control
+
+    def _control_routes(self, prefix: str) -> Dialect:
+        from oagw_tornado.control.routes import ControlDialect
+
+        return ControlDialect(prefix, self.control, self.config.admin_token, self.config.control_hosts)
+
+    @property
+    def preparations(self) -> tuple[Callable[[], object], ...]:
+        """What the first stream or request of a kind would wait for, to be called before while nobody waits."""
+        return (self.pacer.prepare, lambda: self.control)
 
     @property
     def addresses(self) -> str:
@@ -165,11 +185,7 @@ class Simulator:
         return dialects
 
     def _control_dialects(self) -> dict[str, Dialect]:
-        config = self.config
-        return {
-            prefix: ControlDialect(prefix, self.control, config.admin_token, config.control_hosts)
-            for prefix in ("/_sim", "/metrics")
-        }
+        return {prefix: LoadedDialect(partial(self._control_routes, prefix)) for prefix in _CONTROL}
 
     @staticmethod
     def _pages() -> dict[str, Dialect]:
@@ -214,6 +230,12 @@ class Simulator:
         from oagw_tornado.wire.stock import StockServer
 
         return StockServer(gateway, limits)
+
+
+def _disclosure(config: Config) -> Disclosure:
+    from oagw_tornado.evidence.credentials import Disclosure
+
+    return Disclosure(config.unmasked, (*config.tokens, config.admin_token or ""))
 
 
 def table_of(extensions: Extensions, config: Config) -> UpstreamTable:

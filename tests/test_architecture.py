@@ -148,9 +148,9 @@ def test_a_plain_start_loads_nothing_that_it_does_not_need() -> None:
 
 
 def test_what_is_loaded_when_idle_is_there() -> None:
-    from oagw_tornado.process.idle_work import _NEEDED_SOON
+    from oagw_tornado.process.idle_work import NEEDED_SOON
 
-    for name in _NEEDED_SOON:
+    for name in NEEDED_SOON:
         assert not name.startswith(PACKAGE) or name in MODULES, name
 
 

@@ -96,7 +96,7 @@ def test_a_plain_install_can_do_what_the_options_promise(metadata: Message) -> N
 def test_the_entry_points_exist(wheel: zipfile.ZipFile) -> None:
     entry_points = configparser.ConfigParser()
     entry_points.read_string(wheel.read(f"oagw_tornado-{__version__}.dist-info/entry_points.txt").decode())
-    assert entry_points["console_scripts"]["oagw-tornado"] == "oagw_tornado.cli:main"
+    assert entry_points["console_scripts"]["oagw-tornado"] == "oagw_tornado.__main__:main"
     for group in entry_points.values():
         for target in group.values():
             module = target.partition(":")[0].replace(".", "/")

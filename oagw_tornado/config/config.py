@@ -7,7 +7,7 @@ Nothing here looks at the clock, the process or the machine: what is read is han
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.config.defaults import DEFAULT_TOKEN
@@ -17,12 +17,13 @@ from oagw_tornado.config.settings import ConfigError, Setting
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.nearest import nearest
+from oagw_tornado.units.record import record
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.upstream_document import UpstreamDocument
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class Config:
     """How a simulator is to behave. Times in seconds, sizes in bytes. `Config()` is the default of every option."""
 

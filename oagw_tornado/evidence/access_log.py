@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.exchange import Exchange
+
+if TYPE_CHECKING:
+    from oagw_tornado.evidence.credentials import Disclosure
 
 log = logging.getLogger("oagw_tornado.access")
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from itertools import repeat
+from typing import TYPE_CHECKING
 
 from oagw_tornado.evidence.access_log import log_access
-from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import NOT_JOURNALED, Journal, is_control
 from oagw_tornado.evidence.metrics import Counters
 from oagw_tornado.evidence.timing import Timing
+
+if TYPE_CHECKING:
+    from oagw_tornado.evidence.credentials import Disclosure
 
 #: Offsets kept for one exchange; a longer stream is counted in full and noted up to here.
 NOTED_EVENTS = 1000
@@ -29,17 +32,29 @@ class Ledger:
     """
 
     def __init__(
-        self, journal: Journal | None = None, access_log: bool = False, disclosure: Disclosure | None = None
+        self,
+        journal: Journal | None = None,
+        access_log: bool = False,
+        disclosure: Callable[[], Disclosure] | None = None,
     ) -> None:
         self.running = 0
         self.journal = Journal(0) if journal is None else journal
-        # What is shown of a request, wherever it is.
-        self.disclosure = Disclosure() if disclosure is None else disclosure
+        self._new_disclosure = disclosure
+        self._disclosure: Disclosure | None = None
         self.counters = Counters()
         self.timing = Timing()
         # How many seconds after its planned instant one event left: bound once for all, as each event is told.
         self.count_late: Callable[[float], None] = self.timing.recent.append
         self._access_log = access_log
+
+    @property
+    def disclosure(self) -> Disclosure:
+        """What is shown of a request, wherever it is; made for the first who wants to show one."""
+        if self._disclosure is None:
+            from oagw_tornado.evidence.credentials import Disclosure
+
+            self._disclosure = Disclosure() if self._new_disclosure is None else self._new_disclosure()
+        return self._disclosure
 
     def opened(self, exchange: Exchange) -> None:
         """A request has begun: its head is there."""

@@ -17,10 +17,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.evidence.timing import BINS_PER_SECOND
-from oagw_tornado.evidence.verdict import Second, merged
+
+if TYPE_CHECKING:
+    from oagw_tornado.evidence.verdict import Second
 
 #: Seconds between two looks.
 EVERY = 0.05
@@ -126,6 +128,8 @@ class VitalSigns:
 
     def _end(self) -> None:
         """Add what was measured since the last second ended, long or short."""
+        from oagw_tornado.evidence.verdict import Second, merged
+
         busy, starved = self._kernel.read()
         late, latest, blocked = self._take_late()
         second = Second(

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 from time import monotonic, time
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.evidence.inference import InferenceCounters
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.gateway.health import HealthState
@@ -28,6 +27,9 @@ from oagw_tornado.reply.reply import Reply, without
 from oagw_tornado.reply.schedule import BODY_PIECE, Action, Run, Steps, buffered, later
 from oagw_tornado.units.knob_errors import InapplicableKnob
 from oagw_tornado.wire.connection import ReplyConnection, status_and_fields
+
+if TYPE_CHECKING:
+    from oagw_tornado.evidence.inference import InferenceCounters
 
 # The plan of a reply that no knob has a say in.
 _AT_ONCE = b"Server-Timing: ttft;dur=0, itl;dur=0\r\n"
@@ -180,6 +182,8 @@ class Responder:
         """What is counted of the models of an alias."""
         counters = self.inference.get(alias)
         if counters is None:
+            from oagw_tornado.evidence.inference import InferenceCounters
+
             counters = self.inference[alias] = InferenceCounters()
         return counters
 

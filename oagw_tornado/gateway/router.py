@@ -81,6 +81,19 @@ def refused(reply: Reply) -> Route:
     return Route(RefusalHandler, (reply,))
 
 
+class LoadedDialect:
+    """A dialect that `load` gives when the first asks for it: until then nothing of it is imported."""
+
+    def __init__(self, load: Callable[[], Dialect]) -> None:
+        self._load = load
+        self._loaded: Dialect | None = None
+
+    def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded.route(method, rest, headers, caller)
+
+
 class PrototypeDialect:
     """``/api/oagw/v1``: the status and the proxy.
 

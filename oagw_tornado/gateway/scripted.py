@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.knobs.rule_index import Miss
 from oagw_tornado.reply.reply import Reply
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.rule_index import Miss
 
 NO_RULE = "no rule answers this request"
 

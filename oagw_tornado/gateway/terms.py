@@ -15,16 +15,10 @@ from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.router import Route, refused
-from oagw_tornado.gateway.scripted import AnswerHandler, no_rule
 from oagw_tornado.gateway.upstream_table import UpstreamTable
-from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import RuleError
-from oagw_tornado.knobs.model_name import MARK, knobs_in_body
 from oagw_tornado.knobs.outage import Outage
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
-from oagw_tornado.knobs.rule import Rule
-from oagw_tornado.knobs.rules import Applied, Rules
-from oagw_tornado.knobs.vocabulary import Knobs, knobs_in_headers, read_knobs, split_query
+from oagw_tornado.knobs.vocabulary import MODEL_MARK, Knobs, knobs_in_headers, read_knobs, split_query
 from oagw_tornado.playback.plan import request_seed
 from oagw_tornado.reply.errors import Errors, retry_headers
 from oagw_tornado.reply.reply import Reply, without
@@ -33,6 +27,8 @@ from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.headers import WireHeaders
 
 if TYPE_CHECKING:
+    from oagw_tornado.knobs.rule import Rule
+    from oagw_tornado.knobs.rules import Applied, Rules
     from oagw_tornado.reply.answer import Answer
     from oagw_tornado.reply.conversation import Conversation
     from oagw_tornado.reply.parts import Script
@@ -53,10 +49,18 @@ class Terms:
         self.configure(config)
         upstreams.changed.append(self._look_again)
         self.check(config.knobs)
-        self.rules = self._read_rules(config)
+        # None: there has been no rule yet, and what reads and matches them is not loaded.
+        self._rules = self._read_rules(config) if config.rules else None
         self.limiter = RateLimiter()
         self._started = monotonic()
         self._dice = SystemRandom()
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of this simulator, as they are now."""
+        if self._rules is None:
+            self._rules = self._read_rules(self._config)
+        return self._rules
 
     def configure(self, config: Config) -> None:
         """Have `config` hold for all requests to come."""
@@ -76,6 +80,8 @@ class Terms:
     ) -> Applied:
         """The rule that would apply to a request that is only described; nothing is counted."""
 
+        from oagw_tornado.knobs.facts import Facts
+
         def converse() -> Conversation | None:
             upstream = self._upstreams.get(alias)
             return None if upstream is None else upstream.route(path)[0].read_conversation(body, self._config)
@@ -93,6 +99,9 @@ class Terms:
         self.rules.take_over(self._read_rules(config))
 
     def _read_rules(self, config: Config) -> Rules:
+        from oagw_tornado.knobs.match import RuleError
+        from oagw_tornado.knobs.rules import Rules
+
         try:
             return Rules(config.rules, self._upstreams, config.rule_places, self._check_rule)
         except RuleError as error:
@@ -100,6 +109,8 @@ class Terms:
             raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
 
     def _check_rule(self, rule: Rule) -> None:
+        from oagw_tornado.knobs.match import RuleError
+
         aliases = rule.aliases or tuple(self._upstreams)
         reason = self._unknown_error(rule.over(Knobs()), aliases)
         if reason:
@@ -129,14 +140,17 @@ class Terms:
             request.uri = f"{request.path}?{request.query}" if request.query else request.path
             # A header is the nearer one to say it; a gateway on the way may have kept the query.
             given = in_query | given
-        if MARK in request.body and self._config.model_name_knobs and route.alias:
+        if MODEL_MARK in request.body and self._config.model_name_knobs and route.alias:
+            from oagw_tornado.knobs.model_name import knobs_in_body
+
             try:
                 given = knobs_in_body(request.body) | given
             except KnobError as error:
                 return refused(bad_knob(str(error)))
         base = self._bases.get(route.alias, self.knobs) if route.alias else _OF_PAGES
         answers = False
-        if not given and not self.rules.list:
+        has_rules = self._rules is not None and self._rules.list
+        if not given and not has_rules:
             knobs = base
         else:
             try:
@@ -144,7 +158,7 @@ class Terms:
             except KnobError as error:
                 return refused(bad_knob(str(error)))
             knobs = base
-            if self.rules.list:
+            if has_rules:
                 rule, exchange.nearest = self._rule_for(request, route, own)
                 if rule is not None:
                     exchange.rule = rule.name
@@ -155,6 +169,8 @@ class Terms:
         if knobs is _OF_PAGES:
             return route
         if self._config.strict and not answers and route.alias:
+            from oagw_tornado.gateway.scripted import no_rule
+
             return refused(no_rule(exchange.nearest))
         exchange.knobs = knobs
         if knobs.gate is not None:
@@ -172,6 +188,8 @@ class Terms:
         return refused(reply)
 
     def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Applied:
+        from oagw_tornado.knobs.facts import Facts
+
         alias = route.alias
         path = route.path or unquote(request.exchange.path).removeprefix("/")
         config = self._config
@@ -228,6 +246,7 @@ class Terms:
 
 def _answered(route: Route, request: Request, reply: Script | Answer) -> Route:
     """Who gives a rule's reply: the service in its dialect, or, where it is none of a model's, nobody but the rule."""
+    from oagw_tornado.gateway.scripted import AnswerHandler
     from oagw_tornado.reply.answer import Answer, text_answer
 
     if isinstance(reply, Answer):

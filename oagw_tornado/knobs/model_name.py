@@ -11,11 +11,11 @@ stands behind a decimal point. Hyphens within a value stand for whatever separat
 
 from __future__ import annotations
 
-from oagw_tornado.knobs.vocabulary import VOCABULARY
+from oagw_tornado.knobs.vocabulary import MODEL_MARK, VOCABULARY
 from oagw_tornado.units.documents import DocumentError, read_json
 from oagw_tornado.units.knob_errors import KnobError
 
-MARK = b".sim."
+_MARK = MODEL_MARK.decode()
 
 #: Characters of a model's name.
 LONGEST_NAME = 1000
@@ -45,7 +45,7 @@ def knobs_in_model(model: str) -> dict[str, str]:
     >>> knobs_in_model("gpt-4.sim.ttft-1.5s.fault-status.code-429.retry-after-1s")
     {'ttft': '1.5s', 'fault': 'status;code=429;retry-after=1s'}
     """
-    _, mark, rest = model.partition(MARK.decode())
+    _, mark, rest = model.partition(_MARK)
     if not mark:
         return {}
     if len(model) > LONGEST_NAME:

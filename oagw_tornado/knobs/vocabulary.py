@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -20,6 +20,7 @@ from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
 from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.latency import ZERO, Fixed, Latency, parse_latency
+from oagw_tornado.units.record import record
 
 if TYPE_CHECKING:
     from oagw_tornado.faults import Faults
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from oagw_tornado.reply.parts import Script
 
 QUERY_PREFIX = "sim-"
+
+#: Stands in every model's name that has knobs in it; `model_name` reads them.
+MODEL_MARK = b".sim."
 
 _GATE = re.compile(r"[A-Za-z0-9._~:-]{1,128}", re.ASCII)
 
@@ -50,7 +54,7 @@ class KeepAlive(NamedTuple):
         return format_duration(self.interval) + (";form=event" if self.form == "event" else "")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@record
 class Knobs:
     """The knobs that hold for one request. Times in seconds; None means: not set, it is as the service has it."""
 

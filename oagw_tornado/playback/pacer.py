@@ -63,9 +63,16 @@ class Pacer:
         self._slots: list[int] = []
         # The slot that the timer is armed for. 0 while slots are being played: then nobody arms.
         self._armed = _FAR
-        self._timer = new_timer(loop, self._fire)
+        self._loop = loop
+        self._timer: Timer = UnmadeTimer(self.prepare)
         # Called after each turn in which something was played.
         self.after_turn: Callable[[], None] = _nothing
+
+    def prepare(self) -> Timer:
+        """Make the timer, if that has not been done: what it takes is imported for the first stream, or when idle."""
+        if isinstance(self._timer, UnmadeTimer):
+            self._timer = new_timer(self._loop, self._fire)
+        return self._timer
 
     def at(self, when: float, paced: Paced) -> None:
         """Have `paced` played at `when`."""
@@ -177,6 +184,21 @@ class LoopTimer:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    close = disarm
+
+
+class UnmadeTimer:
+    """Stands in for a timer until one is needed, which `make` puts into its place."""
+
+    def __init__(self, make: Callable[[], Timer]) -> None:
+        self._make = make
+
+    def arm(self, when: float) -> None:
+        self._make().arm(when)
+
+    def disarm(self) -> None:
+        pass
 
     close = disarm
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib import import_module
+from itertools import chain
 
 # Loaded one at a time, so that none of them holds up a request for long.
-_NEEDED_SOON = (
+NEEDED_SOON = (
     "msgspec",
     "oagw_tornado.services.typed",
     "oagw_tornado.services.openai.chat.requests",
@@ -34,14 +36,23 @@ _NEEDED = 500_000
 class IdleWork:
     """The idle work of one server process, on `loop` from `start` to `stop`. `is_idle` says if nobody waits."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, is_idle: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        is_idle: Callable[[], bool],
+        prepare: Iterable[Callable[[], object]] = (),
+    ) -> None:
+        """`prepare` is called one by one after all modules are there: what can be made ready beside."""
         self._loop = loop
         self._is_idle = is_idle
-        self._to_load: Iterator[str] = iter(_NEEDED_SOON)
+        self._to_do: Iterator[Callable[[], object]] = chain(
+            (partial(import_module, module) for module in NEEDED_SOON), prepare
+        )
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         gc.set_threshold(_NEEDED, 10, 10)
+        gc.enable()
         self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
 
     def stop(self) -> None:
@@ -49,9 +60,9 @@ class IdleWork:
             self._handle.cancel()
 
     def _load(self) -> None:
-        module = next(self._to_load, None)
-        if module is not None:
-            import_module(module)
+        do = next(self._to_do, None)
+        if do is not None:
+            do()
             self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
             return
         # What is here now stays as long as the process: the collector need not look at it again.

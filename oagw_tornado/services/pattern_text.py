@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
-from re import _constants, _parser  # the only parser of the language that re speaks
+from importlib import import_module
 from typing import Any
+
+# The only parser of the language that re speaks; typeshed does not know it.
+_constants: Any = import_module("re._constants")
+_parser: Any = import_module("re._parser")
 
 MAX_LENGTH = 4096
 _TRIED_FIRST = "a0 A-_.:/@" + "".join(map(chr, range(33, 127))) + "é\n"

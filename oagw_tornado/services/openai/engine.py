@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oagw_tornado import __version__
-from oagw_tornado.gateway.inference_metrics import inference_metrics
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.handlers import anthropic_models
 from oagw_tornado.services.handler import ServiceHandler
@@ -54,6 +53,8 @@ class Metrics(ServiceHandler):
         return openai_models(self.config.models)
 
     async def serve(self) -> None:
+        from oagw_tornado.gateway.inference_metrics import inference_metrics
+
         knobs = self.exchange.knobs
         most = None if knobs is None else knobs.max_num_seqs
         self.respond(await inference_metrics(self.responder, self.exchange.alias, self.models(), most))
