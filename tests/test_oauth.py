@@ -189,6 +189,8 @@ def test_only_forms_are_read(server: VisibleServer) -> None:
     assert talk(server.port, request(f"{OAUTH}/token")).status == 405
     twice = request(f"{OAUTH}/token", b"grant_type=a&grant_type=b", {"Content-Type": FORM})
     assert talk(server.port, twice).status == 400
+    many = request(f"{OAUTH}/token", b"&".join(b"f%d=" % number for number in range(51)), {"Content-Type": FORM})
+    assert talk(server.port, many).status == 400
     assert talk(server.port, request(f"{OAUTH}/nothing", headers={"Authorization": "Bearer static"})).status == 404
     assert talk(server.port, request(f"{OAUTH}/nothing", headers={"Authorization": ""})).status == 401
 

@@ -11,8 +11,8 @@ import socket
 from typing import NamedTuple
 
 #: The longest header of version 1 (section 2.1), and what of version 2 is taken: extensions are read over.
-LONGEST_1 = 107
-LONGEST_2 = 4096
+LONGEST_LINE = 107
+LONGEST_BINARY = 4096
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _LINE = re.compile(rb"PROXY (TCP4|TCP6) ([0-9A-Fa-f:.]{2,39}) ([0-9A-Fa-f:.]{2,39}) (\d{1,5}) (\d{1,5})\r\n")
@@ -39,10 +39,10 @@ def still_needed(data: bytes) -> int:
         if len(data) < 16:
             return 16 - len(data)
         length = 16 + int.from_bytes(data[14:16], "big")
-        if length > LONGEST_2:
-            raise BadHeader(f"longer than {LONGEST_2} bytes")
+        if length > LONGEST_BINARY:
+            raise BadHeader(f"longer than {LONGEST_BINARY} bytes")
         return max(length - len(data), 0)
-    if data[:6] != b"PROXY "[: len(data)] or len(data) > LONGEST_1:
+    if data[:6] != b"PROXY "[: len(data)] or len(data) > LONGEST_LINE:
         raise BadHeader("neither version 1 nor version 2")
     return 0 if data.endswith(b"\n") else 1
 
