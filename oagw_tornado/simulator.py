@@ -101,6 +101,7 @@ class Simulator:
             partial(_disclosure, config),
         )
         self.responder = Responder(config, self.pacer, ledger, table.forms)
+        terms.states = self.responder.states
         self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets)
         self._terms = terms
         self._control: ControlPlane | None = None

@@ -90,6 +90,7 @@ class ControlPlane:
         for _ in self.gates.resetting():
             await turns.rest()
         self.responder.prompt_cache.clear()
+        self.responder.states.clear()
         self.responder.health.reset()
         self.responder.issued_tokens.clear()
         # What runs keeps its own counts: what has left so far belongs to the time before.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from oagw_tornado.config.config import Config
     from oagw_tornado.gateway.responder import Responder
+    from oagw_tornado.gateway.service_states import ServiceStates
     from oagw_tornado.reply.conversation import Conversation
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class ExchangeHandler(LazyHandler):
         self.exchange = request.exchange
 
     @classmethod
-    def read_conversation(cls, body: bytes, config: Config) -> Conversation | None:
+    def read_conversation(cls, body: bytes, config: Config, states: ServiceStates) -> Conversation | None:
         """What was said to a model in the body of a request, for rules to look at; None: nothing was. Never raises."""
         return None
 

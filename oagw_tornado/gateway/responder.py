@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
@@ -15,6 +15,7 @@ from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.issued_tokens import IssuedTokens
 from oagw_tornado.gateway.refusal import bad_knob, refusal
+from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.playback.backlog import Backlog
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
@@ -65,7 +66,7 @@ class Responder:
         self.queues = WaitingQueues()
         # The access tokens that a service has issued.
         self.issued_tokens = IssuedTokens()
-        self._states: dict[type, Any] = {}
+        self.states = ServiceStates()
         # What the models of each alias said, in tokens.
         self.inference: dict[str, InferenceCounters] = {}
         # Replies under way that are more than one write.
@@ -74,10 +75,7 @@ class Responder:
 
     def state_of(self, kind: type[T]) -> T:
         """What a service remembers in this simulator: its one object of `kind`, made for the first who asks."""
-        if kind not in self._states:
-            self._states[kind] = kind()
-        state: T = self._states[kind]
-        return state
+        return self.states.of(kind)
 
     @property
     def aliases(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.outage import Outage
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
@@ -54,6 +55,8 @@ class Terms:
         self.limiter = RateLimiter()
         self._started = monotonic()
         self._dice = SystemRandom()
+        # What the services remember; the simulator hands in those that they share with the responder.
+        self.states = ServiceStates()
 
     @property
     def rules(self) -> Rules:
@@ -193,7 +196,7 @@ class Terms:
         alias = route.alias
         path = route.path or unquote(request.exchange.path).removeprefix("/")
         config = self._config
-        request.read_conversation = lambda: route.handler.read_conversation(request.body, config)
+        request.read_conversation = lambda: route.handler.read_conversation(request.body, config, self.states)
         facts = Facts(alias, path, request.method or "", request.headers, request.body, request.query, request.converse)
 
         def die(rule: Rule) -> Random:

@@ -17,7 +17,9 @@ def asked_of(handler: ServiceHandler, context: Context) -> Asked:
     request = handler.request
     told: tuple[Usage, ...] = ()
     if handler.config.prompt_cache:
-        request.conversation = request.conversation or handler.read_conversation(request.body, handler.config)
+        request.conversation = request.conversation or handler.read_conversation(
+            request.body, handler.config, handler.responder.states
+        )
         if request.conversation is not None:
             told = (usage_from_cache(handler.responder.prompt_cache, request.conversation, request.headers),)
     # Whether it fits into the model's context is seen when it is read for its reply.

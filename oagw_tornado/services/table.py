@@ -9,6 +9,7 @@ from oagw_tornado.services.oauth import handlers as oauth
 from oagw_tornado.services.openai import errors as openai_errors
 from oagw_tornado.services.openai import handlers as openai
 from oagw_tornado.services.openai.engine import AnthropicMetrics, engine_routes, probe_routes
+from oagw_tornado.services.openai.responses import handlers as responses
 from oagw_tornado.services.upstream import Upstream
 
 
@@ -25,7 +26,11 @@ def upstreams() -> dict[str, Upstream]:
                 "v1/models": openai.Models,
                 **engine_routes(),
             },
-            patterns=((r"\Av1/models/(.+)\Z", openai.Model),),
+            patterns=(
+                (r"\Av1/models/(.+)\Z", openai.Model),
+                (r"\Av1/responses/([^/]+)\Z", responses.StoredResponseHandler),
+                (r"\Av1/responses/([^/]+)/input_items\Z", responses.InputItemsHandler),
+            ),
             otherwise=openai.UnknownUrl,
             errors=openai_errors.ERRORS,
         ),

@@ -14,6 +14,7 @@ from oagw_tornado.services.handler import ServiceHandler
 
 if TYPE_CHECKING:
     from oagw_tornado.config.config import Config
+    from oagw_tornado.gateway.service_states import ServiceStates
     from oagw_tornado.reply.conversation import Conversation
 
 MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5")
@@ -45,7 +46,7 @@ class Messages(ApiHandler):
     """``v1/messages``"""
 
     @classmethod
-    def read_conversation(cls, body: bytes, config: Config) -> Conversation | None:
+    def read_conversation(cls, body: bytes, config: Config, states: ServiceStates) -> Conversation | None:
         from oagw_tornado.services.anthropic.dialect import ANTHROPIC
 
         try:

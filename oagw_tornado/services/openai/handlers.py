@@ -15,6 +15,7 @@ from oagw_tornado.services.openai.errors import InvalidRequest, unknown_url
 
 if TYPE_CHECKING:
     from oagw_tornado.config.config import Config
+    from oagw_tornado.gateway.service_states import ServiceStates
     from oagw_tornado.reply.conversation import Conversation
     from oagw_tornado.services.dialect import Asked
 
@@ -58,7 +59,7 @@ class ConversationHandler(ApiHandler):
     """An endpoint of a model: override `read` and `answer`, which may raise InvalidRequest."""
 
     @classmethod
-    def read(cls, body: bytes, context: Context) -> Conversation:
+    def read(cls, body: bytes, context: Context, states: ServiceStates) -> Conversation:
         """The conversation in the body of a request."""
         raise NotImplementedError
 
@@ -67,9 +68,9 @@ class ConversationHandler(ApiHandler):
         raise NotImplementedError
 
     @classmethod
-    def read_conversation(cls, body: bytes, config: Config) -> Conversation | None:
+    def read_conversation(cls, body: bytes, config: Config, states: ServiceStates) -> Conversation | None:
         try:
-            return cls.read(body, Context("", 0, config.openai_profile == "openai"))
+            return cls.read(body, Context("", 0, config.openai_profile == "openai"), states)
         except InvalidRequest:
             return None
 
@@ -83,7 +84,7 @@ class ChatCompletions(ConversationHandler):
     """``v1/chat/completions``"""
 
     @classmethod
-    def read(cls, body: bytes, context: Context) -> Conversation:
+    def read(cls, body: bytes, context: Context, states: ServiceStates) -> Conversation:
         from oagw_tornado.services.openai.chat.reply import conversation_in
 
         return conversation_in(body, context.is_exact)
@@ -120,7 +121,7 @@ class Completions(ConversationHandler):
     """``v1/completions``"""
 
     @classmethod
-    def read(cls, body: bytes, context: Context) -> Conversation:
+    def read(cls, body: bytes, context: Context, states: ServiceStates) -> Conversation:
         from oagw_tornado.services.openai.completions.reading import read
 
         return read(body, context)
@@ -135,16 +136,17 @@ class Responses(ConversationHandler):
     """``v1/responses``"""
 
     @classmethod
-    def read(cls, body: bytes, context: Context) -> Conversation:
-        from oagw_tornado.services.openai.responses.dialect import RESPONSES
+    def read(cls, body: bytes, context: Context, states: ServiceStates) -> Conversation:
+        from oagw_tornado.services.openai.responses.reading import read
+        from oagw_tornado.services.openai.responses.store import ResponseStore
 
-        return RESPONSES.read(body, context)
+        return read(body, context, states.of(ResponseStore).recall)
 
     def answer(self, asked: Asked) -> Reply:
-        from oagw_tornado.services.dialect import reply_to
-        from oagw_tornado.services.openai.responses.dialect import RESPONSES
+        from oagw_tornado.services.openai.responses.keeping import reply_to_response
+        from oagw_tornado.services.openai.responses.store import ResponseStore
 
-        return reply_to(RESPONSES, asked)
+        return reply_to_response(asked, self.responder.state_of(ResponseStore))
 
 
 class Embeddings(ApiHandler):

@@ -21,6 +21,7 @@ def too_long() -> InvalidRequest:
 def check(conversation: Conversation, body: bytes) -> None:
     """Raise InvalidRequest for what the real service refuses."""
     history.check(conversation.request)
+    history.check_calls(history.items_of(conversation.request))
 
 
 RESPONSES = Dialect(read, write, ERRORS, unanswerable, too_long, check)

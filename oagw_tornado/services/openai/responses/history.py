@@ -38,17 +38,17 @@ SAID_BY_IT = ("output_text", "refusal")
 _CALLS = {"function_call": "function call", "custom_tool_call": "custom tool call"}
 
 
-def check(request: ResponseRequest, earlier: tuple[InputItem, ...] = ()) -> None:
-    """Raise InvalidRequest for the first thing that the service refuses.
-
-    `earlier` is what was said in the responses before this one, as ``previous_response_id`` names them.
-    """
-    items = request.input if isinstance(request.input, list) else []
-    for number, item in enumerate(items):
+def check(request: ResponseRequest) -> None:
+    """Raise InvalidRequest for the first thing that the service refuses, whatever was said before."""
+    for number, item in enumerate(items_of(request)):
         _check_item(item, f"input[{number}]")
     _check_tools(request)
     _check_format(request)
-    check_calls((*earlier, *items))
+
+
+def items_of(request: ResponseRequest) -> list[InputItem]:
+    """The items of the input; a text is none."""
+    return request.input if isinstance(request.input, list) else []
 
 
 def _check_item(item: InputItem, field: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result, merged
@@ -19,10 +20,19 @@ DEFAULT_MODEL = "gpt-4"
 _SYSTEM = ("system", "developer")
 
 
-def read(body: bytes, context: Context) -> Conversation:
-    """The conversation in the body of a request. Raises InvalidRequest."""
+#: What was said up to the response of an id; None: there is none.
+Recall = Callable[[str | None], tuple[InputItem, ...] | None]
+
+
+def remember_nothing(id: str | None) -> tuple[InputItem, ...] | None:
+    """The memory of a service that stores no response."""
+    return None
+
+
+def read(body: bytes, context: Context, recall: Recall = remember_nothing) -> Conversation:
+    """The conversation in the body of a request, with that which it builds on. Raises InvalidRequest."""
     request = read_body(body, ResponseRequest)
-    if request.input is None or request.input == []:
+    if not request.input and request.input != "" and request.previous_response_id is None:
         raise InvalidRequest("Missing required parameter: 'input'.", param="input", code="missing_required_parameter")
     if not request.model:
         if context.is_exact:
@@ -32,14 +42,16 @@ def read(body: bytes, context: Context) -> Conversation:
         request.model = DEFAULT_MODEL
     tools = _tools(request)
     choice, callable = _choice(request, tools)
-    messages = _messages(request.input)
+    earlier = recall(request.previous_response_id) or ()
+    given = _with_earlier(earlier, request.input or "")
+    messages = _messages(given)
     instructions = _texts(request.instructions or "")
     systems = (message.text for message in messages if message.role in _SYSTEM)
     conversation = Conversation(
         dialect="openai-responses",
         model=request.model,
         messages=messages,
-        texts=(*_texts(request.input), *instructions),
+        texts=(*_texts(given), *instructions),
         system="\n".join(text for text in (*instructions, *systems) if text),
         tools=tools,
         callable=callable,
@@ -47,7 +59,7 @@ def read(body: bytes, context: Context) -> Conversation:
         response_format=_format(request),
         stream=bool(request.stream),
         limit=request.max_output_tokens,
-        other_tokens=_other_tokens(request),
+        other_tokens=_other_tokens(request, given),
         ignore_eos=bool(request.ignore_eos),
         min_tokens=request.min_tokens or 0,
         request=request,
@@ -55,9 +67,17 @@ def read(body: bytes, context: Context) -> Conversation:
     return in_context(conversation, context, context_too_long("input"), conversation.prompt_tokens)
 
 
-def _other_tokens(request: ResponseRequest) -> int:
+def _with_earlier(earlier: tuple[InputItem, ...], given: str | list[InputItem]) -> str | list[InputItem]:
+    if not earlier:
+        return given
+    if isinstance(given, str):
+        given = [InputItem(role="user", content=given)] if given else []
+    return [*earlier, *given]
+
+
+def _other_tokens(request: ResponseRequest, given: str | list[InputItem]) -> int:
     """The tokens of images, files and the definitions of tools."""
-    items = request.input if isinstance(request.input, list) else []
+    items = given if isinstance(given, list) else []
     tools = sum(tool_tokens(tool.name or "", tool.description, tool.parameters) for tool in request.tools or ())
     return tools + sum(part_tokens(item.content) + part_tokens(item.output) for item in items)
 

@@ -31,15 +31,22 @@ from oagw_tornado.services.openai.responses.document import (
     status_of,
 )
 
+#: Told of a streamed response when it has come to its end: what it is then.
+Ended = Callable[[dict[str, Any]], None]
 
-def write(conversation: Conversation, parts: Parts, context: Context) -> Reply:
+
+def tell_nobody(response: dict[str, Any]) -> None:
+    """What is told of a response that is not stored."""
+
+
+def write(conversation: Conversation, parts: Parts, context: Context, ended: Ended = tell_nobody) -> Reply:
     """`parts` as a response, streamed or whole as it was asked for."""
     if conversation.stream:
-        writing = Writing(conversation, parts, context)
+        writing = Writing(conversation, parts, context, ended)
         return Reply(
             headers=EVENT_STREAM,
             frames=writing.frames(),
-            error_event=error_event,
+            error_event=writing.broken,
             error_forms={"failed": writing.failed, "incomplete": writing.incomplete},
         )
     status, reason = status_of(finish_reason(parts))
@@ -65,7 +72,8 @@ NOT_DONE = Done(0, lambda text: [])
 class Writing:
     """A response in the course of being written: what it counts from event to event."""
 
-    def __init__(self, conversation: Conversation, parts: Parts, context: Context) -> None:
+    def __init__(self, conversation: Conversation, parts: Parts, context: Context, ended: Ended = tell_nobody) -> None:
+        self.ended = ended
         self.conversation = conversation
         self.context = context
         self.parts = parts
@@ -205,18 +213,29 @@ class Writing:
     def _end(self, number: int) -> Iterator[bytes]:
         output = _output(self.conversation, self.parts, self.context, self.status)
         response = response_object(self.conversation, self.parts, self.context, self.status, output, self.reason)
+        self.ended(response)
         yield event(f"response.{self.status}", number, {"response": response})
 
     def _error(self, error: Error) -> bytes:
         self.number += 1
-        return error_event(error.problem(ERRORS), self.number - 1)
+        problem = error.problem(ERRORS)
+        self.ended(self._failed(problem))
+        return error_event(problem, self.number - 1)
+
+    def broken(self, problem: Problem | None, events: int) -> bytes:
+        """What the stream says after so many events, if something went wrong there."""
+        self.ended(self._failed(problem or SERVER_ERROR))
+        return error_event(problem, events)
 
     def failed(self, problem: Problem | None, events: int) -> bytes:
         """The response after so many events, if it failed there."""
-        error = problem or SERVER_ERROR
-        told = {"code": error.code or error.type, "message": error.message}
-        response = response_object(self.conversation, self.parts, self.context, "failed", [], error=told)
+        response = self._failed(problem or SERVER_ERROR)
+        self.ended(response)
         return event("response.failed", events, {"response": response})
+
+    def _failed(self, error: Problem) -> dict[str, Any]:
+        told = {"code": error.code or error.type, "message": error.message}
+        return response_object(self.conversation, self.parts, self.context, "failed", [], error=told)
 
     def incomplete(self, problem: Problem | None, events: int) -> bytes:
         """The response after so many events, if it was cut off there."""
@@ -224,6 +243,7 @@ class Writing:
         output = _output(self.conversation, said, self.context, "incomplete")
         reason = "max_output_tokens" if problem is None else problem.code
         response = response_object(self.conversation, said, self.context, "incomplete", output, reason)
+        self.ended(response)
         return event("response.incomplete", events, {"response": response})
 
     def _said(self, events: int) -> list[Part]:
