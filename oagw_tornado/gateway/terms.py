@@ -87,7 +87,9 @@ class Terms:
 
         def converse() -> Conversation | None:
             upstream = self._upstreams.get(alias)
-            return None if upstream is None else upstream.route(path)[0].read_conversation(body, self._config)
+            if upstream is None:
+                return None
+            return upstream.route(path)[0].read_conversation(body, self._config, self.states)
 
         return self.rules.explain(Facts(alias, path, method, headers, body, query, converse))
 
