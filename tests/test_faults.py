@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from oagw_tornado.faults import FAULTS, MOST_FAULTS, parse_faults
 from oagw_tornado.faults.events import spoiled
 from oagw_tornado.knobs.vocabulary import Knobs, resolve
-from oagw_tornado.playback.plan import amend, plan
+from oagw_tornado.playback.amending import amend
+from oagw_tornado.playback.plan import plan
 from oagw_tornado.reply.errors import Errors
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.reply.schedule import Action, Frame, Run, Step, Stream, single_steps
+from oagw_tornado.reply.schedule import Action, Frame, Run, Step, Stream
+from oagw_tornado.reply.shaping import single_steps
 from oagw_tornado.services.openai.errors import ERRORS as OPENAI
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
@@ -40,8 +42,8 @@ def stream(events: int = 4) -> Reply:
 
 def planned(fault: str, reply: Reply | None = None, **knobs: str) -> list[Step]:
     """The schedule of four events, 50 ms apart, with this fault."""
-    settled = resolve(Knobs(), {"fault": fault, **knobs})
-    return list(single_steps(plan(amend(reply or stream(), settled), settled, Random(1))))
+    settled = replace(resolve(Knobs(), {"fault": fault, **knobs}), own_fault=True)
+    return list(single_steps(plan(*amend(reply or stream(), settled), Random(1))))
 
 
 def said(steps: list[Step]) -> bytes:
@@ -194,7 +196,7 @@ def test_a_run_stays_one_up_to_the_event_at_which_a_fault_strikes(kind: str, num
     """So it is played as cheaply as one without a fault until then."""
     fault = f"{kind};at-event={number}"
     knobs = resolve(Knobs(), {"fault": fault})
-    schedule = plan(amend(run_of(100), knobs), knobs, Random(1))
+    schedule = plan(*amend(run_of(100), knobs), Random(1))
     assert next(schedule).action is Action.HEAD  # type: ignore[union-attr]
     run = next(schedule)
     assert isinstance(run, Run)
@@ -296,7 +298,7 @@ def test_faults_of_whole_replies() -> None:
 @pytest.mark.parametrize("reply", [json_reply({"a": 1}), stream()])
 def test_a_status_takes_the_place_of_any_reply(reply: Reply) -> None:
     knobs = resolve(Knobs(), {"fault": "status;code=429;retry-after=1500ms"})
-    amended = amend(replace(reply, errors=Errors(OPENAI)), knobs)
+    amended, knobs = amend(replace(reply, errors=Errors(OPENAI)), knobs)
     assert amended.status == 429
     assert amended.frames is None
     assert amended.source == "upstream"
@@ -315,7 +317,7 @@ def test_a_status_takes_the_place_of_any_reply(reply: Reply) -> None:
     ("code", "helps"), [(400, False), (403, False), (404, False), (408, True), (429, True), (503, True)]
 )
 def test_the_gateway_says_where_a_retry_cannot_help(code: int, helps: bool) -> None:
-    amended = amend(stream(), resolve(Knobs(), {"fault": f"status;code={code};source=gateway"}))
+    amended, _ = amend(stream(), resolve(Knobs(), {"fault": f"status;code={code};source=gateway"}))
     assert amended.source == "gateway"
     assert ("X-Should-Retry", "false") in amended.headers or helps
 
@@ -426,7 +428,7 @@ def test_no_fault_reads_further_ahead_than_it_plays(fault: str) -> None:
             yield Frame(event(number))
 
     knobs = resolve(Knobs(), {"fault": fault})
-    reply = amend(Reply(headers=EVENT_STREAM, frames=frames()), knobs)
+    reply, knobs = amend(Reply(headers=EVENT_STREAM, frames=frames()), knobs)
     assert len(list(islice(single_steps(plan(reply, knobs, Random(1))), 50))) == 50
     assert len(taken) <= 52
 

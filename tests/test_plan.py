@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oagw_tornado.knobs.seed import request_seed
 from oagw_tornado.knobs.vocabulary import Knobs, resolve
-from oagw_tornado.playback.plan import amend, load_factor, plan, request_seed
+from oagw_tornado.playback.amending import amend
+from oagw_tornado.playback.plan import load_factor, plan
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
-from oagw_tornado.reply.schedule import Action, Frame, Step, single_steps
+from oagw_tornado.reply.schedule import Action, Frame, Step
+from oagw_tornado.reply.shaping import single_steps
 from oagw_tornado.reply.sse import decode
 
 
@@ -24,7 +27,7 @@ def stream(events: int = 4, pace: str = "inter-token-latency") -> Reply:
 
 def planned(reply: Reply, seed: int = 1, running: int = 1, **given: Any) -> list[Step]:
     knobs = resolve(Knobs(), {name.replace("_", "-"): value for name, value in given.items()})
-    return list(single_steps(plan(amend(reply, knobs), knobs, Random(seed), running)))
+    return list(single_steps(plan(*amend(reply, knobs), Random(seed), running)))
 
 
 def instants(steps: list[Step]) -> list[float]:

@@ -17,7 +17,8 @@ from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.faults.events import DuplicateEvent
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Steps, Stream, later, single_steps, streamed
+from oagw_tornado.reply.schedule import Steps, Stream
+from oagw_tornado.reply.shaping import later, single_steps, streamed
 
 
 def played(

@@ -9,14 +9,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.reply import schedule
-from oagw_tornado.reply.schedule import Action, Frame, Run, Schedule, Step, buffered, single_steps
+from oagw_tornado.reply import shaping
+from oagw_tornado.reply.schedule import Action, Frame, Run, Schedule, Step
+from oagw_tornado.reply.shaping import buffered, single_steps
 from oagw_tornado.units.latency import ZERO, Fixed, Uniform
 
 
 def streamed(*arguments: Any) -> Schedule:
     """The schedule of a stream, each event of it a step."""
-    return single_steps(schedule.streamed(*arguments))
+    return single_steps(shaping.streamed(*arguments))
 
 
 times = st.floats(0, 10)
@@ -121,7 +122,7 @@ def test_content_frames_in_a_row_are_one_run() -> None:
         Frame(b"c", wait=Fixed(1.0)),
         Frame(b"d"),
     ]
-    steps = schedule.streamed(frames, 0.0, 0.0, repeat(0.5))
+    steps = shaping.streamed(frames, 0.0, 0.0, repeat(0.5))
     found = [[step.at for step in each.steps()] if isinstance(each, Run) else each.data for each in steps]
     assert found == [
         b"",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oagw_tornado.reply.keep_alive import with_keep_alive
-from oagw_tornado.reply.schedule import Action, Frame, Step, single_steps, streamed
+from oagw_tornado.reply.schedule import Action, Frame, Step
+from oagw_tornado.reply.shaping import single_steps, streamed, with_keep_alive
 from oagw_tornado.reply.sse import decode
 from oagw_tornado.services.stream_test import Wanted, bytes_reply, event_reply, read_wanted
 from oagw_tornado.units.latency import Fixed

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Step, Steps, later, single_steps
+from oagw_tornado.reply.schedule import Action, Step, Steps
+from oagw_tornado.reply.shaping import later, single_steps
 from oagw_tornado.units.durations import parse_duration
 
 

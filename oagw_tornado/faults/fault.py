@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from oagw_tornado.faults.values import write_text
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Run, Schedule, Step, Steps, single_steps
+from oagw_tornado.reply.schedule import Action, Run, Schedule, Step, Steps
+from oagw_tornado.reply.shaping import single_steps
 from oagw_tornado.units.durations import format_duration, parse_duration
 from oagw_tornado.units.knob_errors import InapplicableKnob
 

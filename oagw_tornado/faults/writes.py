@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Step, Steps, pieces, single_steps
+from oagw_tornado.reply.schedule import Action, Step, Steps
+from oagw_tornado.reply.shaping import pieces, single_steps
 
 #: Pieces that one write is cut into at most: a body of many megabytes must not hold up the others byte by byte.
 _MOST_PIECES = 65_536

@@ -11,29 +11,31 @@ from typing import TYPE_CHECKING, TypeVar
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
-from oagw_tornado.gateway.cors import with_cors
+from oagw_tornado.gateway.head_fields import head_fields
 from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.issued_tokens import IssuedTokens
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.service_states import ServiceStates
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.playback.amending import amend
 from oagw_tornado.playback.backlog import Backlog
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
-from oagw_tornado.playback.plan import amend_where_it_fits, plan
+from oagw_tornado.playback.plan import plan
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.playback.waiting import WaitingQueues
 from oagw_tornado.reply.errors import PLAIN, ErrorForm, Errors
 from oagw_tornado.reply.prompt_cache import PromptCache
-from oagw_tornado.reply.reply import Reply, without
-from oagw_tornado.reply.schedule import BODY_PIECE, Action, Run, Steps, buffered, later
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import BODY_PIECE
 from oagw_tornado.units.knob_errors import InapplicableKnob
-from oagw_tornado.wire.connection import ReplyConnection, status_and_fields
+from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
     from oagw_tornado.evidence.inference import InferenceCounters
 
-# The plan of a reply that no knob has a say in.
-_AT_ONCE = b"Server-Timing: ttft;dur=0, itl;dur=0\r\n"
+# What holds for a reply that no knob has a say in.
+_NO_KNOBS = Knobs()
 
 # So many events are counted in one go.
 _RECENT = 2000
@@ -92,15 +94,15 @@ class Responder:
         """Send `reply` as the knobs of its exchange have it."""
         knobs = exchange.knobs
         if knobs is not None and knobs.amends:
+            errors = self.errors_of(exchange)
             try:
-                reply, knobs = amend_where_it_fits(replace(reply, errors=self.errors_of(exchange)), knobs)
+                reply, knobs = amend(replace(reply, errors=errors), knobs)
             except InapplicableKnob as error:
                 reply, knobs = bad_knob(str(error)), None
-            without(exchange.limit_headers, reply)
+        fields = head_fields(exchange, reply, knobs)
         status = reply.status
         self.ledger.replied(exchange, status, reply.source)
         exchange.inference = reply.inference if status == 200 else None
-        fields = _fields(exchange, reply, knobs.server_timing if knobs is not None else _AT_ONCE)
         if (
             reply.frames is None
             and reply.pieces is None
@@ -113,18 +115,14 @@ class Responder:
             connection.send_whole(status, fields, reply.body)
             return
         length = None
-        if reply.frames is None:
-            length = len(reply.body) if reply.pieces is None else None
-        else:
+        if reply.frames is not None:
             self.ledger.streams(exchange)
-        if knobs is None:
-            steps = buffered(reply.body, 0.0, made=reply.pieces)
-        else:
-            steps = plan(reply, knobs, Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN, self._running)
-        if exchange.queued:
-            steps = later(steps, exchange.queued)
-        if connection.method == "HEAD":
-            steps = _without_body(steps)
+        elif reply.pieces is None:
+            length = len(reply.body)
+        knobs = knobs or _NO_KNOBS
+        random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
+        head_only = connection.method == "HEAD"
+        steps = plan(reply, knobs, random, self._running, queued=exchange.queued or 0.0, head_only=head_only)
         playback = Playback(self, exchange, connection, steps, fields, length)
         self.playing.add(playback)
         playback.start()
@@ -142,7 +140,7 @@ class Responder:
             hint=f"POST /_sim/gates/{exchange.gate}/release lets it pass; --gate-timeout says how long it waits",
         )
         self.ledger.replied(exchange, reply.status, reply.source)
-        return reply.status, _fields(exchange, reply, _AT_ONCE), reply.body
+        return reply.status, head_fields(exchange, reply), reply.body
 
     def settle(self) -> None:
         """Bring the evidence up to date with what has left. Whoever reads it calls this first."""
@@ -190,33 +188,3 @@ class Responder:
         self.queues.cut_off()
         for playback in list(self.playing):
             playback.cut_off()
-
-
-def _fields(exchange: Exchange, reply: Reply, server_timing: bytes) -> bytes:
-    """Status line and header lines of `reply`, which is the one that `exchange` gets."""
-    headers = reply.headers
-    if exchange.page_headers:
-        headers = with_cors(headers, exchange.page_headers, exchange.limit_headers)
-    if exchange.queued:
-        server_timing = b"%b, queue;dur=%.3f\r\n" % (server_timing[:-2], exchange.queued * 1000)
-    fields = b"%b%bX-Request-Id: %b\r\n" % (
-        status_and_fields(reply.status, headers, reply.source, reply.reason),
-        server_timing,
-        exchange.id.encode("latin-1"),
-    )
-    for name, value in (*exchange.limit_headers, *exchange.echoed):
-        fields += f"{name}: {value}\r\n".encode("latin-1")
-    return fields
-
-
-def _without_body(steps: Steps) -> Steps:
-    """The schedule of the same reply to HEAD (RFC 9110, section 9.3.2): its head, at the same instant."""
-    for step in steps:
-        if isinstance(step, Run):
-            continue
-        if step.action is Action.HEAD:
-            yield step
-            yield step._replace(action=Action.END)
-            return
-        if step.action is not Action.WRITE:
-            yield step

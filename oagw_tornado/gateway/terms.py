@@ -19,10 +19,10 @@ from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.outage import Outage
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
+from oagw_tornado.knobs.seed import request_seed
 from oagw_tornado.knobs.vocabulary import MODEL_MARK, Knobs, knobs_in_headers, read_knobs, split_query
-from oagw_tornado.playback.plan import request_seed
 from oagw_tornado.reply.errors import Errors, retry_headers
-from oagw_tornado.reply.reply import Reply, without
+from oagw_tornado.reply.reply import Reply
 from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.headers import WireHeaders
@@ -240,7 +240,7 @@ class Terms:
             return None
         if knobs.source == "upstream":
             problem = form.limited(verdict.limited, str(limit))._replace(retry_after=verdict.retry_after)
-            return without(request.exchange.limit_headers, Errors(form, request.exchange.id, now).reply(problem))
+            return Errors(form, request.exchange.id, now).reply(problem)
         return refusal(
             429,
             f"Rate limit reached: {verdict.limited} per {alias} and token, {limit}",

@@ -26,7 +26,8 @@ from oagw_tornado.evidence.ledger import NOTED_EVENTS, Ledger
 from oagw_tornado.playback.backlog import Backlog
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
-from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Run, Step, Steps, pieces
+from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Run, Step, Steps
+from oagw_tornado.reply.shaping import pieces
 from oagw_tornado.wire.connection import CHUNK, ReplyConnection, framed
 
 log = logging.getLogger(__name__)

@@ -56,17 +56,21 @@ class Reply:
     pauses: tuple[Latency, ...] = ()
     """What a reply that is sent whole waits for, beside the knob `latency`."""
 
+    @property
+    def is_event_stream(self) -> bool:
+        """It is a stream of server-sent events."""
+        return self.frames is not None and any(
+            name == "Content-Type" and value.startswith("text/event-stream") for name, value in self.headers
+        )
+
+    def last_word(self, events: int) -> bytes:
+        """What this stream says if it cannot go on, after so many events."""
+        return self.error_event(None, events)
+
 
 def json_reply(payload: Any, status: int = 200, headers: Headers = ()) -> Reply:
     """A buffered JSON reply. orjson never writes NaN or Infinity: they would come out as null."""
     return Reply(status, JSON + headers if headers else JSON, orjson.dumps(payload))
-
-
-def without(headers: Headers, reply: Reply) -> Reply:
-    """`reply` without those of its headers that are among `headers`, which are to come once and from there."""
-    names = {name.lower() for name, _ in headers}
-    reply.headers = tuple(field for field in reply.headers if field[0].lower() not in names)
-    return reply
 
 
 def in_pieces(before: bytes, values: Iterable[Any], after: bytes) -> Iterator[bytes]:

@@ -1,0 +1,45 @@
+"""What the knobs make of a reply before it is planned: its line endings, and what faults change in it as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.reply.problem import ErrorWriter
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Frame
+from oagw_tornado.reply.sse import LINE_ENDINGS, with_line_ending
+from oagw_tornado.units.knob_errors import InapplicableKnob
+
+
+def amend(reply: Reply, knobs: Knobs) -> tuple[Reply, Knobs]:
+    """The reply that `knobs` make of what a service said, and the knobs that hold for it.
+
+    A fault that the request asked for itself must have a meaning for such a reply, else
+    `oagw_tornado.units.knob_errors.InapplicableKnob` is raised. Those of a rule or of the server stand for replies of
+    all kinds: those without a meaning are left out, of the knobs too.
+    """
+    if knobs.line_ending != "lf" and reply.is_event_stream:
+        ending = LINE_ENDINGS[knobs.line_ending]
+        reply = replace(
+            reply,
+            frames=(Frame(with_line_ending(frame.data, ending), *frame[1:]) for frame in reply.frames or ()),
+            error_event=_ending(reply.error_event, ending),
+            error_forms={name: _ending(write, ending) for name, write in (reply.error_forms or {}).items()},
+        )
+    if not knobs.fault:
+        return reply, knobs
+    fitting = []
+    for fault in knobs.fault:
+        try:
+            reply = fault.amend(reply, knobs.source or "upstream")
+        except InapplicableKnob:
+            if knobs.own_fault:
+                raise
+        else:
+            fitting.append(fault)
+    return reply, knobs if len(fitting) == len(knobs.fault) else replace(knobs, fault=type(knobs.fault)(fitting))
+
+
+def _ending(write: ErrorWriter, line_ending: str) -> ErrorWriter:
+    return lambda problem, events: with_line_ending(write(problem, events), line_ending)
