@@ -10,7 +10,7 @@ import typing
 
 import anthropic.types.beta as sdk
 import pytest
-from anthropic.types.beta import message_create_params
+from anthropic.types.beta import message_count_tokens_params, message_create_params
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -272,6 +272,28 @@ REFUSED = {
         request(USER, assistant(use()), user({"type": "tool_result", "content": "x"})),
         "messages.2.content.0.tool_result.tool_use_id: Field required",
     ),
+    "id that is none": (
+        request(USER, assistant(use("a b")), user(result("a b"))),
+        "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+    ),
+    "empty id of a result": (
+        request(USER, assistant(use()), user(result(""))),
+        "messages.2.content.0.tool_result.tool_use_id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+    ),
+    "image of no kind that it sees": (
+        request(user({"type": "image", "source": {"type": "base64", "media_type": "image/bmp", "data": "aa"}})),
+        "messages.0.content.0.image.source.base64.media_type: Input should be 'image/jpeg', 'image/png', 'image/gif' "
+        "or 'image/webp'",
+    ),
+    "image from nowhere": (
+        request(user({"type": "image", "source": {"type": "s3", "bucket": "b"}})),
+        "messages.0.content.0.image.source: Input tag 's3' found using 'type' does not match any of the expected tags: "
+        "'base64', 'file', 'url'",
+    ),
+    "nothing to answer": (request(), "messages: at least one message is required"),
+    "no tokens": (request(USER, max_tokens=0), "max_tokens: Input should be greater than or equal to 1"),
+    "hot": (request(USER, temperature=2), "temperature: Input should be less than or equal to 1"),
+    "wrong type": (request(USER, max_tokens="many"), "max_tokens: Input should be a valid integer"),
     "text without a text": (request(user({"type": "text"})), "messages.0.content.0.text.text: Field required"),
 }
 
@@ -343,6 +365,11 @@ def test_it_can_be_taken_all_the_same(name):
     assert refusal(body, LENIENT) is None
 
 
+def test_what_only_a_message_asks_for_is_not_counted():
+    with pytest.raises(InvalidRequest, match=r"^max_tokens: Extra inputs are not permitted$"):
+        count_reply(json.dumps(request(USER)).encode())
+
+
 def fields_of(type):
     return set(typing.get_type_hints(type)) if type is not None else set()
 
@@ -352,6 +379,7 @@ def test_the_fields_are_those_of_the_official_client():
     known = fields_of(message_create_params.MessageCreateParamsNonStreaming)
     assert known <= fields.REQUEST
     assert ours - known <= {"temperature", "top_k", "top_p"}
+    assert fields_of(message_count_tokens_params.MessageCountTokensParams) == fields.COUNT - {"output_format"}
     assert fields_of(sdk.BetaToolParam) == fields.TOOL
     assert fields_of(sdk.BetaCacheControlEphemeralParam) == fields.CACHE_CONTROL
     assert {name for kind in typing.get_args(sdk.BetaMessageParam) for name in fields_of(kind)} == fields.MESSAGE

@@ -10,10 +10,10 @@ from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.reply.tokens import count_tokens
 from oagw_tornado.services.anthropic.errors import ERRORS, too_long, unanswerable
 from oagw_tornado.services.anthropic.errors import read as read_body
-from oagw_tornado.services.anthropic.fields import check_fields
+from oagw_tornado.services.anthropic.fields import COUNT, REQUEST, check_fields
 from oagw_tornado.services.anthropic.history import check as check_history
 from oagw_tornado.services.anthropic.reading import read
-from oagw_tornado.services.anthropic.requests import CountRequest
+from oagw_tornado.services.anthropic.requests import CountRequest, MessagesRequest
 from oagw_tornado.services.anthropic.writing import write
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import Asked, Dialect, reply_to
@@ -26,7 +26,7 @@ def check(conversation: Conversation, body: bytes) -> None:
 
 def check_request(request: CountRequest, body: bytes) -> None:
     """As `check`, of a request that is no conversation yet."""
-    check_fields(decode(body))
+    check_fields(decode(body), REQUEST if isinstance(request, MessagesRequest) else COUNT)
     check_history(request)
 
 

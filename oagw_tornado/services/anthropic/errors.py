@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -146,10 +147,33 @@ def read(body: bytes, type: type[T]) -> T:
         return typed.read(body, type)
     except typed.WrongField as error:
         field = error.field.replace("[", ".").replace("]", "")
-        problem = "Field required" if error.missing else error.problem
+        problem = "Field required" if error.missing else _in_its_words(field, error.problem)
         raise InvalidRequest(f"{field}: {problem}" if field else problem) from None
     except typed.NotJson:
         raise InvalidRequest("The request body is not valid JSON") from None
+
+
+_KINDS = {
+    "int": "integer",
+    "float": "number",
+    "str": "string",
+    "bool": "boolean",
+    "array": "list",
+    "object": "dictionary",
+}
+_BOUNDS = {">=": "greater than or equal to", "<=": "less than or equal to"}
+_WRONG_TYPE = re.compile(r"expected ([a-z]+)\b.*, got \w+")
+_OUT_OF_RANGE = re.compile(r"expected (?:int|float) (>=|<=) (\S+)")
+
+
+def _in_its_words(field: str, problem: str) -> str:
+    """What the typed reader says of a value, as the service's own reader says it."""
+    if field == "messages" and problem == "expected array of length >= 1":
+        return "at least one message is required"
+    if match := _OUT_OF_RANGE.fullmatch(problem):
+        return f"Input should be {_BOUNDS[match[1]]} {match[2].removesuffix('.0')}"
+    match = _WRONG_TYPE.fullmatch(problem)
+    return f"Input should be a valid {_KINDS[match[1]]}" if match and match[1] in _KINDS else problem
 
 
 def context_too_long(error: TooManyTokens) -> InvalidRequest:

@@ -22,6 +22,13 @@ REQUEST = frozenset((
     "ignore_eos", "min_tokens", "output_format",
 ))  # fmt: skip
 
+#: Fields of a request to count tokens.
+COUNT = REQUEST & frozenset((
+    "betas", "billing_policy", "cache_control", "compaction", "context_management", "mcp_servers", "messages", "model",
+    "output_config", "output_format", "speed", "system", "thinking", "tool_choice", "tools", "user_profile_id",
+    "workspace_id",
+))  # fmt: skip
+
 # Those of a message of the system among them.
 MESSAGE = frozenset(("clear_at", "content", "output_config", "role"))
 
@@ -82,6 +89,16 @@ THINKING: Mapping[str, frozenset[str]] = {
     "enabled": frozenset(("budget_tokens", "display", "type")),
 }
 
+#: Sources of an image, and what it may be.
+SOURCES: Mapping[str, frozenset[str]] = {
+    "base64": frozenset(("data", "media_type", "type")),
+    "file": frozenset(("file_id", "type")),
+    "url": frozenset(("type", "url")),
+}
+IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+
+_ID = re.compile(r"[a-zA-Z0-9_-]+")
+
 CACHE_CONTROL = frozenset(("type", "ttl"))
 
 # What a block has to have beside its type.
@@ -99,12 +116,12 @@ _NEEDED = {
 _RESULT_BLOCKS = ("text", "image", "search_result", "document", "tool_reference", "browser_state")
 
 
-def check_fields(document: Mapping[str, Any]) -> None:
+def check_fields(document: Mapping[str, Any], known: frozenset[str] = REQUEST) -> None:
     """Raise InvalidRequest for a field or a type of block that the API does not know, and for a block that lacks one.
 
     `document` is a request whose messages and tools have been read already, so they are lists of objects.
     """
-    _refuse_unknown(document, REQUEST, "")
+    _refuse_unknown(document, known, "")
     for number, message in enumerate(document["messages"]):
         _refuse_unknown(message, MESSAGE, f"messages.{number}.")
         _check_blocks(message["content"], f"messages.{number}.content")
@@ -151,8 +168,23 @@ def _check_blocks(content: Any, place: str, *, is_union: bool = True) -> None:
         _check_cache_control(block, inside)
         if tag == "tool_use" and not isinstance(block["input"], dict):
             raise InvalidRequest(f"{inside}.input: Input should be a valid dictionary")
+        for name in ("id", "tool_use_id"):
+            if isinstance(block.get(name), str) and not _ID.fullmatch(block[name]):
+                raise InvalidRequest(f"{inside}.{name}: String should match pattern '^[a-zA-Z0-9_-]+$'")
+        if tag == "image":
+            _check_source(block["source"], f"{inside}.source")
         if tag == "tool_result":
             _check_result(block.get("content"), f"{inside}.content")
+
+
+def _check_source(source: Any, place: str) -> None:
+    """Where an image comes from."""
+    if not isinstance(source, dict):
+        raise InvalidRequest(f"{place}: Input should be a valid dictionary")
+    _check_tagged(source, SOURCES, place)
+    if source["type"] == "base64" and source.get("media_type") not in IMAGES:
+        *others, last = (f"'{kind}'" for kind in IMAGES)
+        raise InvalidRequest(f"{place}.base64.media_type: Input should be {', '.join(others)} or {last}")
 
 
 def _check_result(content: Any, place: str) -> None:
