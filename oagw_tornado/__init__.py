@@ -7,9 +7,10 @@ loaded when it is asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing itself is too slow to import before the server listens
 if TYPE_CHECKING:
+    from typing import Any
+
     from oagw_tornado.config.config import Config, read_config
     from oagw_tornado.config.settings import ConfigError
     from oagw_tornado.extensions import ExtensionError

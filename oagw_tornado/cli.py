@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import gc
-import logging
 import os
-import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from oagw_tornado import __version__
 from oagw_tornado.commands import COMMANDS, run_command
-from oagw_tornado.config.config import Config, read_config
+from oagw_tornado.config.config import Config, check_listening, read_config
+from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
 from oagw_tornado.process.reload import FilesRead, Reloading
-from oagw_tornado.process.stderr_log import StderrLog
+from oagw_tornado.wire.listeners import CannotListen, Listeners, listen
+from oagw_tornado.wire.sockets import adopt
 
 if TYPE_CHECKING:
-    from oagw_tornado.wire.listeners import CannotListen
+    import asyncio
+    from _socket import socket as Socket
+
+    from oagw_tornado.process.stderr_log import StderrLog
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program with `argv` (default: that of this process) until a signal ends it; gives its exit code."""
+def main(argv: Sequence[str] | None = None, sockets: Sequence[Socket] = ()) -> int:
+    """Run the program with `argv` (default: that of this process) until a signal ends it; gives its exit code.
+
+    `sockets` listen already at the address of a plain start, if it is one.
+    """
     fill_standard_descriptors()
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments and arguments[0] in COMMANDS:
@@ -51,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         extensions = gather()
         config = read()
-        loop_factory = choose_loop(config.loop)
+        require("--loop", config.loop, "uvloop")
+        listening = listen_early(config, sockets)
+    except CannotListen as error:
+        return _cannot_listen(error)
     except ConfigError as error:
         say(f"oagw-tornado: {error}")
         return BAD_USAGE
@@ -59,15 +64,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"oagw-tornado: {error}")
         return FAILED
 
+    import asyncio  # not before the server listens: it takes longer to import than all of the above
+    import signal
+
     log = start_log(config)
     raise_descriptor_limit()
     try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(serve(config, extensions, read, files))
+        with asyncio.Runner(loop_factory=choose_loop(config.loop)) as runner:
+            return runner.run(serve(config, extensions, read, files, listening))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
+        for each in listening or ():
+            each.close()
         log.flush_and_close(patience=1.0)
+
+
+def listen_early(config: Config, sockets: Sequence[Socket] = ()) -> tuple[Listeners, Listeners] | None:
+    """Listen before what serves is imported; None: more has to be looked at first, as it may be refused.
+
+    Raises CannotListen and ConfigError; then no address is held.
+    """
+    has_more = config.rules or config.upstreams or config.mounts or config.knobs.fault is not None
+    if has_more or config.tls != "off" or config.tls_cert is not None:
+        return None
+    check_listening(config)
+    return listen(config, {Listener(config.host, config.port): adopt(sockets)} if sockets else {})
 
 
 def _run_command(name: str, arguments: Sequence[str]) -> int:
@@ -83,11 +105,15 @@ def _run_command(name: str, arguments: Sequence[str]) -> int:
     except SystemExit as error:  # argparse: its help, or arguments that are wrong
         return error.code if isinstance(error.code, int) else FAILED
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        from signal import SIGINT
+
+        return 128 + SIGINT
 
 
 def choose_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     """What makes the event loop `name`: ``asyncio``, ``uvloop``, or ``auto`` for uvloop where it is installed."""
+    import asyncio
+
     require("--loop", name, "uvloop")
     if name != "asyncio":
         try:
@@ -101,18 +127,29 @@ def choose_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 def require(option: str, value: str, module: str) -> None:
     """Raise ConfigError if `option` asks for `module` by name and it is not installed."""
-    if value == module and find_spec(module) is None:
-        raise ConfigError(option, f"{module!r} is not installed (pip install {module})")
+    if value == module:
+        from importlib.util import find_spec
+
+        if find_spec(module) is None:
+            raise ConfigError(option, f"{module!r} is not installed (pip install {module})")
 
 
-async def serve(config: Config, extensions: Extensions, read: Callable[[], Config], files: FilesRead) -> int:
+async def serve(
+    config: Config,
+    extensions: Extensions,
+    read: Callable[[], Config],
+    files: FilesRead,
+    listening: tuple[Listeners, Listeners] | None = None,
+) -> int:
     """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once.
 
     `read` reads the configuration again, and `files` knows from which files.
     """
+    import asyncio
+    import signal
+
     from oagw_tornado.process.idle_work import IdleWork
     from oagw_tornado.simulator import Simulator
-    from oagw_tornado.wire.listeners import CannotListen
 
     signalled = asyncio.Event()
 
@@ -125,7 +162,7 @@ async def serve(config: Config, extensions: Extensions, read: Callable[[], Confi
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
 
-    simulator = Simulator(config, extensions=extensions)
+    simulator = Simulator(config, extensions=extensions, listening=listening)
     try:
         await simulator.start()
     except CannotListen as error:
@@ -134,6 +171,8 @@ async def serve(config: Config, extensions: Extensions, read: Callable[[], Confi
         say(f"oagw-tornado: {error}")
         return BAD_USAGE
     if simulator.authority is not None:
+        from shlex import quote
+
         # Before the line that says that it is ready: who waits for that one has read these.
         say(f"export SSL_CERT_FILE={quote(str(simulator.authority))}")
         say(f"export NODE_EXTRA_CA_CERTS={quote(str(simulator.authority))}")
@@ -177,7 +216,9 @@ async def serve(config: Config, extensions: Extensions, read: Callable[[], Confi
 
 def _cannot_listen(error: CannotListen) -> int:
     listener = error.listener
-    if isinstance(error.__cause__, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+    from socket import gaierror
+
+    if isinstance(error.__cause__, gaierror) or error.errno == errno.EADDRNOTAVAIL:
         say(f"oagw-tornado: --host: {listener.host!r} is no address of this machine ({error.strerror})")
         return BAD_USAGE
     address = listener.url(listener.port).removeprefix("http://")
@@ -205,6 +246,10 @@ def say(line: str) -> None:
 
 def start_log(config: Config) -> StderrLog:
     """Send the log records of the whole process to stderr."""
+    import logging
+
+    from oagw_tornado.process.stderr_log import StderrLog
+
     log = StderrLog()
     log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[log], level=config.log_level.upper())

@@ -32,7 +32,7 @@ from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.head import Limits
-from oagw_tornado.wire.listeners import Listeners
+from oagw_tornado.wire.listeners import Listeners, listen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,14 +61,17 @@ class Simulator:
         upstreams: Mapping[str, Upstream | type[ServiceHandler]] | None = None,
         faults: Iterable[type[Fault]] = (),
         extensions: Extensions | None = None,
+        listening: tuple[Listeners, Listeners] | None = None,
     ) -> None:
         """`upstreams` are more aliases, or others in the place of those that are there; `faults` are more of these.
 
         What installed packages offer comes with them, unless `extensions` are given: then these are all there are.
+        `listening` is what `wire.listeners.listen` gave for this configuration, if somebody listens already.
         Raises `oagw_tornado.extensions.ExtensionError`.
         """
         self.config = config
         self.extensions = gather(upstreams, faults) if extensions is None else extensions
+        self._listening = listening
         self.port = 0
         self._server: Server | None = None
         # That of control, if it has addresses of its own.
@@ -86,12 +89,7 @@ class Simulator:
         table = table_of(self.extensions, config)
         terms = checked_terms(config, table)
         terms_of_tls = self._terms_of_tls()
-        self.listeners = Listeners(listeners_of(config))
-        try:
-            self.control_listeners = Listeners(control_listeners_of(config))
-        except OSError:
-            self.listeners.close()
-            raise
+        self.listeners, self.control_listeners = self._taken() or listen(config)
         self.port = self.listeners.port
         loop = asyncio.get_running_loop()
         self.pacer = Pacer(loop, config.pacer_resolution)
@@ -113,6 +111,10 @@ class Simulator:
             self._control_server = self._new_server(control)
             await self.control_listeners.open(self._control_server, terms_of_tls.get, config.header_timeout)
         self._signs.start()
+
+    def _taken(self) -> tuple[Listeners, Listeners] | None:
+        listening, self._listening = self._listening, None
+        return listening
 
     @property
     def control(self) -> ControlPlane:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
-from oagw_tornado.config.defaults import DEFAULT_TOKEN
+from oagw_tornado.config.defaults import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_TOKEN
 from oagw_tornado.config.listeners import CERTIFICATE_FAULTS, Listener, TlsFault
 from oagw_tornado.config.options import CONFIG, ENVIRONMENT_PREFIX, OPTIONS, Option
 from oagw_tornado.config.settings import ConfigError, Setting
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Config:
     """How a simulator is to behave. Times in seconds, sizes in bytes. `Config()` is the default of every option."""
 
-    host: str = "127.0.0.1"
-    port: int = 8765
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
     watch: bool = False
     is_short: bool = True
     """Host and port are an address to listen on: they are given, or nothing else is."""

@@ -2,3 +2,7 @@
 
 #: The bearer token that the gateway accepts unless told otherwise.
 DEFAULT_TOKEN = "test-integration-token"
+
+#: Where the server listens unless told otherwise.
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8765

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
 
 #: How often the files are looked at, in seconds.
 LOOK = 0.5
@@ -35,6 +38,8 @@ class Reloading:
     def __init__(self, files: FilesRead, reload: Callable[[], None]) -> None:
         self._files = files
         self._reload = reload
+        import asyncio
+
         self._loop = asyncio.get_running_loop()
         self._had_terminal = os.isatty(2)
         self._timer: asyncio.TimerHandle | None = None

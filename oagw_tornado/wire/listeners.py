@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from oagw_tornado.config.config import Config, control_listeners_of, listeners_of
 from oagw_tornado.config.listeners import Listener
 from oagw_tornado.wire.sockets import bind, unlink
+from oagw_tornado.wire.tcp_listening import BACKLOG
 
 if TYPE_CHECKING:
     from oagw_tornado.wire.door import Door
     from oagw_tornado.wire.server import Server
     from oagw_tornado.wire.tls import TlsTerms
-
-#: Connections that may wait to be accepted: thousands of streams open at once.
-BACKLOG = 4096
 
 
 class CannotListen(OSError):
@@ -28,18 +28,33 @@ class CannotListen(OSError):
         self.listener = listener
 
 
+def listen(
+    config: Config, bound: Mapping[Listener, list[socket.socket]] = MappingProxyType({})
+) -> tuple[Listeners, Listeners]:
+    """All addresses of the gateway, and those of control alone. Raises CannotListen; then no address is held."""
+    listeners = Listeners(listeners_of(config), bound)
+    try:
+        return listeners, Listeners(control_listeners_of(config))
+    except CannotListen:
+        listeners.close()
+        raise
+
+
 class Listeners:
     """Bound addresses, and their sockets from here to the end."""
 
-    def __init__(self, listeners: Iterable[Listener]) -> None:
-        """Bind them all. Raises CannotListen; then none is bound."""
+    def __init__(
+        self, listeners: Iterable[Listener], bound: Mapping[Listener, list[socket.socket]] = MappingProxyType({})
+    ) -> None:
+        """Listen on them all, with the sockets of those that are `bound` already. Raises CannotListen; then no address
+        is held."""
         self._bound: list[tuple[Listener, list[socket.socket]]] = []
         self._doors: list[Door] = []
         # The files of Unix sockets, with their inodes.
         self._files: list[tuple[str, int]] = []
         for listener in listeners:
             try:
-                self._bound.append((listener, bind(listener, BACKLOG)))
+                self._bound.append((listener, bound.get(listener) or bind(listener)))
             except OSError as error:
                 self.close()
                 raise CannotListen(listener, error) from error

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
 import os
 import socket
 import stat
-
-from tornado.netutil import bind_sockets
+from collections.abc import Iterable
 
 from oagw_tornado.config.listeners import Listener
+from oagw_tornado.wire.tcp_listening import BACKLOG, listen_on
 
 
-def bind(listener: Listener, backlog: int) -> list[socket.socket]:
-    """Bound sockets: all addresses of a host on one port, or one. Raises OSError."""
+def bind(listener: Listener) -> list[socket.socket]:
+    """Sockets that listen: all addresses of a host on one port, or one. Raises OSError."""
     if listener.path:
         return [_bind_unix(listener.path, listener.mode)]
     if listener.descriptor >= 0:
         return [_adopt(listener.descriptor)]
-    return bind_sockets(listener.port, listener.host, backlog=backlog)
+    return adopt(listen_on(listener.host, listener.port))
+
+
+def adopt(sockets: Iterable[_socket.socket]) -> list[socket.socket]:
+    """The same sockets, with all that Python's module adds to them."""
+    return [socket.socket(fileno=each.detach()) for each in sockets]
 
 
 def unlink(path: str, number: int) -> None:
@@ -42,6 +48,7 @@ def _bind_unix(path: str, mode: int | None) -> socket.socket:
             os.umask(before)
         if mode is not None:
             os.chmod(path, mode)
+        sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise

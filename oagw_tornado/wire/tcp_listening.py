@@ -1,0 +1,58 @@
+"""TCP sockets that listen at all addresses of a host.
+
+A server listens before it imports what serves: clients that were started beside it wait in the backlog instead of being
+refused. So this asks for nothing but the C module of sockets; `socket` itself takes longer to import than to listen.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+
+#: Connections that may wait to be accepted: thousands of streams open at once.
+BACKLOG = 4096
+
+
+def listen_on(host: str, port: int) -> list[_socket.socket]:
+    """A socket for each address of `host`, all on one port, which is any free one for 0. Raises OSError."""
+    # As bytes, a name is not looked at by Python's codec for international names, which is slow to import.
+    name = host.encode("ascii") if host.isascii() else host
+    sockets: list[_socket.socket] = []
+    found = _socket.getaddrinfo(name or None, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_PASSIVE)
+    try:
+        for family, kind, protocol, address in sorted({(*each[:3], each[4]) for each in found}):
+            if family not in (_socket.AF_INET, _socket.AF_INET6):
+                continue
+            sock = _new(family, kind, protocol)
+            if sock is None:
+                continue
+            sockets.append(sock)
+            if port == 0 and len(sockets) > 1:
+                address = (address[0], sockets[0].getsockname()[1], *address[2:])
+            try:
+                sock.bind(address)
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL and host == "localhost" and family == _socket.AF_INET6:
+                    sockets.pop().close()  # a container's hosts file may name an address that it does not have
+                    continue
+                raise
+            sock.listen(BACKLOG)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _new(family: int, kind: int, protocol: int) -> _socket.socket | None:
+    try:
+        sock = _socket.socket(family, kind, protocol)
+    except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:
+            return None
+        raise
+    sock.setblocking(False)
+    sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    if family == _socket.AF_INET6:
+        sock.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
+    return sock

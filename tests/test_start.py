@@ -1,0 +1,135 @@
+"""How the program starts: it listens before it imports what serves, and imports no more than a plain start needs."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import subprocess
+import sys
+from copy import deepcopy
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oagw_tornado.config.config import Config, read_config
+from oagw_tornado.config.plain_start import plain_address
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.wire.tcp_listening import listen_on
+
+WORDS = st.sampled_from(
+    ("--port", "--host", "--port=80", "--host=::1", "--port=", "9000", "0", "65535", "65536", "localhost", "127.0.0.1",
+     "::1", "[::1]", "-1", "--", "--watch", "--config", "x y", "", "٣", "--listen=9001", "--help", "check", "00080")
+)  # fmt: skip
+
+
+@given(st.lists(WORDS, max_size=5))
+def test_what_is_taken_for_a_plain_start_is_what_the_options_say(arguments: list[str]) -> None:
+    address = plain_address(arguments, {"HOME": "/"})
+    if address is None:
+        return
+    assert read_config(arguments, {}, str) == replace(Config(), host=address[0], port=address[1])
+
+
+@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--prot", "1"], ["--port"], ["--itl", "5ms"], ["check"]])
+def test_any_other_start_reads_all_options_first(arguments: list[str]) -> None:
+    assert plain_address(arguments, {}) is None
+    assert plain_address([], {"OAGW_SIM_ITL": "5ms"}) is None
+
+
+def test_all_addresses_of_a_host_share_a_port() -> None:
+    sockets = listen_on("localhost", 0)
+    try:
+        assert len({each.getsockname()[1] for each in sockets}) == 1
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def test_a_port_that_is_taken_is_an_error_and_no_socket_is_left() -> None:
+    (sock,) = listen_on("127.0.0.1", 0)
+    with pytest.raises(OSError, match="in use"):
+        listen_on("127.0.0.1", sock.getsockname()[1])
+    sock.close()
+
+
+def test_it_listens_before_tornado_is_there() -> None:
+    """With a tornado that waits for a line: until then connections are accepted by the system, and nothing answers."""
+    code = """
+import sys
+class Late:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("asyncio", "tornado", "uvloop"):
+            sys.meta_path.remove(self)
+            sys.stdin.readline()
+sys.meta_path.insert(0, Late())
+sys.argv = ["oagw-tornado", *sys.argv[1:]]
+from oagw_tornado.__main__ import main
+sys.exit(main())
+"""
+    for options in ([], ["--itl", "5ms"]):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        with subprocess.Popen(
+            [sys.executable, "-c", code, "--port", str(port), *options], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            try:
+                client = _connected(port)
+                client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                assert client.recv(1000).startswith(b"HTTP/1.1 200")
+                client.close()
+                assert b"listening on http://127.0.0.1:%d\n" % port in process.stderr.readline()
+            finally:
+                process.kill()
+
+
+def _connected(port: int) -> socket.socket:
+    import time
+
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            client = socket.create_connection(("127.0.0.1", port))
+            client.settimeout(20)
+            return client
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+
+def _loaded(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_what_listens_asks_for_no_more_than_the_interpreter_has_at_hand() -> None:
+    loaded = _loaded("import oagw_tornado.__main__")
+    assert not loaded & {"socket", "typing", "re", "asyncio", "tornado", "dataclasses"}
+
+
+def test_the_configuration_is_read_without_what_serves() -> None:
+    loaded = _loaded("import oagw_tornado.cli; oagw_tornado.cli.read_config(['--itl', '5ms'], {}, None)")
+    assert not loaded & {"asyncio", "tornado", "yaml", "logging", "ssl", "importlib.metadata"}
+
+
+def test_a_record_is_a_frozen_data_class() -> None:
+    config = Config(port=1)
+    assert replace(config, port=2) == Config(port=2) != config
+    assert hash(replace(config, port=2)) == hash(Config(port=2))
+    assert pickle.loads(pickle.dumps(config)) == deepcopy(config) == config
+    assert "port=1" in repr(config)
+    assert {each.name for each in fields(config)} >= {"host", "port"}
+    assert replace(config, rule_places=("a",)) == config
+    with pytest.raises(FrozenInstanceError):
+        config.port = 3  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del Knobs().seed
+    with pytest.raises(TypeError, match="prot"):
+        Config(prot=1)  # type: ignore[call-arg]
