@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,12 +56,12 @@ def may_import(room: str) -> set[str]:
     return {room, *NARROWER.get(room, ORDER[: ORDER.index(room)])}
 
 
-def imports(path: Path) -> Iterator[Import]:
-    """What a module imports, also inside a function; what it imports for its types alone does not count."""
+def imports(path: Path, *, types_too: bool = False) -> Iterator[Import]:
+    """What a module imports, also inside a function; what it imports for its types alone only with `types_too`."""
 
     def walk(node: ast.AST) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            if not types_too and isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
                 continue
             if isinstance(child, ast.Import):
                 yield from (Import(alias.name, child.lineno, frozenset()) for alias in child.names)
@@ -81,11 +82,11 @@ def modules() -> dict[str, Path]:
 MODULES = {name: path for name, path in modules().items() if name != PACKAGE}
 
 
-def own_imports(name: str) -> Iterator[tuple[str, int]]:
-    for module, line, names in imports(MODULES[name]):
-        if module == PACKAGE:
-            yield from ((f"{PACKAGE}.{imported}", line) for imported in names if f"{PACKAGE}.{imported}" in MODULES)
-        elif module.startswith(f"{PACKAGE}."):
+def own_imports(name: str, *, types_too: bool = False) -> Iterator[tuple[str, int]]:
+    for module, line, names in imports(MODULES[name], types_too=types_too):
+        submodules = {f"{module}.{imported}" for imported in names} & MODULES.keys()
+        yield from ((submodule, line) for submodule in submodules)
+        if module in MODULES and len(submodules) < max(1, len(names)):
             yield module, line
 
 
@@ -115,6 +116,14 @@ def test_imports_point_one_way(name: str) -> None:
     wrong = [f"{MODULES[name]}:{line}: {target}" for target, line in own_imports(name)
              if room_of(target) not in allowed]  # fmt: skip
     assert not wrong, f"{room} may import {sorted(allowed)}"
+
+
+def test_no_two_modules_import_each_other_even_for_their_types() -> None:
+    graph = {name: {target for target, _ in own_imports(name, types_too=True)} - {name} for name in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if room_of(name) in PURE])

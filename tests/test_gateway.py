@@ -10,8 +10,8 @@ from tornado.httputil import HTTPHeaders
 from oagw_tornado.gateway.admission import _exceeds
 from oagw_tornado.gateway.bearer import refuse_bearer
 from oagw_tornado.gateway.pages import Health, StatusPage
-from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED, RefusalHandler
-from oagw_tornado.gateway.router import PROXIED, GatewayRouter, PrototypeDialect, Route, SinglePage
+from oagw_tornado.gateway.refusal import FORBIDDEN, UNAUTHORIZED
+from oagw_tornado.gateway.router import PROXIED, GatewayRouter, PrototypeDialect, RefusalHandler, Route, SinglePage
 from oagw_tornado.gateway.target import address_fault, is_host, split_absolute
 from oagw_tornado.services.table import upstreams
 from oagw_tornado.wire.connection import ReplyConnection

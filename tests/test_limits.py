@@ -19,8 +19,8 @@ from oagw_tornado.gateway.pages import StatusPage
 from oagw_tornado.gateway.router import _LONGEST_KNOWN, _MOST_KNOWN, PrototypeDialect
 from oagw_tornado.knobs import rule_index, when
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import RuleError
 from oagw_tornado.knobs.model_name import knobs_in_model
+from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.rules import Rules
 from oagw_tornado.knobs.upstream_document import UpstreamError, parse_upstreams
 from oagw_tornado.reply import prompt_cache

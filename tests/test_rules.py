@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import MATCH_KEYS, RuleError
+from oagw_tornado.knobs.match import MATCH_KEYS
+from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.rule import Rule
 from oagw_tornado.knobs.rules import LARGEST_RULES, MOST_RULES, Rules
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs

@@ -118,7 +118,7 @@ def _checked(
     read_trace: Callable[[str], str],
     read_file: Callable[[str], str],
 ) -> tuple[Any, ...]:
-    from oagw_tornado.knobs.match import RuleError
+    from oagw_tornado.knobs.predicate import RuleError
     from oagw_tornado.knobs.rules import Rules
 
     if not isinstance(rules, list):

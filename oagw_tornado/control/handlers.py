@@ -17,7 +17,7 @@ from oagw_tornado.evidence.request_filter import FilterError
 from oagw_tornado.evidence.verdict import DEFAULT_BUDGET
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.knobs.match import RuleError
+from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.rules import LARGEST_RULES
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.units.documents import DocumentError, read_json

@@ -12,7 +12,7 @@ from oagw_tornado.faults.status import worded
 from oagw_tornado.faults.values import read_text
 from oagw_tornado.reply.errors import Errors
 from oagw_tornado.reply.problem import ErrorWriter, Problem
-from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.reply import ErrorWording, Reply
 from oagw_tornado.reply.schedule import Action, Run, Step, Steps
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
@@ -83,8 +83,8 @@ class ErrorEvent(Cut):
         """Which error it is; None: the one that is usual in such a stream. Raises InapplicableKnob."""
         if self.error is None and self.message is None and self.kind is None and self.param is None:
             return None
-        errors = reply.errors or Errors()
-        return worded(self, errors, errors.form.usual(500))
+        errors: ErrorWording = reply.errors or Errors()
+        return worded(self, errors, errors.usual(500))
 
     def _writer(self, reply: Reply) -> ErrorWriter:
         if self.form == "error":

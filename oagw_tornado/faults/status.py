@@ -10,7 +10,7 @@ from oagw_tornado.faults.fault import Fault, one_of, whole
 from oagw_tornado.faults.values import read_text
 from oagw_tornado.reply.errors import Errors, injected, retry_headers
 from oagw_tornado.reply.problem import Problem
-from oagw_tornado.reply.reply import Headers, Reply
+from oagw_tornado.reply.reply import ErrorWording, Headers, Reply
 from oagw_tornado.reply.schedule import Action, Run, Steps
 from oagw_tornado.units.durations import parse_duration
 
@@ -75,9 +75,10 @@ class Status(Fault):
         code = self.code or 503
         if code < 400 and not self.is_worded:
             return self._relabelled(reply, code, self.source or blame)
-        errors, source = reply.errors or Errors(), self.source or blame
+        errors: ErrorWording = reply.errors or Errors()
+        source: Any = self.source or blame
         # What the gateway says has nothing of the service, unless one of its errors is asked for by name.
-        problem = worded(self, errors, injected(code) if source == "gateway" else errors.form.usual(code))
+        problem = worded(self, errors, injected(code) if source == "gateway" else errors.usual(code))
         if self.code is not None:
             problem = problem._replace(status=self.code)
         if self.retry_after is not None:
@@ -107,7 +108,7 @@ class Status(Fault):
             yield step
 
 
-def worded(fault: Any, errors: Errors, usual: Problem) -> Problem:
+def worded(fault: Any, errors: ErrorWording, usual: Problem) -> Problem:
     """The error that the parameters of `fault` name, or describe over the `usual` one. Raises InapplicableKnob."""
     problem = usual if fault.error is None else errors.preset(fault.error)
     given = {"message": fault.message, "type": fault.kind, "param": fault.param}

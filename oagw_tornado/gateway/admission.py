@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from io import BytesIO
 from time import monotonic, time
-from typing import TYPE_CHECKING
 
 from tornado import httputil
 
@@ -13,16 +12,14 @@ from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import is_control
 from oagw_tornado.gateway import content_coding
 from oagw_tornado.gateway.bearer import take_token
-from oagw_tornado.gateway.refusal import RefusalHandler, bad_request, body_too_large, queue_full, unknown_coding
+from oagw_tornado.gateway.intake import Intake
+from oagw_tornado.gateway.refusal import bad_request, body_too_large, queue_full, unknown_coding
 from oagw_tornado.gateway.request import Request
-from oagw_tornado.gateway.router import Route, refused
+from oagw_tornado.gateway.router import RefusalHandler, Route, refused
 from oagw_tornado.gateway.target import address_fault, split_absolute
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
-
-if TYPE_CHECKING:
-    from oagw_tornado.gateway.gateway import Gateway
 
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
@@ -39,7 +36,7 @@ def _exceeds(length: str, limit: int) -> bool:
 class Admission(httputil.HTTPMessageDelegate):
     """The delegate of one request."""
 
-    def __init__(self, gateway: Gateway, connection: ReplyConnection) -> None:
+    def __init__(self, gateway: Intake, connection: ReplyConnection) -> None:
         self._gateway = gateway
         self._connection = connection
         # The body: nothing, the one piece that most come in, or what grows where it stands.

@@ -1,54 +1,20 @@
-"""The gateway as the server sees it: it takes every request of every connection, and knows who replies."""
+"""The gateway as the server sees it: it takes every request of every connection."""
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable
 from time import monotonic, time
 
-import tornado.web
 from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.admission import Admission
-from oagw_tornado.gateway.cors import Cors
+from oagw_tornado.gateway.intake import Intake
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.gateway.request import Request
-from oagw_tornado.gateway.responder import Responder
-from oagw_tornado.gateway.router import GatewayRouter, Route
 from oagw_tornado.wire.connection import ReplyConnection
 
 
-class Gateway(httputil.HTTPServerConnectionDelegate):
-    """One gateway. `admit` is asked once a request is whole: it sets the knobs that hold, or sends it elsewhere."""
-
-    def __init__(
-        self,
-        application: tornado.web.Application,
-        router: GatewayRouter,
-        responder: Responder,
-        max_body_size: int,
-        admit: Callable[[Request, Route], Route],
-        cors: Cors | None = None,
-        token_in_query: bool = False,
-    ) -> None:
-        self.application = application
-        self.router = router
-        self.responder = responder
-        self.max_body_size = max_body_size
-        self.admit = admit
-        self.cors = cors
-        self.token_in_query = token_in_query
-        self.opened: Callable[[Exchange], None] = responder.ledger.opened
-        self.keep_body: Callable[[Exchange, bytes], None] = responder.ledger.journal.keep_body
-        # No two simulators, and no two runs of one, give the same id.
-        prefix = os.urandom(6).hex()
-        self._numbers = map((prefix + "%08x").__mod__, itertools.count(1))
-
-    def next_id(self) -> str:
-        """An id for a request whose client gave none."""
-        return next(self._numbers)
+class Gateway(Intake, httputil.HTTPServerConnectionDelegate):
+    """One gateway: it starts an admission for each request, and refuses what is none."""
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> Admission:
         assert isinstance(request_conn, ReplyConnection)
@@ -60,7 +26,3 @@ class Gateway(httputil.HTTPServerConnectionDelegate):
         exchange.wall, exchange.admitted = time(), monotonic()
         self.opened(exchange)
         self.responder.respond(exchange, connection, refusal(status, text))
-
-    def abandoned(self, exchange: Exchange) -> None:
-        """The client left before its request was whole."""
-        self.responder.over(exchange, "client-left")

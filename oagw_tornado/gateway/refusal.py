@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.errors import Errors, gateway_error
 from oagw_tornado.reply.reply import JSON, Headers, Reply
@@ -132,10 +131,3 @@ def queue_full(knobs: Knobs, errors: Errors) -> Reply:
     message = f"The waiting queue is full: {knobs.max_num_seqs} run, {knobs.max_waiting_queue_length} wait"
     usual = errors.form.usual(knobs.queue_full_status)
     return errors.reply(usual._replace(message=message, code="queue_full", retry_after=1.0))
-
-
-class RefusalHandler(ExchangeHandler):
-    """Replies with the refusal that is its argument, whatever the method."""
-
-    def run(self, *path_args: Any) -> None:
-        self.respond(path_args[0])

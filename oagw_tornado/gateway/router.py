@@ -14,7 +14,7 @@ from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.callers import is_this_machine
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.issued_tokens import IssuedTokens
-from oagw_tornado.gateway.refusal import STALE, RefusalHandler, method_not_allowed, unknown_alias, unknown_url
+from oagw_tornado.gateway.refusal import STALE, method_not_allowed, unknown_alias, unknown_url
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.reply import Reply
 
@@ -75,6 +75,13 @@ class Dialect(Protocol):
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         """Who replies to `rest`, which is the path without the dialect's prefix, still percent-encoded."""
+
+
+class RefusalHandler(ExchangeHandler):
+    """Replies with the refusal that is its argument, whatever the method."""
+
+    def run(self, *path_args: Any) -> None:
+        self.respond(path_args[0])
 
 
 def refused(reply: Reply) -> Route:

@@ -104,7 +104,7 @@ class Terms:
         self.rules.take_over(self._read_rules(config))
 
     def _read_rules(self, config: Config) -> Rules:
-        from oagw_tornado.knobs.match import RuleError
+        from oagw_tornado.knobs.predicate import RuleError
         from oagw_tornado.knobs.rules import Rules
 
         try:
@@ -114,7 +114,7 @@ class Terms:
             raise ConfigError(f"{place}: rules" if place else "rules", reason) from None
 
     def _check_rule(self, rule: Rule) -> None:
-        from oagw_tornado.knobs.match import RuleError
+        from oagw_tornado.knobs.predicate import RuleError
 
         aliases = rule.aliases or tuple(self._upstreams)
         reason = self._unknown_error(rule.over(Knobs()), aliases)

@@ -3,48 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from fnmatch import translate
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from oagw_tornado.knobs.facts import Facts
+from oagw_tornado.knobs.predicate import Maker, Predicate, RuleError, glob, globs_by_name, unknown_key, words
 from oagw_tornado.units.documents import brief, quoted
-from oagw_tornado.units.nearest import nearest
-
-#: Headers, parameters or expressions that one rule looks at: each is a pattern, a thousand times as large as its text.
-MOST_NAMES = 100
-
-#: Characters of one glob.
-LONGEST_GLOB = 1000
-
-MASK = "***"
-
-# What is not shown of a request in an explanation.
-_SECRET = re.compile(r"auth|key|token|secret|cookie|passw|session|credential|signature", re.IGNORECASE)
-
-
-class RuleError(ValueError):
-    """A rule that can not be understood. The text names the key and says what was expected."""
-
-
-class Predicate(NamedTuple):
-    """One part of a `match`."""
-
-    name: str
-    """Its key, such as ``header.x-team``."""
-    test: Callable[[Facts], bool]
-    wanted: str
-    """What it wants, as an explanation shows it."""
-    seen: Callable[[Facts], object]
-    """What it looked at."""
-
-    def saw(self, facts: Facts) -> str | None:
-        """What it looked at, as an explanation shows it; None: nothing was there."""
-        seen = self.seen(facts)
-        return None if seen is None else MASK if _SECRET.search(self.name) else brief(seen)
-
-
-Maker = Callable[[str, Any], list[Predicate]]
 
 
 def predicates_of(match: Any) -> tuple[Predicate, ...]:
@@ -60,36 +24,6 @@ def predicates_of(match: Any) -> tuple[Predicate, ...]:
         for key in sorted(match, key=MATCH_KEYS.index)
         for predicate in makers[key](f"match.{key}", match[key])
     )
-
-
-def unknown_key(key: object, known: Collection[str]) -> str:
-    """What is said of a key that is none of those `known`."""
-    name = key[:80] if isinstance(key, str) else quoted(key)
-    return f"{name}: no such key; expected {', '.join(known)}{nearest(name, known)}"
-
-
-def words(where: str, value: Any) -> list[str]:
-    """A text, or a list of texts, as a list. Raises RuleError, which says `where`."""
-    given = value if isinstance(value, list) else [value]
-    if not given or not all(isinstance(word, str) for word in given):
-        raise RuleError(f"{where}: expected a text or a list of texts, not {quoted(value)}")
-    return given
-
-
-def glob(where: str, value: Any, *, any_case: bool = False) -> re.Pattern[str]:
-    """A glob as a pattern. Raises RuleError."""
-    if not isinstance(value, str) or len(value) > LONGEST_GLOB:
-        raise RuleError(f"{where}: expected a text of at most {LONGEST_GLOB} characters, not {quoted(value)}")
-    return re.compile(translate(value), re.IGNORECASE if any_case else 0)
-
-
-def globs_by_name(where: str, value: Any, what: str, *, any_case: bool = False) -> dict[str, re.Pattern[str]]:
-    """Globs by the names of what they are for. Raises RuleError."""
-    if not isinstance(value, dict):
-        raise RuleError(f"{where}: expected an object of {what} and globs, not {quoted(value)}")
-    if len(value) > MOST_NAMES or not all(isinstance(name, str) for name in value):
-        raise RuleError(f"{where}: expected at most {MOST_NAMES} {what}, each a text")
-    return {name: glob(f"{where}.{name[:80]}", text, any_case=any_case) for name, text in value.items()}
 
 
 def _alias(where: str, value: Any) -> list[Predicate]:
@@ -168,7 +102,7 @@ MATCH_KEYS = (
 
 
 def _makers() -> Mapping[str, Maker]:
-    from oagw_tornado.knobs.match_conversation import MAKERS  # which needs the names above
+    from oagw_tornado.knobs.match_conversation import MAKERS
 
     return {**_MAKERS, **MAKERS}
 

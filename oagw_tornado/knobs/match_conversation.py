@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import LONGEST_GLOB, MOST_NAMES, Maker, Predicate, RuleError, glob, globs_by_name
+from oagw_tornado.knobs.predicate import LONGEST_GLOB, MOST_NAMES, Maker, Predicate, RuleError, glob, globs_by_name
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.units.documents import brief, quoted
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import Predicate, RuleError, predicates_of, unknown_key, words
+from oagw_tornado.knobs.match import predicates_of
+from oagw_tornado.knobs.predicate import Predicate, RuleError, unknown_key, words
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
 from oagw_tornado.knobs.when import Counts, When, parse_when
 from oagw_tornado.units.documents import quoted

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import RuleError, words
+from oagw_tornado.knobs.predicate import RuleError, words
 from oagw_tornado.knobs.rule import NAME, Rule, parse_rule
 from oagw_tornado.knobs.rule_index import MOST_MISSES, Miss, RuleIndex
 from oagw_tornado.units.documents import quoted

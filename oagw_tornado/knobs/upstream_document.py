@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from oagw_tornado.knobs.match import RuleError, unknown_key, words
+from oagw_tornado.knobs.predicate import RuleError, unknown_key, words
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.knob_errors import KnobError

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import RuleError, unknown_key
+from oagw_tornado.knobs.predicate import RuleError, unknown_key
 from oagw_tornado.units.documents import quoted
 
 #: Sessions that one rule counts for, the latest.

@@ -73,6 +73,10 @@ class Errors(NamedTuple):
     request_id: str = ""
     now: float = 0.0
 
+    def usual(self, status: int) -> Problem:
+        """What is usually wrong with a status of 400 and above."""
+        return self.form.usual(status)
+
     def preset(self, name: str) -> Problem:
         """The error of this name. Raises InapplicableKnob, which lists those there are."""
         problem = self.form.presets.get(name)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 
 from oagw_tornado.reply.inference import Inference
-from oagw_tornado.reply.problem import ErrorWriter, error_chunk
+from oagw_tornado.reply.problem import ErrorWriter, Problem, error_chunk
 from oagw_tornado.reply.schedule import Frame
 from oagw_tornado.units.latency import Latency
-
-if TYPE_CHECKING:
-    from oagw_tornado.reply.errors import Errors
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -48,7 +45,7 @@ class Reply:
     """What it says in tokens, where a model says it."""
     reason: str = ""
     """The reason phrase of the status line, where it is not the status' own."""
-    errors: Errors | None = None
+    errors: ErrorWording | None = None
     """How the service words its errors, where one is to take the place of this reply."""
     pieces: Iterable[bytes] | None = None
     faults: tuple[str, ...] = ()
@@ -80,3 +77,16 @@ def in_pieces(before: bytes, values: Iterable[Any], after: bytes) -> Iterator[by
         yield piece + orjson.dumps(value)
         piece = b","
     yield after
+
+
+class ErrorWording(Protocol):
+    """How a service words its errors; `oagw_tornado.reply.errors.Errors` does it for the reply to one request."""
+
+    def usual(self, status: int) -> Problem:
+        """What is usually wrong with a status of 400 and above."""
+
+    def preset(self, name: str) -> Problem:
+        """The error of this name. Raises InapplicableKnob."""
+
+    def reply(self, problem: Problem, source: Literal["upstream", "gateway"] = "upstream") -> Reply:
+        """The reply that says so, by the service or by the gateway."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from tornado import httputil
 from tornado.httputil import RequestStartLine
@@ -23,10 +22,7 @@ from oagw_tornado.wire.connection import DROPPED_BYTES
 from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, Patience, end_wait
 from oagw_tornado.wire.head import Head, Refused
 from oagw_tornado.wire.reader import RequestReader
-from oagw_tornado.wire.socket_connection import SocketConnection
-
-if TYPE_CHECKING:
-    from oagw_tornado.wire.http1_server import Http1Server
+from oagw_tornado.wire.socket_connection import SocketConnection, SocketServer
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +48,7 @@ class Http1Connection(SocketConnection):
         "_asked_at",
     )
 
-    def __init__(self, server: Http1Server) -> None:
+    def __init__(self, server: SocketServer) -> None:
         super().__init__(server)
         # Who gets the body of the request that is being read; None if nobody does.
         self._delegate: httputil.HTTPMessageDelegate | None = None

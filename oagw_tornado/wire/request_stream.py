@@ -11,15 +11,14 @@ import socket
 from asyncio import Future, get_running_loop
 from collections.abc import Awaitable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tornado.iostream import IOStream, StreamClosedError
 
+from oagw_tornado.wire.connection import Delegate
 from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, Patience, end_wait
-from oagw_tornado.wire.head import CHUNKED, Head, Refused, check_start, parse_head, too_large
-
-if TYPE_CHECKING:
-    from oagw_tornado.wire.stock import StockConnection, StockServer
+from oagw_tornado.wire.head import CHUNKED, Head, Limits, Refused, check_start, parse_head, too_large
+from oagw_tornado.wire.server import Server
 
 # The first byte of a head; or many that are none, so that a run of them is looked at once.
 _FIRST_BYTE = rb"[^\r\n]|[\r\n]{4096}"
@@ -31,13 +30,13 @@ _BAD_BODY = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 class RequestStream(IOStream):
     """The stream of one connection. `reply` is the one to the request that is read next or answered."""
 
-    reply: StockConnection
+    reply: StreamReply
     # Whose connection it is, if a PROXY header said so.
     passed_on = ""
     # True if it ends by a reset.
     is_reset = False
 
-    def __init__(self, connection: socket.socket, server: StockServer, **options: Any) -> None:
+    def __init__(self, connection: socket.socket, server: StreamServer, **options: Any) -> None:
         self.patience: Patience | None = None
         self._server = server
         # The head that tornado is about to hear of.
@@ -211,3 +210,33 @@ class RequestStream(IOStream):
         if self._has_ended and state is not None and state & self.io_loop.READ and not self.reading():
             self._state = state & ~self.io_loop.READ
             self.io_loop.update_handler(self.fileno(), self._state)
+
+
+class StreamReply(Protocol):
+    """The reply to one request, as the stream that reads it knows it."""
+
+    is_over: bool
+
+    @property
+    def is_awaited(self) -> bool:
+        """True while a client that has sent its request, and no more, waits for the reply."""
+
+    def refuse(self, refused: Refused) -> None:
+        """Answer what is no request."""
+
+
+class StreamServer(Server):
+    """All streams of one listening server."""
+
+    def __init__(self, delegate: Delegate, limits: Limits) -> None:
+        super().__init__(delegate, limits)
+        self.streams: set[RequestStream] = set()
+
+    @property
+    def open_connections(self) -> int:
+        return len(self.streams)
+
+    def forget(self, stream: RequestStream) -> None:
+        """This connection is over."""
+        self.streams.discard(stream)
+        self.half_closed.pop(stream, None)

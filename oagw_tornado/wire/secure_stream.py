@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tornado.iostream import SSLIOStream
 
-from oagw_tornado.wire.request_stream import RequestStream
-
-if TYPE_CHECKING:
-    from oagw_tornado.wire.stock import StockServer
+from oagw_tornado.wire.request_stream import RequestStream, StreamServer
 
 
 class SecureRequestStream(RequestStream, SSLIOStream):
     """The stream of one connection over TLS; its handshake has the time of a connection that waits."""
 
-    def __init__(self, connection: socket.socket, server: StockServer, context: ssl.SSLContext) -> None:
+    def __init__(self, connection: socket.socket, server: StreamServer, context: ssl.SSLContext) -> None:
         secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         super().__init__(secured, server, ssl_options=context)
 

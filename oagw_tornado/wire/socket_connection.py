@@ -6,16 +6,18 @@ Replies leave by `os.write`; the transport sees only what the kernel did not tak
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
 from os import write
 from socket import AF_UNIX, SO_LINGER, SOL_SOCKET, socket
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from oagw_tornado.wire.connection import UNIX, ReplyConnection
+from oagw_tornado.wire.connection import UNIX, Delegate, ReplyConnection
 from oagw_tornado.wire.deadlines import Patience
+from oagw_tornado.wire.head import Limits
+from oagw_tornado.wire.server import Server
 
-if TYPE_CHECKING:
-    from oagw_tornado.wire.http1_server import Http1Server
+log = logging.getLogger(__name__)
 
 # Bytes of whole replies that may wait for the end of a turn.
 MOST_HELD = 64 * 2**10
@@ -38,7 +40,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     __slots__ = ("patience", "_server", "_transport", "_fd", "_queued", "_client", "_held", "_is_passed_on")
     _transport: asyncio.Transport
 
-    def __init__(self, server: Http1Server) -> None:
+    def __init__(self, server: SocketServer) -> None:
         super().__init__()
         self.patience: Patience | None = None
         self._server = server
@@ -185,3 +187,46 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     @property
     def context(self) -> Context:
         return Context(self.client)
+
+
+class SocketServer(Server):
+    """All connections of one listening server, and what they hold until the end of a turn."""
+
+    def __init__(self, delegate: Delegate, limits: Limits) -> None:
+        super().__init__(delegate, limits)
+        self.connections: set[SocketConnection] = set()
+        # Connections that hold whole replies of this turn.
+        self._held: list[SocketConnection] = []
+
+    @property
+    def open_connections(self) -> int:
+        return len(self.connections)
+
+    def hold(self, connection: SocketConnection) -> None:
+        """Have `connection` send what it holds when this turn of the loop ends."""
+        held = self._held
+        held.append(connection)
+        if len(held) == 1:
+            self.loop.call_soon(self._send_held)
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, []
+        for connection in held:
+            try:
+                connection.send_held()
+            except Exception:
+                log.exception("what a connection held could not be sent")
+
+    def stop_accepting(self) -> None:
+        super().stop_accepting()
+        for connection in list(self.connections):
+            connection.drain()
+
+    @property
+    def is_sending(self) -> bool:
+        return bool(self._held) or any(connection.is_sending for connection in self.connections)
+
+    async def close(self) -> None:
+        await super().close()
+        for connection in list(self.connections):
+            connection.abort()

@@ -19,8 +19,7 @@ from tornado.iostream import SSLIOStream
 
 from oagw_tornado.wire.connection import DROPPED_BYTES, UNIX, Delegate, ReplyConnection
 from oagw_tornado.wire.head import CHUNKED, Limits, Refused
-from oagw_tornado.wire.request_stream import RequestStream
-from oagw_tornado.wire.server import Server
+from oagw_tornado.wire.request_stream import RequestStream, StreamServer
 
 if TYPE_CHECKING:
     from oagw_tornado.wire.tls import TlsTerms
@@ -169,7 +168,7 @@ class StockConnection(ReplyConnection):
         return self._stream.passed_on != ""
 
 
-class StockServer(Server, httputil.HTTPServerConnectionDelegate):
+class StockServer(StreamServer, httputil.HTTPServerConnectionDelegate):
     """All connections of one listening server of the stock engine."""
 
     def __init__(self, delegate: Delegate, limits: Limits) -> None:
@@ -177,7 +176,6 @@ class StockServer(Server, httputil.HTTPServerConnectionDelegate):
         # What tornado would limit is limited below it, and above it: the gateway refuses a body that is too large.
         self._server = HTTPServer(self, max_body_size=1 << 62)
         self._server.conn_params.header_timeout = None
-        self._streams: set[RequestStream] = set()
         # Connections whose clients have yet to read the end of a reply.
         self.sending = 0
 
@@ -185,22 +183,13 @@ class StockServer(Server, httputil.HTTPServerConnectionDelegate):
         peer = connection.getpeername()
         stream = RequestStream(connection, self) if terms is None else self._over_tls(connection, terms)
         stream.passed_on = client or ""
-        self._streams.add(stream)
+        self.streams.add(stream)
         self._server.handle_stream(stream, peer)
 
     def _over_tls(self, connection: socket.socket, terms: TlsTerms) -> RequestStream:
         from oagw_tornado.wire.secure_stream import SecureRequestStream
 
         return SecureRequestStream(connection, self, terms.context)
-
-    def forget(self, stream: RequestStream) -> None:
-        """This connection is over."""
-        self._streams.discard(stream)
-        self.half_closed.pop(stream, None)
-
-    @property
-    def open_connections(self) -> int:
-        return len(self._streams)
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         assert isinstance(request_conn, HTTP1Connection)
@@ -219,13 +208,13 @@ class StockServer(Server, httputil.HTTPServerConnectionDelegate):
 
     def stop_accepting(self) -> None:
         super().stop_accepting()
-        for stream in list(self._streams):
+        for stream in list(self.streams):
             if stream.patience is self.deadlines.idle or stream.patience is self.deadlines.head:
                 stream.close()
 
     async def close(self) -> None:
         await super().close()
-        for stream in list(self._streams):
+        for stream in list(self.streams):
             stream.close()
         await self._server.close_all_connections()
 

@@ -17,7 +17,7 @@ from oagw_tornado.wire.tls_refusal import PLAIN_HTTP
 
 if TYPE_CHECKING:
     from oagw_tornado.wire.deadlines import Patience
-    from oagw_tornado.wire.http1_server import Http1Server
+    from oagw_tornado.wire.socket_connection import SocketServer
     from oagw_tornado.wire.tls import TlsTerms
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class TlsConnection(Http1Connection):
 
     __slots__ = ("_tls", "_incoming", "_outgoing", "_is_secure", "_encrypt", "_encrypted")
 
-    def __init__(self, server: Http1Server, terms: TlsTerms) -> None:
+    def __init__(self, server: SocketServer, terms: TlsTerms) -> None:
         super().__init__(server)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()

@@ -15,7 +15,8 @@ from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.evidence.credentials import Disclosure
 from oagw_tornado.evidence.request_filter import NAMES, FilterError, RequestFilter
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.match import MATCH_KEYS, RuleError
+from oagw_tornado.knobs.match import MATCH_KEYS
+from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.rules import Rules
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, read_knobs, split_query
 from oagw_tornado.units.knob_errors import KnobError
