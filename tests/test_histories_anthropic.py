@@ -365,6 +365,13 @@ def test_it_can_be_taken_all_the_same(name):
     assert refusal(body, LENIENT) is None
 
 
+def test_what_is_long_is_checked_too():
+    body = request(user(text("x" * 5000)), assistant(use()), USER)
+    assert refusal(body) == unanswered(1, "a")
+    body, expected = REFUSED["empty text"]
+    assert [refusal(body) for _ in range(2)] == [expected] * 2
+
+
 def test_what_only_a_message_asks_for_is_not_counted():
     with pytest.raises(InvalidRequest, match=r"^max_tokens: Extra inputs are not permitted$"):
         count_reply(json.dumps(request(USER)).encode())

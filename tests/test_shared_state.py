@@ -19,6 +19,7 @@ SHARED = {
     "gateway.content_coding._errors": "made once: what is installed",
     "services.openai.models.openai_models": "the list of models, by the few that are configured",
     # One client's bodies evict another's: that costs the other what a first request costs, and changes no answer.
+    "services.anthropic.dialect._check_once": "pure function of a request's body, at most 128 that were found good",
     "services.openai.chat.reply._prepare_once": "what is said to a request that was read",
     "services.openai.chat.reply._read_once": "a request as it is read",
     "services.typed._DECODERS": "one decoder for each type of request, of which there are a dozen",
