@@ -105,6 +105,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "outage": ("every 60s for 5s", ...),
     "gate": ("g1", "g1"),
     "line-ending": ("crlf", "crlf"),
+    "opening": ("with-first-token", "with-first-token"),
     "keep-alive": ("15s", ...),
 }
 

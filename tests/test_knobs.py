@@ -27,7 +27,7 @@ from oagw_tornado.wire.headers import WireHeaders
 
 def test_every_knob_sets_a_field_and_states_its_default() -> None:
     names = {field.name for field in fields(Knobs) if field.init}
-    assert {knob.field for knob in VOCABULARY.values()} == names - {"source"}
+    assert {knob.field for knob in VOCABULARY.values()} == names - {"source", "reply", "own_fault"}
     for name, knob in VOCABULARY.items():
         assert knob.name == name
         assert knob.help
@@ -91,6 +91,7 @@ BAD = [
     ("gate", "a b"),
     ("gate", "x" * 129),
     ("line-ending", "LFCR"),
+    ("opening", "at-once"),
     ("keep-alive", "15"),
     ("keep-alive", "15s;form=ping"),
     ("keep-alive", "1us"),
@@ -119,7 +120,7 @@ def test_no_text_breaks_a_knob(name: str, text: str) -> None:
 
 
 def test_a_keep_alive_has_a_form() -> None:
-    assert resolve(Knobs(), {"keep-alive": "15s"}).keep_alive == KeepAlive(15.0, "comment")
+    assert resolve(Knobs(), {"keep-alive": "15s"}).keep_alive == KeepAlive(15.0)
     assert resolve(Knobs(), {"keep-alive": "1.5s;form=event"}).keep_alive == KeepAlive(1.5, "event")
     assert resolve(Knobs(keep_alive=KeepAlive(1.0)), {"keep-alive": "none"}).keep_alive is None
 

@@ -43,6 +43,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "token-lifetime": ("90s", "90s"),
     "gate": ("open-door", "open-door"),
     "line-ending": ("crlf", "crlf"),
+    "opening": ("with-first-token", "with-first-token"),
     "keep-alive": ("15s;form=event", "15s;form=event"),
 }
 

@@ -48,10 +48,11 @@ class KeepAlive(NamedTuple):
     """A sign of life in a stream that has nothing else to say for `interval` seconds."""
 
     interval: float
-    form: Literal["comment", "event"] = "comment"
+    form: Literal["own", "comment", "event"] = "own"
+    """That of the service, or a comment where it has none; always a comment; an event."""
 
     def __str__(self) -> str:
-        return format_duration(self.interval) + (";form=event" if self.form == "event" else "")
+        return format_duration(self.interval) + ("" if self.form == "own" else f";form={self.form}")
 
 
 @record
@@ -80,6 +81,8 @@ class Knobs:
     token_lifetime: Lifetime = Lifetime(3600.0)
     gate: str | None = None
     line_ending: Literal["lf", "cr", "crlf"] = "lf"
+    opening: Literal["with-head", "with-first-token"] = "with-head"
+    """When that leaves which a service says before its first token."""
     keep_alive: KeepAlive | None = None
     source: Literal["upstream", "gateway"] | None = None
     """Who is to blame for an injected error or a limit. Rules set it."""
@@ -259,6 +262,12 @@ def _lifetime(text: str) -> Lifetime:
     return Lifetime(seconds)
 
 
+def _opening(text: str) -> str:
+    if text not in ("with-head", "with-first-token"):
+        raise ValueError(f"{text[:80]!r} is not with-head or with-first-token")
+    return text
+
+
 def _keep_alive(text: str) -> KeepAlive | None:
     if text in ("", "none", "0"):
         return None
@@ -266,8 +275,10 @@ def _keep_alive(text: str) -> KeepAlive | None:
     interval = parse_duration(first)
     if interval < 0.001:
         raise ValueError(f"{text[:80]!r}: expected at least 1ms between signs of life")
-    if parameter in ("", "form=comment"):
+    if parameter == "":
         return KeepAlive(interval)
+    if parameter == "form=comment":
+        return KeepAlive(interval, "comment")
     if parameter == "form=event":
         return KeepAlive(interval, "event")
     raise ValueError(f"{parameter[:80]!r} is not form=comment or form=event")
@@ -325,6 +336,9 @@ _KNOBS = (
          "each event waits until POST /_sim/gates/NAME/release lets it pass", "NAME"),
     Knob("line-ending", "line_ending", _line_ending, "lf",
          "line ends of server-sent events: lf, cr or crlf", "NAME"),
+    Knob("opening", "opening", _opening, "with-head",
+         "when a stream says what comes before its first token (role, message_start, response.created): with-head, as "
+         "the real services do, or with-first-token", "NAME"),
     Knob("keep-alive", "keep_alive", _keep_alive, "",
          "sign of life in a silent stream: INTERVAL[;form=comment|event]", "INTERVAL"),
 )

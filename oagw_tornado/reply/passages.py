@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from oagw_tornado.reply.schedule import Frame, Stream
+from oagw_tornado.reply.schedule import WITH_HEAD, Frame, Stream
 from oagw_tornado.units.latency import ZERO, Latency
 
 
@@ -38,13 +38,13 @@ def frames_of(opening: tuple[bytes, ...], passages: list[Passage], closing: Iter
         (passage,) = passages
         opened = opening + passage.opening
         closed = chain(passage.closing, closing)
-        return Stream(opened, iter(passage.contents), closed, passage.before, passage.after)
+        return Stream(opened, iter(passage.contents), closed, passage.before, passage.after, len(opening))
     return _frames(opening, passages, closing)
 
 
 def _frames(opening: tuple[bytes, ...], passages: list[Passage], closing: Iterable[bytes]) -> Iterator[Frame]:
     for data in opening:
-        yield Frame(data, False)
+        yield Frame(data, False, WITH_HEAD)
     for number, passage in enumerate(passages):
         yield from _frames_of_one(passage, is_first=not number)
     for data in closing:

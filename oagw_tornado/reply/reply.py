@@ -50,6 +50,8 @@ class Reply:
     pieces: Iterable[bytes] | None = None
     faults: tuple[str, ...] = ()
     """The types of the faults that made this reply out of another, or part of it."""
+    sign_of_life: bytes | None = None
+    """What the service itself says in a stream that is silent for long; None: nothing of its own."""
     pauses: tuple[Latency, ...] = ()
     """What a reply that is sent whole waits for, beside the knob `latency`."""
 

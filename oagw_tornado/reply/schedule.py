@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from oagw_tornado.units.latency import Latency
+from oagw_tornado.units.latency import Fixed, Latency
 
 #: Bytes of one write: what is longer leaves in several, what is joined stays below.
 LARGEST_WRITE = 1 << 20
@@ -60,6 +60,10 @@ class Frame(NamedTuple):
     """Between the content event before this one and it, in the place of the plan's; frames in a row share one."""
 
 
+#: The wait of a frame that opens a stream: it leaves with the head, if the knobs have it so, else with the first token.
+WITH_HEAD: Latency = Fixed(0.0)
+
+
 class Stream:
     """The frames of a stream in three parts: what opens it, its content, what closes it.
 
@@ -67,7 +71,7 @@ class Stream:
     Iterating gives the frames. Kept apart, the parts make a `Run` of the content.
     """
 
-    __slots__ = ("opening", "contents", "closing", "before", "after")
+    __slots__ = ("opening", "contents", "closing", "before", "after", "leading")
 
     def __init__(
         self,
@@ -76,7 +80,10 @@ class Stream:
         closing: Iterable[bytes] = (),
         before: bytes = b"",
         after: bytes = b"",
+        leading: int | None = None,
     ) -> None:
+        """So many of the `opening` are said before the service thinks: all of it, unless told otherwise."""
+        self.leading = len(opening) if leading is None else leading
         self.opening = opening
         self.contents = contents
         self.closing = closing
@@ -84,8 +91,8 @@ class Stream:
         self.after = after
 
     def __iter__(self) -> Iterator[Frame]:
-        for data in self.opening:
-            yield Frame(data, False)
+        for number, data in enumerate(self.opening):
+            yield Frame(data, False, WITH_HEAD if number < self.leading else None)
         before, after = self.before, self.after
         for data in self.contents:
             yield Frame(before + data + after, True)

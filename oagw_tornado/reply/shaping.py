@@ -16,6 +16,7 @@ from oagw_tornado.reply.schedule import (
     END,
     HEAD,
     LARGEST_WRITE,
+    WITH_HEAD,
     WRITE,
     Action,
     Frame,
@@ -88,6 +89,7 @@ def streamed(
     gaps: Iterator[float],
     random: Random | None = None,
     factor: float = 1.0,
+    opens_at: float | None = None,
 ) -> Steps:
     """The schedule of a stream.
 
@@ -96,17 +98,21 @@ def streamed(
     the first content frame leave at its instant; the first one after a content frame takes one more gap, as a
     finish chunk takes the place of one more token, and all others leave with the frame before them.
 
+    What opens the stream as a whole leaves at `opens_at`, or with the first content frame if that is None.
     A frame's own wait, or gap, is drawn from `random` and takes `factor` times as long; 0: none of them waits.
     """
     at = max(head_at, first_at)
     if type(frames) is Stream:
-        return _in_three_parts(frames, head_at, at, gaps)
-    return _frame_by_frame(frames, head_at, at, gaps, random or _NOTHING_DRAWN, factor)
+        return _in_three_parts(frames, head_at, at, gaps, opens_at)
+    return _frame_by_frame(frames, head_at, at, gaps, random or _NOTHING_DRAWN, factor, opens_at)
 
 
-def _in_three_parts(stream: Stream, head_at: float, at: float, gaps: Iterator[float]) -> Steps:
+def _in_three_parts(stream: Stream, head_at: float, at: float, gaps: Iterator[float], opens_at: float | None) -> Steps:
     yield Step(head_at, b"", HEAD)
-    for data in stream.opening:
+    leading = 0 if opens_at is None else stream.leading
+    for data in stream.opening[:leading]:
+        yield Step(opens_at or 0.0, data, WRITE, 1)
+    for data in stream.opening[leading:]:
         yield Step(at, data, WRITE, 1)
     run, closing = Run(at, stream.contents, gaps, stream.before, stream.after), stream.closing
     # What was said is not held while the rest is.
@@ -125,7 +131,13 @@ def _in_three_parts(stream: Stream, head_at: float, at: float, gaps: Iterator[fl
 
 
 def _frame_by_frame(
-    frames: Iterable[Frame], head_at: float, at: float, gaps: Iterator[float], random: Random, factor: float
+    frames: Iterable[Frame],
+    head_at: float,
+    at: float,
+    gaps: Iterator[float],
+    random: Random,
+    factor: float,
+    opens_at: float | None,
 ) -> Steps:
     yield Step(head_at, b"", HEAD)
     source = iter(frames)
@@ -138,6 +150,15 @@ def _frame_by_frame(
     frame = next(source, None)
     while frame is not None:
         data, content, wait, gap = frame
+        if wait is WITH_HEAD:
+            if opens_at is None or opening or begun:
+                opening.append(data)
+            else:
+                if last is not None:
+                    yield last
+                last = Step(opens_at, data, WRITE, 1)
+            frame = next(source, None)
+            continue
         if not content and not begun and wait is None:
             opening.append(data)
             frame = next(source, None)

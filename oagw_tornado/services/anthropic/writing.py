@@ -54,7 +54,12 @@ def write(conversation: Conversation, parts: Parts, context: Context) -> Reply:
     if not conversation.stream:
         return json_reply(_message(conversation, parts, context, whole=True))
     write_error = error_writer(f"req_{context.request_id}")
-    return Reply(headers=EVENT_STREAM, frames=_frames(conversation, parts, context), error_event=write_error)
+    return Reply(
+        headers=EVENT_STREAM,
+        frames=_frames(conversation, parts, context),
+        error_event=write_error,
+        sign_of_life=PING,
+    )
 
 
 def _message(conversation: Conversation, parts: Parts, context: Context, *, whole: bool) -> dict[str, Any]:
@@ -151,7 +156,11 @@ def _frames(conversation: Conversation, parts: Parts, context: Context) -> Itera
             passages.append(Passage((part.data,), wait=part.after, is_silent=True))
         elif id(part) in blocks:
             passages.append(_passage(part, blocks[id(part)], context, finish))
-    return frames_of((start,), passages, closing)
+    if not passages or passages[0].wait is not None:
+        return frames_of((start, PING), passages, closing)
+    # The first block is begun at once, and then comes the ping: after that the service thinks.
+    first = passages[0]
+    return frames_of((start, *first.opening, PING), [first._replace(opening=()), *passages[1:]], closing)
 
 
 def _passage(part: Part, block: Block, context: Context, finish: Finish) -> Passage:
@@ -160,8 +169,6 @@ def _passage(part: Part, block: Block, context: Context, finish: Finish) -> Pass
     if part is block.parts[0]:
         announced = _block(block, context, finish, whole=False)
         opening = (_event("content_block_start", {"index": block.number, "content_block": announced}),)
-        if not block.number:
-            opening += (PING,)
     # All of a delta but the token is rendered once.
     kind, field = _delta_of(part)
     before = (

@@ -9,6 +9,9 @@ __all__ = ["Context", "SYSTEM_FINGERPRINT", "with_api_headers"]
 
 SYSTEM_FINGERPRINT = "fp_0a9d7b3c51"
 
+#: The clients read each event as JSON: in a silent stream nothing else can be said to them.
+SIGN_OF_LIFE = b": keep-alive\n\n"
+
 
 def with_api_headers(headers: Headers, processing_ms: int) -> Headers:
     """`headers` and what the API says of itself with each reply."""

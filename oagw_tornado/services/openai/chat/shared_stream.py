@@ -18,6 +18,7 @@ from oagw_tornado.reply.schedule import Stream
 from oagw_tornado.reply.tokens import Tokens
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.writing import DONE, beginning
+from oagw_tornado.services.openai.context import SIGN_OF_LIFE
 
 #: Bytes that the tokens of the longest stream that is shared hold.
 LARGEST_SHARED = 128 * 1024
@@ -77,4 +78,4 @@ def perform(shared: SharedStream, context: Context) -> Reply:
         own + shared.before,
         shared.after,
     )
-    return Reply(headers=EVENT_STREAM, frames=stream, inference=shared.inference)
+    return Reply(headers=EVENT_STREAM, sign_of_life=SIGN_OF_LIFE, frames=stream, inference=shared.inference)

@@ -30,7 +30,7 @@ from oagw_tornado.reply.reply import EVENT_STREAM, Reply
 from oagw_tornado.reply.tokens import as_json
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.document import call_id, completion, logprob, usage
-from oagw_tornado.services.openai.context import SYSTEM_FINGERPRINT
+from oagw_tornado.services.openai.context import SIGN_OF_LIFE, SYSTEM_FINGERPRINT
 from oagw_tornado.services.openai.continuous_usage import with_usage
 from oagw_tornado.services.openai.errors import ERRORS
 from oagw_tornado.services.openai.usage import service_tier
@@ -117,7 +117,7 @@ def streamed(conversation: Conversation, parts: Parts, reason: str, context: Con
     passages = _in_a_row(passages)
     if request.continues_usage:
         passages = with_usage(passages, tail, b"}]", conversation.prompt_tokens, [parts] * len(choices), context)
-    return Reply(headers=EVENT_STREAM, frames=frames_of(opening, passages, closing))
+    return Reply(headers=EVENT_STREAM, sign_of_life=SIGN_OF_LIFE, frames=frames_of(opening, passages, closing))
 
 
 def _speaks(parts: Parts) -> bool:

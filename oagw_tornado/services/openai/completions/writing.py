@@ -17,6 +17,7 @@ from oagw_tornado.reply.tokens import Tokens, as_json, words_of
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.openai.chat.writing import DONE
 from oagw_tornado.services.openai.completions.logprobs import logprobs_object, prompt_logprobs
+from oagw_tornado.services.openai.context import SIGN_OF_LIFE
 from oagw_tornado.services.openai.continuous_usage import with_usage
 from oagw_tornado.services.openai.errors import ERRORS
 from oagw_tornado.services.openai.usage import usage_object
@@ -56,7 +57,7 @@ def streamed(conversation: Conversation, choices: list[Parts], context: Context)
         passages += said
     if conversation.request.continues_usage:
         passages = with_usage(passages, tail, b"}]", conversation.prompt_tokens, choices, context)
-    return Reply(headers=EVENT_STREAM, frames=frames_of((), passages, closing))
+    return Reply(headers=EVENT_STREAM, sign_of_life=SIGN_OF_LIFE, frames=frames_of((), passages, closing))
 
 
 def _passages(

@@ -20,6 +20,7 @@ from oagw_tornado.reply.problem import SERVER_ERROR, Problem
 from oagw_tornado.reply.reply import EVENT_STREAM, Reply, json_reply
 from oagw_tornado.reply.tokens import as_json
 from oagw_tornado.services.context import Context
+from oagw_tornado.services.openai.context import SIGN_OF_LIFE
 from oagw_tornado.services.openai.errors import ERRORS
 from oagw_tornado.services.openai.responses.document import (
     Item,
@@ -45,6 +46,7 @@ def write(conversation: Conversation, parts: Parts, context: Context, ended: End
         writing = Writing(conversation, parts, context, ended)
         return Reply(
             headers=EVENT_STREAM,
+            sign_of_life=SIGN_OF_LIFE,
             frames=writing.frames(),
             error_event=writing.broken,
             error_forms={"failed": writing.failed, "incomplete": writing.incomplete},
