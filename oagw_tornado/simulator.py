@@ -25,7 +25,6 @@ from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import Dialect, GatewayRouter, LoadedDialect, Mount, PrototypeDialect, SinglePage
 from oagw_tornado.gateway.terms import Terms
 from oagw_tornado.gateway.upstream_table import UpstreamTable
-from oagw_tornado.knobs.upstream_document import UpstreamError
 from oagw_tornado.playback.pacer import Pacer
 from oagw_tornado.services.nothing_scripted import blank_upstream
 from oagw_tornado.services.table import upstreams as simulated_upstreams
@@ -244,8 +243,12 @@ def _disclosure(config: Config) -> Disclosure:
 def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
     """All upstreams: the simulated ones, those that extensions offer beside them or in their place, and those that the
     configuration describes. Raises ConfigError."""
+    services = {**simulated_upstreams(), **extensions.upstreams}
+    if not config.upstreams:
+        return UpstreamTable(services, blank_upstream(), ())
+    from oagw_tornado.knobs.upstream_document import UpstreamError
+
     try:
-        services = {**simulated_upstreams(), **extensions.upstreams}
         return UpstreamTable(services, blank_upstream(), config.upstreams)
     except UpstreamError as error:
         raise ConfigError("upstreams", str(error)) from None

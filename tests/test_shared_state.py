@@ -9,6 +9,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from oagw_tornado.services.openai.chat.reply import conversation_in
+from oagw_tornado.units.remembered import Remembered
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "oagw_tornado"
 
@@ -18,17 +21,18 @@ SHARED = {
     "gateway.content_coding.codings": "made once: what is installed",
     "gateway.content_coding._errors": "made once: what is installed",
     "services.openai.models.openai_models": "the list of models, by the few that are configured",
-    # One client's bodies evict another's: that costs the other what a first request costs, and changes no answer.
-    "services.anthropic.dialect._check_once": "pure function of a request's body, at most 128 that were found good",
+    # These keep only what was asked for twice: bodies and headers that never come again push nothing out.
+    "services.anthropic.dialect._check_once": "that a request is as its service wants it",
     "services.openai.chat.reply._prepare_once": "what is said to a request that was read",
     "services.openai.chat.reply._read_once": "a request as it is read",
+    "wire.head_lines.status_and_fields": "status lines and header lines as bytes",
     "services.typed._DECODERS": "one decoder for each type of request, of which there are a dozen",
     "wire.connection.date_line": "the second that it is, in words",
 }
 
 MUTABLE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 MAKERS = {"dict", "list", "set", "deque", "defaultdict", "OrderedDict", "Counter", "WeakKeyDictionary"}
-CACHES = {"cache", "lru_cache", "cached_property"}
+CACHES = {"cache", "lru_cache", "cached_property", "HeadLines", "Remembered"}
 
 
 def called(node: ast.expr) -> str:
@@ -82,3 +86,44 @@ def test_what_is_kept_at_module_level_is_listed_with_its_reason() -> None:
         for name in kept(path)
     }
     assert found == SHARED.keys()
+
+
+def test_what_is_asked_for_once_pushes_out_nothing_that_is_asked_for_again() -> None:
+    made: list[int] = []
+
+    def square(number: int) -> int:
+        made.append(number)
+        return number * number
+
+    remembered = Remembered(square, 4)
+    assert [remembered(7) for _ in range(3)] == [49, 49, 49]
+    assert made == [7, 7]
+    for number in range(100, 200):
+        assert remembered(number) == number * number
+    made.clear()
+    assert remembered(7) == 49
+    assert made == []
+
+
+def test_of_what_is_asked_for_again_the_least_asked_for_goes() -> None:
+    made: list[int] = []
+
+    def square(number: int) -> int:
+        made.append(number)
+        return number * number
+
+    remembered = Remembered(square, 2)
+    for number in (1, 1, 2, 2, 1, 3, 3):
+        remembered(number)
+    made.clear()
+    for number in (1, 3, 2):
+        remembered(number)
+    assert made == [2]
+
+
+def test_a_request_that_many_send_is_known_whatever_others_send() -> None:
+    body = b'{"messages": [{"role": "user", "content": "hi"}]}'
+    known = [conversation_in(body, False) for _ in range(3)][-1]
+    for number in range(1000):
+        conversation_in(body.replace(b"hi", str(number).encode()), False)
+    assert conversation_in(body, False) is known

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from oagw_tornado.gateway.router import Upstream
-from oagw_tornado.knobs.upstream_document import UpstreamDocument, UpstreamError
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.nearest import nearest
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.upstream_document import UpstreamDocument
 
 
 class UpstreamTable(dict[str, Upstream]):
@@ -53,6 +56,8 @@ class UpstreamTable(dict[str, Upstream]):
         found: dict[str, tuple[UpstreamDocument, Upstream]] = {}
         for each in described:
             if each.alias in self._services:
+                from oagw_tornado.knobs.upstream_document import UpstreamError
+
                 raise UpstreamError(f"{each.alias}: is a service that is there already")
             found[each.alias] = (each, self._upstream(each))
         for alias, (each, upstream) in found.items():
@@ -65,6 +70,8 @@ class UpstreamTable(dict[str, Upstream]):
             return self._blank
         upstream = self._services.get(described.service)
         if upstream is None:
+            from oagw_tornado.knobs.upstream_document import UpstreamError
+
             expected = f"{', '.join(self._services)}{nearest(described.service, self._services)}"
             raise UpstreamError(
                 f"{described.alias}.service: no service {quoted(described.service)}; expected {expected}"

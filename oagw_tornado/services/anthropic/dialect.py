@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from msgspec.json import decode
 
 from oagw_tornado.reply.conversation import Conversation
@@ -19,6 +17,7 @@ from oagw_tornado.services.anthropic.requests import CountRequest, MessagesReque
 from oagw_tornado.services.anthropic.writing import write
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import Asked, Dialect, reply_to
+from oagw_tornado.units.remembered import Remembered
 
 #: Bytes of a request's body up to which it is known again as one that was found good.
 LONGEST_KEPT = 4096
@@ -32,10 +31,12 @@ def check(conversation: Conversation, body: bytes) -> None:
         _check_once(body)
 
 
-@lru_cache(128)
-def _check_once(body: bytes) -> None:
+def _check(body: bytes) -> None:
     # Those who test load ask the same again and again. What was refused is looked at anew each time.
     check_request(read_body(body, MessagesRequest), body)
+
+
+_check_once = Remembered(_check, 128)
 
 
 def check_request(request: CountRequest, body: bytes) -> None:

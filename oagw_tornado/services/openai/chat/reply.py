@@ -5,7 +5,6 @@ What a reply depends on beside its id and its time is kept, for bodies that are 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from oagw_tornado.reply.conversation import Conversation
@@ -15,6 +14,7 @@ from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import Asked, canned_parts, reply_of, reply_to, scripted
 from oagw_tornado.services.openai.chat.dialect import CHAT
 from oagw_tornado.services.openai.chat.shared_stream import SharedStream, perform, shared_stream
+from oagw_tornado.units.remembered import Remembered
 
 #: Bytes of a request's body up to which it is known again.
 LONGEST_KEPT = 4096
@@ -53,8 +53,8 @@ def _prepare(body: bytes, settings: tuple[Any, ...], script: Script | None) -> P
 
 
 # Those who test load ask the same again and again.
-_read_once = lru_cache(128)(_read)
-_prepare_once = lru_cache(128)(_prepare)
+_read_once = Remembered(_read, 128)
+_prepare_once = Remembered(_prepare, 128)
 
 
 def chat_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:
