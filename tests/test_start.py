@@ -133,3 +133,45 @@ def test_a_record_is_a_frozen_data_class() -> None:
         del Knobs().seed
     with pytest.raises(TypeError, match="prot"):
         Config(prot=1)  # type: ignore[call-arg]
+
+
+FIRST_REQUESTS = """
+from importlib import import_module
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+import oagw_tornado.cli, oagw_tornado.testing.thread, oagw_tornado.wire.stock
+from oagw_tornado.process.idle_work import NEEDED_SOON
+for name in NEEDED_SOON:
+    import_module(name)
+before = set(sys.modules)
+CHAT = b'{"model": "m", "max_tokens": 9, "stream": %s, "messages": [{"role": "user", "content": "hi"}]}'
+with oagw_tornado.testing.thread.SimulatorThread() as server:
+    def ask(path, body=None, **headers):
+        headers = {"Authorization": "Bearer test-integration-token", "Content-Type": "application/json",
+                   "X-Sim-Itl": "0", **headers}
+        try:
+            urlopen(Request(server.base_url + path, body, headers)).read()
+        except HTTPError as error:
+            error.read()
+    proxy = "/api/oagw/v1/proxy/"
+    for stream in (b"false", b"true"):
+        ask(proxy + "openai/v1/chat/completions", CHAT % stream)
+        ask(proxy + "openai/v1/chat/completions", CHAT % stream, **{"X-Sim-Fault": "truncate;at-event=1"})
+        ask(proxy + "anthropic/v1/messages", CHAT % stream)
+        ask(proxy + "openai/v1/responses", b'{"model": "m", "input": "hi", "stream": %s}' % stream)
+    ask(proxy + "stream-test/events", **{"X-Sim-Event-Interval": "0"})
+    ask(proxy + "calculator/add", b'{"operation": "add", "a": 1, "b": 2}')
+    ask(proxy + "nobody/at-home")
+    ask("/health")
+    ask("/_sim/rules", b'{"match": {"alias": "github"}, "latency": "1ms"}')
+    ask(proxy + "github/users/octocat")
+    ask("/_sim/requests")
+    ask("/_sim/verdict")
+    ask("/_sim/reset", b"")
+sys.modules = {name: None for name in sys.modules.keys() - before if name.startswith("oagw")}
+"""
+
+
+def test_no_first_request_of_a_usual_kind_waits_for_an_import() -> None:
+    """What idle work loads is all of this package that these need."""
+    assert _loaded(FIRST_REQUESTS) == set()

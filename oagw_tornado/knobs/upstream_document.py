@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from oagw_tornado.knobs.predicate import RuleError, unknown_key, words
@@ -38,7 +39,7 @@ class UpstreamDocument(NamedTuple):
     service: str = ""
     tokens: tuple[str, ...] = ()
     """Tokens that are taken here alone; none: those of the gateway."""
-    knobs: Mapping[str, str] = {}
+    knobs: Mapping[str, str] = MappingProxyType({})
 
     def over(self, base: Knobs) -> Knobs:
         """Its knobs over the server's."""

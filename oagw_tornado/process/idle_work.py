@@ -24,6 +24,18 @@ NEEDED_SOON = (
     "oagw_tornado.services.anthropic.requests",
     "oagw_tornado.services.anthropic.dialect",
     "oagw_tornado.services.openai.responses.dialect",
+    "oagw_tornado.services.openai.responses.keeping",
+    "oagw_tornado.services.openai.responses.store",
+    "oagw_tornado.services.asking",
+    "oagw_tornado.services.prompt_cache",
+    "oagw_tornado.evidence.inference",
+    "oagw_tornado.evidence.verdict",
+    "oagw_tornado.evidence.credentials",
+    "oagw_tornado.knobs.rules",
+    "oagw_tornado.knobs.match_conversation",
+    "oagw_tornado.gateway.scripted",
+    "oagw_tornado.control.control",
+    "oagw_tornado.control.routes",
     "oagw_tornado.control.table",
 )
 _LOAD_EVERY = 0.02

@@ -32,7 +32,7 @@ class Remembered(Generic[P, R]):
         if found is _UNKNOWN:
             found = self._function(*args, **kwargs)
             if not self._is_known_again(args):
-                return found
+                return found  # type: ignore[no-any-return]
         known[args] = found
         return found  # type: ignore[no-any-return]
 
