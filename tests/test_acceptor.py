@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from wire import STREAM_TEXT, WEATHER, Client, chat, get, post
+from wire import STREAM_TEXT, WEATHER, Client, chat, get, post, serving
 
 CHAT = "/api/oagw/v1/proxy/openai/v1/chat/completions"
 LIMIT, CLIENTS = 256, 400
@@ -68,3 +68,24 @@ def test_out_of_descriptors(wire: str, tmp_path: Path) -> None:
         assert late.recv(65536).startswith(b"HTTP/1.1 200 ")
         with Client(port, patience=10) as client:
             assert client.send(get(WEATHER)).reply().status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the socket module was looked into")
+def test_what_the_acceptor_knows_of_sockets_holds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        descriptor, peer = listener._accept()  # type: ignore[attr-defined]
+        with socket.socket(fileno=descriptor) as accepted:
+            assert peer == client.getsockname() == accepted.getpeername()
+            assert (accepted.family, accepted.type) == (listener.family, listener.type)
+            assert not accepted.get_inheritable()
+
+
+def test_many_connections_at_once_are_all_taken(wire: str) -> None:
+    """More than one turn takes, opened before the server sees the first, then one alone."""
+    with serving(wire) as server, ExitStack() as open_clients:
+        clients = [open_clients.enter_context(Client(server.port)) for _ in range(100)]
+        for client in clients:
+            client.send(get(WEATHER))
+        assert [client.reply().status for client in clients] == [200] * 100
+        with Client(server.port) as alone:
+            assert alone.send(get(WEATHER)).reply().status == 200
