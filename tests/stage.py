@@ -8,8 +8,8 @@ from typing import Any
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.playback.backlog import Backlog
+from oagw_tornado.playback.delivery import Delivery
 from oagw_tornado.playback.gates import Gates
-from oagw_tornado.playback.playback import Playback
 from oagw_tornado.wire.connection import ReplyConnection
 
 
@@ -33,11 +33,11 @@ class Stage:
     def cancel(self, paced: Any) -> None:
         self._waiting = [entry for entry in self._waiting if entry[1] is not paced]
 
-    def ended(self, playback: Playback, outcome: str) -> None:
+    def ended(self, delivery: Delivery, outcome: str) -> None:
         assert not self.outcome
         self.outcome = outcome
 
-    def outwaited(self, exchange: Exchange) -> Any:
+    def gate_timeout_reply(self, exchange: Exchange) -> Any:
         return 504, b"HTTP/1.1 504 Gateway Timeout\r\n", b"nobody came"
 
     def run(self, late: Callable[[], float]) -> None:

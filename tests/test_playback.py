@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from stage import Connection, Stage
 
-import oagw_tornado.playback.playback
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import NOTED_EVENTS
-from oagw_tornado.playback.playback import BURST, Playback
+from oagw_tornado.playback.playback import Playback
+from oagw_tornado.playback.run_player import BURST
 from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Run, Step
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
-    monkeypatch.setattr(oagw_tornado.playback.playback, "monotonic", lambda: stage.now)
+    for module in ("delivery", "run_player", "playback"):
+        monkeypatch.setattr(f"oagw_tornado.playback.{module}.monotonic", lambda: stage.now)
     monkeypatch.setattr("oagw_tornado.wire.connection.date_line", lambda: b"")
     return stage
 

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage import Connection, Stage
 
-import oagw_tornado.playback.playback
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.faults.events import DuplicateEvent
 from oagw_tornado.playback.playback import Playback
@@ -32,8 +31,9 @@ def played(
     stage = Stage()
     connection = Connection(stage, list(room))
     connection.version = version
-    monkeypatch.setattr(oagw_tornado.playback.playback, "monotonic", lambda: stage.now)
-    monkeypatch.setattr(oagw_tornado.playback.playback, "write", connection.write)
+    for module in ("delivery", "run_player", "playback"):
+        monkeypatch.setattr(f"oagw_tornado.playback.{module}.monotonic", lambda: stage.now)
+    monkeypatch.setattr("oagw_tornado.playback.run_player.write", connection.write)
     monkeypatch.setattr("oagw_tornado.wire.connection.date_line", lambda: b"Date: now\r\n")
     exchange = Exchange("id", "POST", "/", "/", {})
     exchange.admitted = stage.now

@@ -19,6 +19,7 @@ from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.amending import amend
 from oagw_tornado.playback.backlog import Backlog
+from oagw_tornado.playback.delivery import Delivery
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
 from oagw_tornado.playback.plan import plan
@@ -72,7 +73,7 @@ class Responder:
         # What the models of each alias said, in tokens.
         self.inference: dict[str, InferenceCounters] = {}
         # Replies under way that are more than one write.
-        self.playing: set[Playback] = set()
+        self.playing: set[Delivery] = set()
         self.configure(config)
 
     def state_of(self, kind: type[T]) -> T:
@@ -131,7 +132,7 @@ class Responder:
         """How the upstream that `exchange` reached words its errors."""
         return Errors(self._forms.get(exchange.alias, PLAIN), exchange.id, time())
 
-    def outwaited(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
+    def gate_timeout_reply(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
         """Status, header lines and body of the refusal in place of a reply that waited at its gate in vain."""
         reply = refusal(
             504,
@@ -152,10 +153,10 @@ class Responder:
         if len(self.timing.recent) > _RECENT:
             self.timing.settle()
 
-    def ended(self, playback: Playback, outcome: str) -> None:
+    def ended(self, delivery: Delivery, outcome: str) -> None:
         """A playback is over."""
-        self.playing.discard(playback)
-        self.over(playback.exchange, outcome)
+        self.playing.discard(delivery)
+        self.over(delivery.exchange, outcome)
 
     def over(self, exchange: Exchange, outcome: str) -> None:
         """An exchange is over; one that was over already stays as it ended."""

@@ -1,0 +1,207 @@
+"""What a reply under way has sent, what the ledger is told of it, and the wait for a client that does not read.
+
+A client that does not read blocks its own stream and nobody else's, and what it made wait is counted as blocked, not
+as late.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from time import monotonic
+from typing import NamedTuple, Protocol
+
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.playback.backlog import Backlog
+from oagw_tornado.playback.gates import Gates
+from oagw_tornado.playback.pacer import Paced, Pacer
+from oagw_tornado.reply.schedule import Step
+from oagw_tornado.wire.connection import ReplyConnection
+
+
+class PlaybackContext(Protocol):
+    """What a playback needs of the simulator that it belongs to."""
+
+    pacer: Pacer
+    ledger: Ledger
+    gates: Gates
+    backlog: Backlog
+    # `pacer.at`, bound once for all.
+    pace: Callable[[float, Paced], None]
+
+    def gate_timeout_reply(self, exchange: Exchange) -> tuple[int, bytes, bytes]:
+        """Status, header lines and body of the refusal in place of a reply that waited at its gate in vain."""
+
+    def ended(self, delivery: Delivery, outcome: str) -> None:
+        """The reply is over, one way or another."""
+
+
+class _Queued(NamedTuple):
+    """What the kernel did not take at once: it has left when the client has read."""
+
+    at: float
+    events: int
+    size: int
+    outcome: str
+    """How the reply ends with it; empty if it goes on."""
+    held: int
+    """Bytes that are held for it, of the backlog of all."""
+
+
+class Delivery(ABC):
+    """One reply on its way to the client; a subclass says what of it leaves when. Times are of `time.monotonic`."""
+
+    __slots__ = (
+        "slot",
+        "exchange",
+        "_admitted",
+        "_connection",
+        "_context",
+        "_length",
+        "_head",
+        "_held_until",
+        "_held_by_gate",
+        "_waits_at",
+        "_queued",
+    )
+
+    def __init__(
+        self, context: PlaybackContext, exchange: Exchange, connection: ReplyConnection, length: int | None
+    ) -> None:
+        self.slot = 0
+        self.exchange = exchange
+        self._admitted = exchange.admitted
+        self._connection = connection
+        self._context = context
+        self._length = length  # of the body; None for a stream
+        # The head between its own instant and the first write: what is due with it leaves in the same write.
+        self._head = b""
+        # The offset up to which whatever is late is so for a reason that is not ours: the client did not read,
+        # or (then `_held_by_gate` is true) a gate was shut.
+        self._held_until = -1.0
+        self._held_by_gate = False
+        # The gate at which this reply waits.
+        self._waits_at: str | None = None
+        # What waits for the client to read.
+        self._queued: _Queued | None = None
+
+    @abstractmethod
+    def play(self) -> None:
+        """Send what is due."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Bring the ledger up to date with what has left."""
+
+    @abstractmethod
+    def released(self) -> None:
+        """The gate has let the next event pass."""
+
+    @abstractmethod
+    def gate_timed_out(self) -> None:
+        """Nobody released the gate in time."""
+
+    @abstractmethod
+    def _go_on(self, now: float) -> None:
+        """Go on with what comes next: now, or when it is due."""
+
+    def client_left(self) -> None:
+        """The connection is gone; so is the rest of the schedule."""
+        self._over("client-left")
+
+    def cut_off(self) -> None:
+        """End the reply where it is, because the server ends."""
+        self._cut("drained")
+
+    def fail(self) -> None:
+        """End the reply where it is, because what it is made of failed; who calls has logged why."""
+        self._cut("closed")
+
+    # Sending.
+
+    def _take_head(self) -> bytes:
+        head, self._head = self._head, b""
+        return head
+
+    def _send_head(self) -> bool:
+        """Send the head alone; False if the step in hand has to wait until the client has taken it, or has gone."""
+        if self._connection.send(self._take_head()):
+            return True
+        self._wait_for_client(0.0, 0, 0)
+        return False
+
+    # A client that does not read.
+
+    def _wait_for_client(self, at: float, events: int, size: int, outcome: str = "") -> None:
+        """The kernel did not take it all: go on when the client has read, if it is there."""
+        if not self._connection.is_open:
+            self.client_left()
+            return
+        held = max(size, self._length or 0)
+        if not self._context.backlog.take(held):
+            # What is held for this client is given up, as there is no room for it.
+            self._connection.set_close_callback(None)
+            self._connection.reset()
+            self._over("backlog-full")
+            return
+        if events:
+            self._context.ledger.blocked(self.exchange, events)
+        self._queued = _Queued(at, events, size, outcome, held)
+        self._connection.drained = self._client_reads
+
+    def _client_reads(self) -> None:
+        queued, self._queued = self._queued, None
+        if queued is None:
+            return  # it is over
+        self._context.backlog.give_back(queued.held)
+        now = monotonic()
+        self._held_until = offset = now - self._admitted
+        self._held_by_gate = False
+        self._context.ledger.sent(self.exchange, queued.events, queued.size, queued.at, offset)
+        if queued.outcome:
+            self._over(queued.outcome)
+            self._connection.end_sent()
+        else:
+            self._go_on(now)
+
+    # What the ledger is told.
+
+    def _strike(self, step: Step) -> None:
+        if step.faults:
+            self._context.ledger.struck(self.exchange, step.faults)
+
+    def _count(self, step: Step) -> None:
+        """Tell the ledger that `step` has left, on time, late, or as soon as the client read or the gate let it."""
+        ledger, exchange, events = self._context.ledger, self.exchange, step.events
+        offset = monotonic() - self._admitted
+        ledger.sent(exchange, events, len(step.data), step.at, offset)
+        if not events:
+            return
+        if step.at > self._held_until:
+            ledger.late(offset - step.at, events)
+        elif self._held_by_gate:
+            # Its plan is the instant of its release.
+            ledger.late(offset - self._held_until, events)
+        else:
+            ledger.blocked(exchange, events)
+
+    # The end.
+
+    def _cut(self, outcome: str) -> None:
+        self._connection.set_close_callback(None)
+        self._connection.close()
+        self._over(outcome)
+
+    def _over(self, outcome: str) -> None:
+        """The reply is over, one way or another."""
+        self.settle()
+        if self._queued is not None:
+            self._context.backlog.give_back(self._queued.held)
+            self._queued = None
+        self._context.pacer.cancel(self)
+        if self._waits_at is not None:
+            self._context.gates.leave(self._waits_at, self)
+            self._waits_at = None
+        self._connection.drained = None
+        self._context.ended(self, outcome)

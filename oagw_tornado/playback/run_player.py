@@ -1,0 +1,202 @@
+"""The content events of a run, sent in a loop of their own.
+
+Rules on the path of an event: no task, no future, no timer of its own; one write. An event of one in ten thousand
+streams finds nothing of its stream in the processor's caches, so its price is the number of objects that it touches:
+the player, what gives the texts and what gives the gaps. What the loop counts for others is brought to them by
+`settle`, when somebody asks.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from array import array
+from collections.abc import Iterator
+from itertools import islice, repeat
+from os import write
+from time import monotonic
+
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.ledger import NOTED_EVENTS
+from oagw_tornado.playback.delivery import Delivery, PlaybackContext
+from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Run, Step
+from oagw_tornado.wire.connection import CHUNK, ReplyConnection
+
+WRITE = Action.WRITE
+
+#: Steps played in one go when all of them are due, and for how long at most, in seconds: then others have their turn.
+BURST = 256
+LONGEST_TURN = 0.002
+
+# What a player holds when no step waits.
+NONE = Step(0.0, b"", Action.STALL)
+
+_NO_TEXTS: Iterator[bytes] = iter(())
+_NO_GAPS: Iterator[float] = iter(())
+_NOT_NOTED = array("d")
+
+
+class RunPlayer(Delivery):
+    """Plays the events of a run; a subclass plays whatever is none."""
+
+    __slots__ = (
+        "_step",
+        "_run",
+        "_data",
+        "_contents",
+        "_gaps",
+        "_before",
+        "_after",
+        "_around",
+        "_at",
+        "_descriptor",
+        "_chunked",
+        "_actual",
+        "_planned",
+        "_first",
+        "_room",
+        "_sent",
+        "_settled",
+        "_size",
+        "_count_late",
+        "_pace",
+    )
+
+    def __init__(
+        self, context: PlaybackContext, exchange: Exchange, connection: ReplyConnection, length: int | None
+    ) -> None:
+        super().__init__(context, exchange, connection, length)
+        # The step that waits for its time, unless `_data` does.
+        self._step = NONE
+        # The run under way, whose events come before the other steps.
+        self._run: Run | None = None
+        # The text of the run's event that waits for its time; None while steps are played one by one.
+        self._data: bytes | None = None
+        # What `play` is to find without a detour; see `_enter`.
+        self._contents, self._gaps = _NO_TEXTS, _NO_GAPS
+        self._before = self._after = b""
+        self._around = 0
+        self._at = 0.0
+        self._descriptor = -1
+        self._chunked = False
+        self._actual = _NOT_NOTED
+        # Where the planned offsets go; None: the gap is fixed, and `settle` knows them.
+        self._planned: array[float] | None = None
+        # When the first of the events in hand was due.
+        self._first = 0.0
+        # Events of the run that `play` has played, how many of them are noted, and of how many the ledger knows.
+        self._sent = 0
+        self._room = 0
+        self._settled = 0
+        # Bytes of those of which the ledger does not know yet.
+        self._size = 0
+        self._count_late = context.ledger.count_late
+        self._pace = context.pace
+
+    def play(self) -> None:
+        """Play what waits, whose time has come, and whatever else is due as well."""
+        data = self._data
+        if data is None:
+            self._play_steps()
+            return
+        at = self._at
+        descriptor = self._descriptor
+        behind = 0  # events that were due already when the one before them left
+        while True:
+            size = self._around + len(data)
+            if size > LARGEST_WRITE:
+                self._leave(at, 1)
+                self._step = Step(at, self._before + data + self._after, WRITE, 1, 1)
+                self._play_steps()
+                return
+            if self._chunked:
+                piece = CHUNK % (size, self._before, data, self._after)
+            else:
+                piece = b"%b%b%b" % (self._before, data, self._after)
+            if descriptor < 0:
+                left = len(piece) if self._connection.send_piece(piece) else -1
+            else:
+                try:
+                    left = write(descriptor, piece)
+                except OSError:  # the kernel's buffer is full, or the client has gone: `send` finds out which
+                    left = 0
+            if left != len(piece) and (left < 0 or not self._connection.send(piece[left:])):
+                self._leave(at, 1)
+                self._wait_for_client(at, 1, size)
+                return
+            now = monotonic()
+            offset = now - self._admitted
+            self._count_late(offset - at)
+            self._sent = sent = self._sent + 1
+            self._size += size
+            if sent <= self._room:
+                self._actual.append(offset)
+                if self._planned is not None:
+                    self._planned.append(at)
+            data = next(self._contents, None)
+            if data is None:
+                self._leave(at, 0)
+                self._go_on(now)
+                return
+            at += next(self._gaps)
+            if at > offset:
+                self._data = data
+                self._at = at
+                self._pace(self._admitted + at, self)
+                return
+            if not behind:
+                until = now + LONGEST_TURN
+            behind += 1
+            if behind == BURST or now > until:
+                self._data = data
+                self._at = at
+                self._pace(now, self)
+                return
+
+    def settle(self) -> None:
+        """Bring the ledger up to date with what has left."""
+        if self._sent != self._settled:
+            noted = self.exchange.planned
+            if self._planned is None and noted is not None:
+                # A line: of ten thousand streams at a fixed pace nobody keeps the plan before somebody asks for it.
+                gap = next(self._gaps)
+                numbers = range(self._settled, min(self._sent, self._room))
+                self._context.ledger.planned_run(self.exchange, [self._first + number * gap for number in numbers])
+            self._context.ledger.sent_run(self.exchange, self._sent - self._settled, self._size)
+            self._settled = self._sent
+            self._size = 0
+
+    def _enter(self, run: Run) -> bool:
+        """Take the next event of `run` in hand, for `play`; False if there is none."""
+        self._contents = run.contents if run.limit < 0 else islice(run.contents, run.limit)
+        self._data = next(self._contents, None)
+        if self._data is None:
+            return False
+        self._gaps = run.gaps
+        self._at = self._first = run.at + next(run.gaps)
+        self._before, self._after = run.before, run.after
+        self._around = len(run.before) + len(run.after)
+        self._descriptor = self._connection.descriptor
+        self._chunked = self._connection.chunked
+        self._sent = self._settled = 0
+        exchange = self.exchange
+        if exchange.actual is not None and exchange.planned is not None:
+            self._actual = exchange.actual
+            self._planned = None if type(run.gaps) is repeat else exchange.planned
+            self._room = NOTED_EVENTS - len(self._actual)
+        return True
+
+    def _leave(self, at: float, more: int) -> None:
+        """Play the run's events no longer in `play`: the last one taken was due at `at`, `more` of them not counted."""
+        self.settle()
+        self._data = None
+        run = self._run
+        assert run is not None
+        run.at = at
+        run.taken += self._sent + more
+        if run.limit >= 0:
+            run.limit -= self._sent + more
+        self._step = NONE
+
+    @abstractmethod
+    def _play_steps(self) -> None:
+        """Play the step that waits, and each later one that is due as well, until an event of a run waits."""
