@@ -7,10 +7,11 @@ machine's mood is the same for both. A benchmark fails if a reply is wrong, neve
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from time import perf_counter, sleep
 
 import pytest
 
@@ -48,16 +49,36 @@ def theirs(stock: int, apart: None) -> Iterator[Exchange]:
 
 
 def test_start_up(compare: Measure) -> None:
-    """A round: from the spawn of the server's process to its first healthy reply, and the end of the process after it.
+    """A round: from the spawn of the server's process to its first healthy reply.
 
     The yardstick is the whole life of a Python process that imports Tornado and does nothing.
     """
+    _time_start(compare, servers.wait_until_healthy)
+
+
+def test_start_up_to_listening(compare: Measure) -> None:
+    """A round: from the spawn of the server's process to the first connection that is accepted."""
+    _time_start(compare, _wait_until_accepted)
+
+
+def _wait_until_accepted(process: subprocess.Popen[bytes], port: int) -> None:
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            sleep(0.0005)
+        else:
+            return
+    raise AssertionError("the server has ended")
+
+
+def _time_start(compare: Measure, wait: Callable[[subprocess.Popen[bytes], int], object]) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
     def spawn() -> None:
         port = servers.free_port()
         started.append(servers.spawn(SIMULATOR.command(port)))
-        servers.wait_until_healthy(started[-1], port)
+        wait(started[-1], port)
 
     def import_tornado() -> float:
         while started:
