@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
-from oagw_tornado.wire.head import FIELD_LINE, Limits, Refused
+from oagw_tornado.wire.head import FIELD_LINE, TOKEN, Limits, Refused
 
 #: Chunks taken in one go: each is a few calls, and others wait.
 MOST_AT_ONCE = 2048
 # A line of a chunk's size, with its extensions; so much of the latter in the whole body.
 _LONGEST_LINE = 4096
-_SIZE = re.compile(rb"0*([0-9a-fA-F]{0,16})(?:[ \t]*;[\t -~\x80-\xff]*)?\r\n")
+# Without the white space that may stand around a semicolon (RFC 9112, section 7.1.1): other readers refuse it.
+_EXTENSION = rb';[%b]++(?:=(?:[%b]++|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"))?+' % (TOKEN, TOKEN)
+_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})(?:%b)*+\r\n" % _EXTENSION)
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 _BEFORE_SIZE, _IN_DATA, _AFTER_DATA, _IN_TRAILER = range(4)
@@ -78,12 +80,13 @@ class ChunkedBody:
             return at
         line = _SIZE.fullmatch(data, at, line_end)
         if line is None:
-            raise Refused(400, "Bad request: a chunk's size is not a hexadecimal number of at most 16 digits")
-        digits = line[1]
+            raise Refused(
+                400, "Bad request: the line of a chunk's size is not up to 16 hexadecimal digits, and then ;NAME=VALUE"
+            )
         self._extensions += line_end - line.end(1) - 2
         if self._extensions > self._limits.max_header_size:
             raise Refused(400, f"Bad request: chunk extensions of more than {self._limits.max_header_size} bytes")
-        self._left = int(digits, 16) if digits else 0
+        self._left = int(line[1], 16)
         self._state = _IN_DATA if self._left else _IN_TRAILER
         return line_end
 

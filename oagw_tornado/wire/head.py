@@ -16,13 +16,17 @@ from oagw_tornado.wire.headers import WireHeaders
 #: `Head.length` of a body that comes in chunks.
 CHUNKED = -1
 
-# The longest method; the longest in the IANA registry has 16 characters.
-_TOKEN = rb"!#$%&'*+.^_`|~0-9A-Za-z-"
-_METHOD = re.compile(rb"[%b]{1,64}(?: |\Z)" % _TOKEN)
-_REQUEST_LINE = re.compile(rb"([%b]{1,64}) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
+#: The characters of a token (RFC 9110, section 5.6.2), as a set of a regular expression has them.
+TOKEN = rb"!#$%&'*+.^_`|~0-9A-Za-z-"
+# The longest method in the IANA registry has 16 characters.
+_METHOD = re.compile(rb"[%b]{1,64}(?: |\Z)" % TOKEN)
+_REQUEST_LINE = re.compile(rb"([%b]{1,64}) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])" % TOKEN)
+# The forms of a target that are none of a path: absolute-form, asterisk-form (RFC 9112, section 3.2).
+_OTHER_TARGET = re.compile(rb"[A-Za-z]+://|\*\Z")
 #: One field line, with its end.
-FIELD_LINE = re.compile(rb"[%b]++:[\t -~\x80-\xff]*+\r\n" % _TOKEN)
+FIELD_LINE = re.compile(rb"[%b]++:[\t -~\x80-\xff]*+\r\n" % TOKEN)
 _FIELDS = re.compile(rb"(?:%b)*+" % FIELD_LINE.pattern)
+_SLASH = ord("/")
 _DIGITS = re.compile(rb"[0-9]+")
 _NAMES = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")}
 # No body is longer: the length fits a signed machine word, and whoever looks at limits finds it over them.
@@ -94,6 +98,8 @@ def parse_head(data: bytes, limits: Limits) -> Head:
     method, target, major, minor = line.groups()
     if major != b"1":
         raise Refused(505, f"HTTP version not supported: HTTP/{major.decode()}.{minor.decode()}; HTTP/1.1 is spoken")
+    if target[0] != _SLASH and method != b"CONNECT" and _OTHER_TARGET.match(target) is None:
+        raise Refused(400, "Bad request: the target is no path, no URL and not *")
     lines = data[line_end + 2 : -4].split(b"\r\n")
     if len(lines) > limits.max_header_lines:
         raise Refused(431, f"Request header fields too large: more than {limits.max_header_lines} lines")
