@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 
 import jsonschema
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from oagw_tornado.services.json_instance import instance_of
+from oagw_tornado.services.json_instance import MAX_CHARACTERS, instance_of
 from oagw_tornado.services.pattern_text import UnsupportedSchema, text_for_pattern
 
 
@@ -138,6 +140,38 @@ def test_what_the_grammar_allows(schema):
 def test_what_cannot_be_made_is_refused_in_bounded_work(schema):
     with pytest.raises(UnsupportedSchema):
         instance_of(schema)
+
+
+NAMES = [f"name{number}" for number in range(9000)]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": {"type": "string", "minLength": 4000}, "minItems": 9000},
+        {"type": "array", "items": {"const": "x" * 10_000}, "minItems": 9000},
+        {"type": "array", "items": {"enum": [["x" * 10_000]]}, "minItems": 9000},
+        {"type": "array", "items": {"properties": {"k" * 10_000: True}}, "minItems": 4000},
+        {"type": "array", "items": {"type": "integer", "multipleOf": int("9" * 4000)}, "minItems": 9000},
+        {"properties": {name: {"type": "string", "pattern": f"((({name}){{9}}){{9}}){{9}}"} for name in NAMES}},
+        {"allOf": [{"properties": {name: {"type": "integer"}}} for name in NAMES]},
+        {"allOf": [{"required": NAMES[start : start + 500]} for start in range(0, 8000, 100)]},
+        {"required": NAMES, "properties": dict.fromkeys(NAMES, True)},
+        {"allOf": [{"enum": list(range(20_000))}, {"enum": [[]] * 20_000}]},
+        {"type": "string", "pattern": "(a{1000}){1000}"},
+        {"type": "string", "pattern": "a?" * 100_000},
+    ],
+    ids=range(12),
+)
+def test_its_work_and_its_size_are_bounded(schema):
+    begun = time.thread_time()
+    try:
+        value = instance_of(schema)
+    except UnsupportedSchema:
+        value = None
+    # Of 20 ms on a quiet machine; without bounds most of these took a second or more.
+    assert time.thread_time() - begun < 0.2
+    assert len(json.dumps(value)) < 2 * MAX_CHARACTERS
 
 
 def test_a_schema_as_deep_as_json_goes_is_refused():

@@ -8,16 +8,22 @@ nothing: a value of the least depth never needs it twice. ``not``, ``if`` and wh
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from oagw_tornado.services.pattern_text import UnsupportedSchema, text_for_pattern
+from oagw_tornado.services.pattern_text import UnsupportedSchema, text_and_steps
+from oagw_tornado.services.schema_numbers import integer_for, is_number, number_for
 from oagw_tornado.units.documents import quoted
 
 MAX_DEPTH = 40
 MAX_VALUES = 10_000
+#: Characters of the value as JSON, about.
+MAX_CHARACTERS = 256 * 2**10
+#: Entries of schemas that are copied to merge them, and ten for each step of a pattern.
+MAX_WORK = 100_000
 
 FORMATS = {
     "date-time": "2024-01-01T00:00:00Z",
@@ -55,15 +61,35 @@ class _Maker:
     def __init__(self, root: Any) -> None:
         self.root = root
         self.values = 0
+        self.characters = 0
+        self.work = 0
+        self.texts: dict[tuple[str, int], str] = {}
         self.by_type: Mapping[str, Callable[..., Any]] = {
             "object": self.object,
             "array": self.array,
-            "string": _string,
-            "integer": _integer,
-            "number": _number,
+            "string": self.string,
+            "integer": integer_for,
+            "number": number_for,
             "boolean": lambda schema, name, index, *rest: index % 2 == 0,
             "null": lambda *rest: None,
         }
+
+    def spend(self, work: int) -> None:
+        self.work += work
+        if self.work > MAX_WORK:
+            raise UnsupportedSchema("the schema is too large or too deep")
+
+    def written(self, value: Any) -> Any:
+        """`value`, whose characters are counted."""
+        if isinstance(value, str):
+            self.characters += len(value)
+        elif isinstance(value, (dict, list)):
+            self.characters += len(json.dumps(value))
+        elif isinstance(value, int):
+            self.characters += value.bit_length() // 3
+        if self.characters > MAX_CHARACTERS:
+            raise UnsupportedSchema(f"the value would have more than {MAX_CHARACTERS} characters")
+        return value
 
     def make(self, schema: Any, name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
         """A value for `schema`, called `name`, another one for each `index` where the schema leaves a choice."""
@@ -71,7 +97,7 @@ class _Maker:
         if self.values > MAX_VALUES or depth > MAX_DEPTH:
             raise UnsupportedSchema("the schema is too large or too deep")
         if schema is True:
-            return name
+            return self.written(name)
         if not isinstance(schema, dict):
             raise UnsupportedSchema(f"a schema is an object: {quoted(schema)}")
 
@@ -80,12 +106,12 @@ class _Maker:
             if reference in followed:
                 raise UnsupportedSchema(f"{reference} refers to itself without end")
             rest = {key: value for key, value in schema.items() if key != "$ref"}
-            schema = _merged(rest, self.resolve(reference))
+            schema = self.merged(rest, self.resolve(reference))
             return self.make(schema, name, index, depth + 1, followed | {reference})
         if "const" in schema:
-            return schema["const"]
+            return self.written(schema["const"])
         if isinstance(schema.get("enum"), list) and schema["enum"]:
-            return schema["enum"][index % len(schema["enum"])]
+            return self.written(schema["enum"][index % len(schema["enum"])])
         for key in ("allOf", "anyOf", "oneOf"):
             if isinstance(schema.get(key), list) and schema[key]:
                 return self.combined(schema, key, name, index, depth, followed)
@@ -117,11 +143,11 @@ class _Maker:
                     if reference in followed:
                         raise UnsupportedSchema(f"{reference} refers to itself without end")
                     followed |= {reference}
-                    part = _merged({k: v for k, v in part.items() if k != "$ref"}, self.resolve(reference))
-                base = _merged(base, part)
+                    part = self.merged({k: v for k, v in part.items() if k != "$ref"}, self.resolve(reference))
+                base = self.merged(base, part)
             return self.make(base, name, index, depth + 1, followed)
         return self.first_possible(
-            [_merged(base, alternative) for alternative in schema[key]], name, index, depth, followed
+            [self.merged(base, alternative) for alternative in schema[key]], name, index, depth, followed
         )
 
     def typed(self, schema: dict[str, Any], name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
@@ -134,7 +160,8 @@ class _Maker:
         make = self.by_type.get(kind) if isinstance(kind, str) else None
         if make is None:
             raise UnsupportedSchema(f"{quoted(kind)} is not a type")
-        return make(schema, name, index, depth, followed)
+        value = make(schema, name, index, depth, followed)
+        return value if kind in ("object", "array") else self.written(value)
 
     def first_possible(self, schemas: list[Any], name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
         reason = UnsupportedSchema("no alternative is possible")
@@ -150,11 +177,12 @@ class _Maker:
     ) -> dict[str, Any]:
         properties = schema.get("properties")
         properties = properties if isinstance(properties, dict) else {}
-        required = [key for key in schema.get("required") or () if isinstance(key, str)]
+        required = dict.fromkeys(key for key in schema.get("required") or () if isinstance(key, str))
         additional = schema.get("additionalProperties", True)
         value: dict[str, Any] = {}
         for key in [*properties, *(key for key in required if key not in properties)]:
             part = properties.get(key, additional or True)
+            self.written(key)
             try:
                 value[key] = self.make(part, key, index, depth + 1, followed)
             except UnsupportedSchema:
@@ -188,6 +216,64 @@ class _Maker:
                 break
         return value
 
+    def string(self, schema: dict[str, Any], name: str, index: int, *rest: Any) -> str:
+        least, most = _count(schema, "minLength"), _limit(schema, "maxLength")
+        if isinstance(schema.get("pattern"), str):
+            value = self.text(schema["pattern"], least)
+        else:
+            known = FORMATS.get(schema["format"]) if isinstance(schema.get("format"), str) else None
+            value = known or (f"{name}{index}" if index else name) or "text"
+            if len(value) < least:
+                value = (value + " ") * (least // len(value) + 1)
+                value = value[:least].rstrip().ljust(least, ".")
+            value = value[: int(min(most, len(value)))]
+        if not least <= len(value) <= most:
+            raise UnsupportedSchema("no string of such a length fits the pattern")
+        return value
+
+    def text(self, pattern: str, least: int) -> str:
+        known = self.texts.get((pattern, least))
+        if known is None:
+            self.spend(10 * len(pattern))
+            known, steps = text_and_steps(pattern, least, (MAX_WORK - self.work) // 10)
+            self.spend(10 * steps)
+            self.texts[pattern, least] = known
+        return known
+
+    def merged(self, one: Any, other: Any) -> Any:
+        """A schema that asks for what both ask for, as far as one object can say it."""
+        if one is True or one == {}:
+            return other
+        if other is True or other == {}:
+            return one
+        if not isinstance(one, dict) or not isinstance(other, dict):
+            return False
+        merged = {**one, **other}
+        self.spend(len(merged))
+        for key in one.keys() & other.keys():
+            a, b = one[key], other[key]
+            if key == "properties" and isinstance(a, dict) and isinstance(b, dict):
+                self.spend(len(a) + len(b))
+                merged[key] = {**a, **{name: self.merged(a.get(name, True), part) for name, part in b.items()}}
+            elif key == "required" and isinstance(a, list) and isinstance(b, list):
+                self.spend(len(a) + len(b))
+                merged[key] = list(dict.fromkeys(name for name in a + b if isinstance(name, str)))
+            elif key == "enum" and isinstance(a, list) and isinstance(b, list):
+                self.spend(len(a) + len(b))
+                allowed = set(map(_hashable, b))
+                merged[key] = [value for value in a if _hashable(value) in allowed]
+            elif key in ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"):
+                merged[key] = max(a, b) if is_number(a) and is_number(b) else b
+            elif key in ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"):
+                merged[key] = min(a, b) if is_number(a) and is_number(b) else b
+            elif key == "allOf" and isinstance(a, list) and isinstance(b, list):
+                self.spend(len(a) + len(b))
+                merged[key] = a + b
+            elif key in ("anyOf", "oneOf"):
+                merged[key] = a
+                merged["allOf"] = [*(merged.get("allOf") or ()), {key: b}]
+        return merged
+
 
 def _implied_type(schema: Mapping[str, Any]) -> str:
     for kind, keys in (
@@ -200,114 +286,18 @@ def _implied_type(schema: Mapping[str, Any]) -> str:
     return "string"
 
 
-def _merged(one: Any, other: Any) -> Any:
-    """A schema that asks for what both ask for, as far as one object can say it."""
-    if one is True or one == {}:
-        return other
-    if other is True or other == {}:
-        return one
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return False
-    merged = {**one, **other}
-    for key in one.keys() & other.keys():
-        a, b = one[key], other[key]
-        if key == "properties" and isinstance(a, dict) and isinstance(b, dict):
-            merged[key] = {**a, **{name: _merged(a.get(name, True), part) for name, part in b.items()}}
-        elif key == "required" and isinstance(a, list) and isinstance(b, list):
-            merged[key] = [*a, *(name for name in b if name not in a)]
-        elif key == "enum" and isinstance(a, list) and isinstance(b, list):
-            merged[key] = [value for value in a if value in b]
-        elif key in ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"):
-            merged[key] = max(a, b) if _is_number(a) and _is_number(b) else b
-        elif key in ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"):
-            merged[key] = min(a, b) if _is_number(a) and _is_number(b) else b
-        elif key == "allOf" and isinstance(a, list) and isinstance(b, list):
-            merged[key] = a + b
-        elif key in ("anyOf", "oneOf"):
-            merged[key] = a
-            merged["allOf"] = [*(merged.get("allOf") or ()), {key: b}]
-    return merged
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _hashable(value: Any) -> Any:
+    """Equal for values of JSON that are equal."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else value
 
 
 def _count(schema: Mapping[str, Any], key: str) -> int:
     value = schema.get(key, 1 if key == "minContains" else 0)
-    if not _is_number(value) or not 0 <= value <= MAX_VALUES:
+    if not is_number(value) or not 0 <= value <= MAX_VALUES:
         raise UnsupportedSchema(f"{key} is not a number from 0 to {MAX_VALUES}")
     return math.ceil(float(value))
 
 
 def _limit(schema: Mapping[str, Any], key: str) -> float:
     value = schema.get(key)
-    return math.inf if value is None or not _is_number(value) else max(0, value)
-
-
-def _string(schema: dict[str, Any], name: str, index: int, *rest: Any) -> str:
-    least, most = _count(schema, "minLength"), _limit(schema, "maxLength")
-    if isinstance(schema.get("pattern"), str):
-        value = text_for_pattern(schema["pattern"], least)
-    else:
-        known = FORMATS.get(schema["format"]) if isinstance(schema.get("format"), str) else None
-        value = known or (f"{name}{index}" if index else name) or "text"
-        if len(value) < least:
-            value = (value + " ") * (least // len(value) + 1)
-            value = value[:least].rstrip().ljust(least, ".")
-        value = value[: int(min(most, len(value)))]
-    if not least <= len(value) <= most:
-        raise UnsupportedSchema("no string of such a length fits the pattern")
-    return value
-
-
-def _bounds(schema: Mapping[str, Any]) -> tuple[float, float, bool, bool]:
-    low, high = -math.inf, math.inf
-    low_open = high_open = False
-    if _is_number(schema.get("minimum")):
-        low = schema["minimum"]
-    if _is_number(schema.get("maximum")):
-        high = schema["maximum"]
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    # Draft 4 and OpenAPI 3.0 write a boolean beside the bound.
-    low_open = above is True
-    high_open = below is True
-    if _is_number(above) and above is not None and above >= low:
-        low, low_open = above, True
-    if _is_number(below) and below is not None and below <= high:
-        high, high_open = below, True
-    return low, high, low_open, high_open
-
-
-def _integer(schema: dict[str, Any], name: str, index: int, *rest: Any) -> int:
-    low, high, low_open, high_open = _bounds(schema)
-    least = None if low == -math.inf else math.floor(low) + 1 if low_open else math.ceil(low)
-    most = None if high == math.inf else math.ceil(high) - 1 if high_open else math.floor(high)
-    step = schema.get("multipleOf")
-    step = int(step) if _is_number(step) and step is not None and step >= 1 and step == int(step) else 1
-    value = step
-    if least is not None and value < least:
-        value = -(-least // step) * step
-    if most is not None and value > most:
-        value = most // step * step
-    if most is None or value + index * step <= most:
-        value += index * step
-    if (least is not None and value < least) or (most is not None and value > most):
-        raise UnsupportedSchema(f"no integer from {least} to {most}")
-    return value
-
-
-def _number(schema: dict[str, Any], name: str, index: int, *rest: Any) -> float:
-    low, high, low_open, high_open = _bounds(schema)
-    step = schema.get("multipleOf")
-    try:
-        return _integer(schema if step is None or step == int(step) else {**schema, "multipleOf": None}, name, index)
-    except UnsupportedSchema:
-        if step is not None or low > high:
-            raise
-    if low == high and not (low_open or high_open):
-        return low
-    value = (low + high) / 2
-    if not low < value < high:
-        raise UnsupportedSchema(f"no number between {low} and {high}")
-    return value
+    return math.inf if value is None or not is_number(value) else max(0, value)

@@ -29,20 +29,32 @@ def text_for_pattern(pattern: str, least: int = 0) -> str:
 
     Raises UnsupportedSchema: the pattern is none, or looks around, or refers back.
     """
+    return text_and_steps(pattern, least, 2 * MAX_LENGTH)[0]
+
+
+def text_and_steps(pattern: str, least: int, most_steps: int) -> tuple[str, int]:
+    """`text_for_pattern`, and in how many steps it was made.
+
+    Raises UnsupportedSchema: the pattern is none, or looks around, or refers back.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "[[" may mean something else one day
             parsed = _parser.parse(pattern)
-        text = _Text(0).of(parsed)
+        first = _Text(0, most_steps)
+        text, steps = first.of(parsed), first.steps
         if len(text) < least:
-            text = _Text(least - len(text)).of(parsed)
+            longer = _Text(least - len(text), most_steps - steps)
+            text, steps = longer.of(parsed), steps + longer.steps
     except (re.error, RecursionError, OverflowError):
         raise UnsupportedSchema(f"{pattern[:80]!r} is not a pattern") from None
-    return text
+    return text, steps
 
 
 class _Text:
-    def __init__(self, missing: int) -> None:
+    def __init__(self, missing: int, most_steps: int) -> None:
+        self.steps = 0
+        self.most_steps = most_steps
         self.missing = missing  # characters that repetitions are to add
         self.groups: dict[int, str] = {}
 
@@ -53,6 +65,9 @@ class _Text:
         return text
 
     def one(self, operation: Any, argument: Any) -> str:
+        self.steps += 1
+        if self.steps > self.most_steps:
+            raise UnsupportedSchema("a pattern takes too long")
         if operation is _constants.LITERAL:
             return chr(argument)
         if operation is _constants.NOT_LITERAL:

@@ -9,6 +9,7 @@ nobody in front of the server can be led to see another request there. We are fr
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -43,7 +44,7 @@ def ours(data: bytes) -> list[tuple[Message, Head, bytes]]:
     """What our reader takes before it refuses or waits: each request, and the bytes that it was made of."""
     reader = RequestReader(LIMITS)
     reader.feed(data)
-    found = []
+    found: list[tuple[Message, Head, bytes]] = []
     try:
         while True:
             begin = len(data) - reader.waiting
@@ -140,15 +141,14 @@ def check(data: bytes) -> int:
     return len(found)
 
 
-def _compare(message: Message, read: object, part: bytes) -> None:
-    assert callable(read)
+def _compare(message: Message, read: Callable[[bytes], Message], part: bytes) -> None:
     try:
         theirs = read(part)
         shorter = read(part[:-1]) if message.is_whole else None
     except Exception as error:
-        raise AssertionError(f"{read.__name__} refuses what we take: {error!r}: {part!r}") from error
-    assert _plain(theirs) == _plain(message), f"{read.__name__}: {part!r}"
-    assert shorter is None or not shorter.is_whole, f"for {read.__name__} it ends earlier: {part!r}"
+        raise AssertionError(f"{getattr(read, '__name__', read)} refuses what we take: {error!r}: {part!r}") from error
+    assert _plain(theirs) == _plain(message), f"{getattr(read, '__name__', read)}: {part!r}"
+    assert shorter is None or not shorter.is_whole, f"for {getattr(read, '__name__', read)} it ends earlier: {part!r}"
 
 
 def _plain(message: Message) -> Message:
@@ -228,7 +228,8 @@ def stream(random: Random) -> bytes:
 
 
 if __name__ == "__main__":
-    amount, seed = (int(each) for each in [*sys.argv[1:], 100_000, 0][:2])
+    amount = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     random = Random(seed)
     taken, failures = 0, 0
     for _ in range(amount):
