@@ -19,18 +19,8 @@ def amend(reply: Reply, knobs: Knobs) -> tuple[Reply, Knobs]:
     `oagw_tornado.units.knob_errors.InapplicableKnob` is raised. Those of a rule or of the server stand for replies of
     all kinds: those without a meaning are left out, of the knobs too.
     """
-    if knobs.line_ending != "lf" and reply.is_event_stream:
-        ending = LINE_ENDINGS[knobs.line_ending]
-        reply = replace(
-            reply,
-            frames=(Frame(with_line_ending(frame.data, ending), *frame[1:]) for frame in reply.frames or ()),
-            error_event=_ending(reply.error_event, ending),
-            error_forms={name: _ending(write, ending) for name, write in (reply.error_forms or {}).items()},
-        )
-    if not knobs.fault:
-        return reply, knobs
     fitting = []
-    for fault in knobs.fault:
+    for fault in knobs.fault or ():
         try:
             reply = fault.amend(reply, knobs.source or "upstream")
         except InapplicableKnob:
@@ -38,7 +28,18 @@ def amend(reply: Reply, knobs: Knobs) -> tuple[Reply, Knobs]:
                 raise
         else:
             fitting.append(fault)
-    return reply, knobs if len(fitting) == len(knobs.fault) else replace(knobs, fault=type(knobs.fault)(fitting))
+    if knobs.fault and len(fitting) < len(knobs.fault):
+        knobs = replace(knobs, fault=type(knobs.fault)(fitting))
+    if knobs.line_ending != "lf" and reply.is_event_stream:
+        ending = LINE_ENDINGS[knobs.line_ending]
+        reply = replace(
+            reply,
+            frames=(Frame(with_line_ending(frame.data, ending), *frame[1:]) for frame in reply.frames or ()),
+            sign_of_life=with_line_ending(reply.sign_of_life, ending) if reply.sign_of_life is not None else None,
+            error_event=_ending(reply.error_event, ending),
+            error_forms={name: _ending(write, ending) for name, write in (reply.error_forms or {}).items()},
+        )
+    return reply, knobs
 
 
 def _ending(write: ErrorWriter, line_ending: str) -> ErrorWriter:

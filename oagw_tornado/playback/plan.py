@@ -29,7 +29,7 @@ from oagw_tornado.reply.shaping import (
     streamed,
     with_keep_alive,
 )  # fmt: skip
-from oagw_tornado.reply.sse import LINE_ENDINGS, keep_alive, with_line_ending
+from oagw_tornado.reply.sse import LINE_ENDINGS, keep_alive
 
 
 def plan(
@@ -55,8 +55,13 @@ def plan(
         opens_at = head_at if knobs.opening == "with-head" else None
         schedule = streamed(reply.frames, head_at, first_at, gaps, random, own, opens_at)
         if knobs.keep_alive is not None and reply.is_event_stream:
-            sign = _sign_of_life(reply, knobs.keep_alive.form, LINE_ENDINGS[knobs.line_ending])
-            schedule = with_keep_alive(schedule, knobs.keep_alive.interval, sign)
+            interval, form = knobs.keep_alive
+            # The dialect's own event where it has one, so that none of its clients stumbles over it.
+            own_sign = None if form == "comment" else reply.sign_of_life
+            sign = own_sign or keep_alive(
+                "event" if form == "event" else "comment", line_ending=LINE_ENDINGS[knobs.line_ending]
+            )
+            schedule = with_keep_alive(schedule, interval, sign)
     if not knobs.plays_as_said:
         # In the order in which they were given, but by their turns: events, writes, clock.
         faults = sorted(knobs.fault or (), key=lambda fault: fault.turn)
@@ -88,10 +93,3 @@ def load_factor(knobs: Knobs, running: int) -> float:
         return 1.0
     most = knobs.max_concurrency
     return 1.0 + (factor - 1.0) * (min(running, most) - 1) / (most - 1) if most > 1 else factor
-
-
-def _sign_of_life(reply: Reply, form: str, line_ending: str) -> bytes:
-    """A comment, or an event: the dialect's own where it has one, so that none of its clients stumbles over it."""
-    if form != "comment" and reply.sign_of_life is not None:
-        return with_line_ending(reply.sign_of_life, line_ending)
-    return keep_alive("event" if form == "event" else "comment", line_ending=line_ending)
