@@ -17,10 +17,13 @@ def main() -> int:
     # Importing leaves no garbage behind, and passes over all that is imported take a tenth of a start.
     # `process.idle_work` lets the collector run again once the server is up.
     gc.disable()
-    sockets = listen_at_once()
-    from oagw_tornado.cli import main as run
+    try:
+        sockets = listen_at_once()
+        from oagw_tornado.cli import main as run
 
-    return run(sockets=sockets)
+        return run(sockets=sockets)
+    except KeyboardInterrupt:  # while it imports
+        return 130
 
 
 def listen_at_once() -> "list[socket]":

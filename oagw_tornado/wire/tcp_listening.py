@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import _socket
 import errno
+import sys
+
+TYPE_CHECKING = False  # typing itself is too slow to import here
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Connections that may wait to be accepted: thousands of streams open at once.
 BACKLOG = 4096
@@ -21,7 +26,7 @@ def listen_on(host: str, port: int) -> list[_socket.socket]:
     found = _socket.getaddrinfo(name or None, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_PASSIVE)
     try:
         for family, kind, protocol, address in sorted({(*each[:3], each[4]) for each in found}):
-            if family not in (_socket.AF_INET, _socket.AF_INET6):
+            if family not in (_socket.AF_INET, _socket.AF_INET6) or _is_link_local(host, family, address):
                 continue
             sock = _new(family, kind, protocol)
             if sock is None:
@@ -42,6 +47,11 @@ def listen_on(host: str, port: int) -> list[_socket.socket]:
             sock.close()
         raise
     return sockets
+
+
+def _is_link_local(host: str, family: int, address: tuple[Any, ...]) -> bool:
+    """macOS gives ``localhost`` an address of its loopback link, too, which nobody asks for."""
+    return sys.platform == "darwin" and host == "localhost" and family == _socket.AF_INET6 and bool(address[3])
 
 
 def _new(family: int, kind: int, protocol: int) -> _socket.socket | None:
