@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from array import array
 from itertools import repeat
 from typing import Any
@@ -214,6 +215,28 @@ def test_no_write_is_larger_than_the_largest(stage: Stage, size: int, in_run: bo
     assert (exchange.events, exchange.bytes_sent) == (4, 2 + 2 * size)
     assert len(exchange.actual or ()) == 4
     assert stage.outcome == "complete"
+
+
+def depth() -> int:
+    frame, count = inspect.currentframe(), 0
+    while frame is not None:
+        frame, count = frame.f_back, count + 1
+    return count
+
+
+def test_a_run_of_events_that_are_larger_than_a_write_does_not_go_ever_deeper(stage: Stage) -> None:
+    event = bytes(LARGEST_WRITE + 1)
+    depths = []
+
+    def texts() -> Any:
+        for _ in range(100):
+            depths.append(depth())
+            yield event
+
+    _, exchange, _ = play(stage, [HEAD, Run(0.0, texts(), repeat(0.0)), Step(0.0, b"", Action.END)])
+    stage.run(no_delay)
+    assert (exchange.events, stage.outcome) == (100, "complete")
+    assert max(depths) < min(depths) + 20
 
 
 def test_what_fails_ends_its_reply_and_no_other(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,6 @@ fault made of it, and what follows a wait for a client that does not read.
 from __future__ import annotations
 
 import logging
-from itertools import chain
 from time import monotonic
 
 from oagw_tornado.evidence.exchange import Exchange
@@ -28,7 +27,7 @@ _IN_RUN = Step(0.0, b"", Action.STALL)
 class Playback(RunPlayer):
     """One schedule under way. `play` is called when the step that waits is due; times are of `time.monotonic`."""
 
-    __slots__ = ("_steps", "_fields")
+    __slots__ = ("_steps", "_pieces", "_fields")
 
     def __init__(
         self,
@@ -41,6 +40,8 @@ class Playback(RunPlayer):
     ) -> None:
         super().__init__(context, exchange, connection, length)
         self._steps = steps
+        # What is left of a step that is larger than a write.
+        self._pieces: Steps | None = None
         self._fields = fields  # status line and header lines
 
     def start(self) -> None:
@@ -91,6 +92,12 @@ class Playback(RunPlayer):
 
     def _next(self) -> Step:
         """The next step; `_IN_RUN` for an event of a run, which is in hand then."""
+        if self._pieces is not None:
+            piece = next(self._pieces, None)
+            if piece is not None:
+                assert isinstance(piece, Step)
+                return piece
+            self._pieces = None
         run = self._run
         while True:
             if run is None:
@@ -147,11 +154,8 @@ class Playback(RunPlayer):
 
     def _split(self, step: Step) -> Step:
         """The first piece of a step that is larger than a write; the others are the next steps."""
-        rest = pieces(step, LARGEST_WRITE)
-        first = next(rest)
-        run, self._run = self._run, None
-        self._steps = chain(rest, () if run is None else (run,), self._steps)
-        return first
+        self._pieces = rest = pieces(step, LARGEST_WRITE)
+        return next(rest)
 
     # What a step does.
 
@@ -242,6 +246,7 @@ class Playback(RunPlayer):
 
     def _over(self, outcome: str) -> None:
         self._steps = iter(())
+        self._pieces = None
         self._step = NONE
         self._data = self._run = None
         super()._over(outcome)

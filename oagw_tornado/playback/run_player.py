@@ -106,7 +106,8 @@ class RunPlayer(Delivery):
             if size > LARGEST_WRITE:
                 self._leave(at, 1)
                 self._step = Step(at, self._before + data + self._after, WRITE, 1, 1)
-                self._play_steps()
+                # Not from here: the step comes back to the run, and a run of such events would go ever deeper.
+                self._pace(monotonic(), self)
                 return
             if self._chunked:
                 piece = CHUNK % (size, self._before, data, self._after)
