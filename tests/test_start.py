@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import pickle
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, fields, replace
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -16,6 +20,7 @@ from hypothesis import strategies as st
 from oagw_tornado.config.config import Config, read_config
 from oagw_tornado.config.plain_start import plain_address
 from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.process.idle_work import NEEDED_SOON, IdleWork
 from oagw_tornado.wire.tcp_listening import listen_on
 
 WORDS = st.sampled_from(
@@ -175,3 +180,37 @@ sys.modules = {name: None for name in sys.modules.keys() - before if name.starts
 def test_no_first_request_of_a_usual_kind_waits_for_an_import() -> None:
     """What idle work loads is all of this package that these need."""
     assert _loaded(FIRST_REQUESTS) == set()
+
+
+class _Loop:
+    """A loop whose time goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.next: Callable[[], None] | None = None
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        self.next = callback
+        return cast(asyncio.TimerHandle, None)
+
+    def turn(self) -> None:
+        assert self.next is not None
+        self.next()
+
+
+def test_nothing_is_loaded_while_a_stream_plays() -> None:
+    threshold = gc.get_threshold()
+    loop, idle, prepared = _Loop(), False, []
+    work = IdleWork(cast(asyncio.AbstractEventLoop, loop), lambda: idle, [lambda: prepared.append(1)])
+    try:
+        work.start()
+        for _ in range(100):
+            loop.turn()
+        assert prepared == []
+        idle = True
+        for _ in NEEDED_SOON:
+            assert prepared == []
+            loop.turn()
+        loop.turn()
+        assert prepared == [1]
+    finally:
+        gc.set_threshold(*threshold)

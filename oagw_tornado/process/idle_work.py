@@ -72,6 +72,9 @@ class IdleWork:
             self._handle.cancel()
 
     def _load(self) -> None:
+        if not self._is_idle():  # what plays now has all that it needs
+            self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
+            return
         do = next(self._to_do, None)
         if do is not None:
             do()
