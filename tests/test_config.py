@@ -55,6 +55,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "journal-body-size": ("1KiB", 1024),
     "unmasked": ("X-Team", ("X-Team",)),
     "body-timeout": ("3s", 3.0),
+    "max-buffered": ("8MiB", 8 * 2**20),
     "idle-timeout": ("1m", 60.0),
     "gate-timeout": ("1500ms", 1.5),
     "drain-timeout": ("0", 0.0),

@@ -39,6 +39,7 @@ ASKED = {
     "weather": get(WEATHER),
     "calculator": post(CALCULATE, {"operation": "add"}),
     "stream-test": get(EVENTS),
+    "oauth": get(f"{PROXY}/oauth/.well-known/jwks.json"),
 }
 
 

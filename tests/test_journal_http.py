@@ -69,7 +69,7 @@ def three(oagw: VisibleServer) -> VisibleServer:
         ("", "cba"), ("?limit=0", ""), ("?alias=openai", "a"), ("?status=404", "b"), ("?status=4xx", "cb"),
         ("?path=/v1/chat/*", "ca"), ("?path=v1/chat/completions", "ca"), ("?path=*/github/*", "b"),
             ("?path=/users/*", "b"),
-        ("?path=/v1", ""), ("?model=gpt-4", "a"), ("?model=gpt-*", "ca"), ("?outcome=complete", "cb"),
+        ("?path=/v1", ""), ("?model=gpt-4", "a"), ("?model=gpt-*", "a"), ("?outcome=complete", "cb"),
         ("?outcome=fault:*", "a"), ("?outcome=", ""), ("?rule=teapot", "b"), ("?rule=", "ca"), ("?rule=tea*", "b"),
         ("?header=x-team", "ba"), ("?header=X-Team:bl*", "a"), ("?header=x-team&header=x-team:red", "b"),
         ("?header=authorization:x", ""), ("?header=authorization:\\*\\*\\*", ""), ("?header=authorization", "cba"),

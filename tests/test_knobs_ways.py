@@ -13,6 +13,7 @@ import pytest
 from raw_http import CHAT, RawReply, chat, request, talk
 
 from oagw_tornado.config.config import config_as_json, read_config
+from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 from oagw_tornado.testing import SimulatorProcess, SimulatorThread
 
@@ -65,9 +66,9 @@ def test_by_option_environment_and_file(name: str) -> None:
     text, value = VALUES[name]
     variable = "OAGW_SIM_" + name.upper().replace("-", "_")
     file = json.dumps({name: text})
+    switches = [[f"--{name}"]] if OPTIONS[name].is_flag else [[f"--{name}", text], [f"--{name}={text}"]]
     ways: list[tuple[list[str], dict[str, str]]] = [
-        ([f"--{name}", text], {}),
-        ([f"--{name}={text}"], {}),
+        *((switch, {}) for switch in switches),
         ([], {variable: text}),
         (["--config", "sim.yaml"], {}),
     ]
