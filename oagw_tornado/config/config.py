@@ -146,7 +146,7 @@ def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Call
     variables = list(_from_environment(environ))
     named = [setting for setting in variables + arguments if setting.option is CONFIG]
     if not named:
-        return _settled(Config(), variables, arguments)
+        return _layered(Config(), variables, arguments)
 
     from oagw_tornado.config.config_file import parse_config_file
 
@@ -159,10 +159,10 @@ def read_config(argv: Sequence[str], environ: Mapping[str, str], read_file: Call
         raise ConfigError(source, f"{path!r} is not UTF-8 text") from None
     file = parse_config_file(text, path, read_file)
     described = Config(rules=file.rules, rule_places=file.rule_places, upstreams=file.upstreams)
-    return _settled(described, file.settings, variables, arguments)
+    return _layered(described, file.settings, variables, arguments)
 
 
-def _settled(config: Config, *layers: list[Setting]) -> Config:
+def _layered(config: Config, *layers: list[Setting]) -> Config:
     config = _assign(config, *layers)
     given = {setting.option.field for layer in layers for setting in layer}
     if config.listen and not given & {"host", "port"}:

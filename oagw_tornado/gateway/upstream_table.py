@@ -42,7 +42,7 @@ class UpstreamTable(dict[str, Upstream]):
         if alias not in self.described:
             return False
         del self.described[alias], self[alias]
-        self._settle()
+        self._collect_tokens()
         return True
 
     def reset(self) -> None:
@@ -63,7 +63,7 @@ class UpstreamTable(dict[str, Upstream]):
         for alias, (each, upstream) in found.items():
             self.described[alias] = each
             self[alias] = upstream
-        self._settle()
+        self._collect_tokens()
 
     def _upstream(self, described: UpstreamDocument) -> Upstream:
         if not described.service:
@@ -78,7 +78,7 @@ class UpstreamTable(dict[str, Upstream]):
             )
         return upstream
 
-    def _settle(self) -> None:
+    def _collect_tokens(self) -> None:
         self.tokens = {alias: frozenset(each.tokens) for alias, each in self.described.items() if each.tokens}
         self.forms.clear()
         self.forms.update((alias, upstream.errors) for alias, upstream in self.items())

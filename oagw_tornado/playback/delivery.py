@@ -37,7 +37,7 @@ class PlaybackContext(Protocol):
         """The reply is over, one way or another."""
 
 
-class _Queued(NamedTuple):
+class Queued(NamedTuple):
     """What the kernel did not take at once: it has left when the client has read."""
 
     at: float
@@ -66,25 +66,24 @@ class Delivery(ABC):
         "_queued",
     )
 
-    def __init__(
-        self, context: PlaybackContext, exchange: Exchange, connection: ReplyConnection, length: int | None
-    ) -> None:
-        self.slot = 0
-        self.exchange = exchange
-        self._admitted = exchange.admitted
-        self._connection = connection
-        self._context = context
-        self._length = length  # of the body; None for a stream
-        # The head between its own instant and the first write: what is due with it leaves in the same write.
-        self._head = b""
-        # The offset up to which whatever is late is so for a reason that is not ours: the client did not read,
-        # or (then `_held_by_gate` is true) a gate was shut.
-        self._held_until = -1.0
-        self._held_by_gate = False
-        # The gate at which this reply waits.
-        self._waits_at: str | None = None
-        # What waits for the client to read.
-        self._queued: _Queued | None = None
+    # `Playback` sets all of them at once: a constructor for each class would be felt in the price of a reply.
+    slot: int
+    exchange: Exchange
+    _admitted: float
+    _connection: ReplyConnection
+    _context: PlaybackContext
+    # Of the body; None for a stream.
+    _length: int | None
+    # The head between its own instant and the first write: what is due with it leaves in the same write.
+    _head: bytes
+    # The offset up to which whatever is late is so for a reason that is not ours: the client did not read,
+    # or (then `_held_by_gate` is true) a gate was shut.
+    _held_until: float
+    _held_by_gate: bool
+    # The gate at which this reply waits.
+    _waits_at: str | None
+    # What waits for the client to read.
+    _queued: Queued | None
 
     @abstractmethod
     def play(self) -> None:
@@ -147,7 +146,7 @@ class Delivery(ABC):
             return
         if events:
             self._context.ledger.blocked(self.exchange, events)
-        self._queued = _Queued(at, events, size, outcome, held)
+        self._queued = Queued(at, events, size, outcome, held)
         self._connection.drained = self._client_reads
 
     def _client_reads(self) -> None:

@@ -38,7 +38,20 @@ class Playback(RunPlayer):
         fields: bytes,
         length: int | None,
     ) -> None:
-        super().__init__(context, exchange, connection, length)
+        self.slot = 0
+        self.exchange = exchange
+        self._admitted = exchange.admitted
+        self._connection = connection
+        self._context = context
+        self._length = length
+        self._head = b""
+        self._held_until = -1.0
+        self._held_by_gate = False
+        self._waits_at = self._queued = None
+        self._step = NONE
+        self._run = self._data = None
+        self._sent = self._settled = 0
+        self._pace = context.pace
         self._steps = steps
         # What is left of a step that is larger than a write.
         self._pieces: Steps | None = None

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice, repeat
 from os import write
 from time import monotonic
 
-from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import NOTED_EVENTS
-from oagw_tornado.playback.delivery import Delivery, PlaybackContext
+from oagw_tornado.playback.delivery import Delivery
+from oagw_tornado.playback.pacer import Paced
 from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Run, Step
-from oagw_tornado.wire.connection import CHUNK, ReplyConnection
+from oagw_tornado.wire.connection import CHUNK
 
 WRITE = Action.WRITE
 
@@ -29,10 +29,6 @@ LONGEST_TURN = 0.002
 
 # What a player holds when no step waits.
 NONE = Step(0.0, b"", Action.STALL)
-
-_NO_TEXTS: Iterator[bytes] = iter(())
-_NO_GAPS: Iterator[float] = iter(())
-_NOT_NOTED = array("d")
 
 
 class RunPlayer(Delivery):
@@ -61,36 +57,36 @@ class RunPlayer(Delivery):
         "_pace",
     )
 
-    def __init__(
-        self, context: PlaybackContext, exchange: Exchange, connection: ReplyConnection, length: int | None
-    ) -> None:
-        super().__init__(context, exchange, connection, length)
-        # The step that waits for its time, unless `_data` does.
-        self._step = NONE
-        # The run under way, whose events come before the other steps.
-        self._run: Run | None = None
-        # The text of the run's event that waits for its time; None while steps are played one by one.
-        self._data: bytes | None = None
-        # What `play` is to find without a detour; see `_enter`.
-        self._contents, self._gaps = _NO_TEXTS, _NO_GAPS
-        self._before = self._after = b""
-        self._around = 0
-        self._at = 0.0
-        self._descriptor = -1
-        self._chunked = False
-        self._actual = _NOT_NOTED
-        # Where the planned offsets go; None: the gap is fixed, and `settle` knows them.
-        self._planned: array[float] | None = None
-        # When the first of the events in hand was due.
-        self._first = 0.0
-        # Events of the run that `play` has played, how many of them are noted, and of how many the ledger knows.
-        self._sent = 0
-        self._room = 0
-        self._settled = 0
-        # Bytes of those of which the ledger does not know yet.
-        self._size = 0
-        self._count_late = context.ledger.count_late
-        self._pace = context.pace
+    # The step that waits for its time, unless `_data` does.
+    _step: Step
+    # The run under way, whose events come before the other steps.
+    _run: Run | None
+    # The text of the run's event that waits for its time; None while steps are played one by one.
+    _data: bytes | None
+    # Events of the run that `play` has played, and of how many the ledger knows.
+    _sent: int
+    _settled: int
+    _pace: Callable[[float, Paced], None]
+
+    # Set by `_enter`, so that a reply without a run does not pay for them.
+    _contents: Iterator[bytes]
+    _gaps: Iterator[float]
+    _before: bytes
+    _after: bytes
+    _around: int
+    # When the event in hand is due, and when the first of them was.
+    _at: float
+    _first: float
+    _descriptor: int
+    _chunked: bool
+    _count_late: Callable[[float], None]
+    # Bytes of the events of which the ledger does not know yet.
+    _size: int
+    # Where actual and planned offsets go, and of how many events. None for the planned ones of a fixed gap: `settle`
+    # knows them.
+    _actual: array[float]
+    _planned: array[float] | None
+    _room: int
 
     def play(self) -> None:
         """Play what waits, whose time has come, and whatever else is due as well."""
@@ -178,8 +174,10 @@ class RunPlayer(Delivery):
         self._around = len(run.before) + len(run.after)
         self._descriptor = self._connection.descriptor
         self._chunked = self._connection.chunked
-        self._sent = self._settled = 0
+        self._count_late = self._context.ledger.count_late
+        self._sent = self._settled = self._size = self._room = 0
         exchange = self.exchange
+        self._planned = None
         if exchange.actual is not None and exchange.planned is not None:
             self._actual = exchange.actual
             self._planned = None if type(run.gaps) is repeat else exchange.planned
