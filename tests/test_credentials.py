@@ -219,3 +219,11 @@ def test_neither_journal_nor_log_nor_metrics_show_one() -> None:
         assert TOKEN not in text
     assert "city=Oslo" in told[0]
     assert "city=Oslo" in log
+
+
+@pytest.mark.parametrize("name", ["Host", "X-Forwarded-Host"])
+def test_a_host_is_shown_without_whose_it_is(name: str) -> None:
+    disclosure = Disclosure()
+    assert disclosure.header(name, "user:word@example.com:80") == "***@example.com:80"
+    for plain in ("example.com:80", "[::1]:80", "127.0.0.1", ""):
+        assert disclosure.header(name, plain) == plain

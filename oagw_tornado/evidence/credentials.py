@@ -38,9 +38,12 @@ HEADERS = frozenset(
 )
 _HEADER_PREFIXES = ("x-stainless-",)
 
-#: Headers that carry a target or a URL, which may carry a credential.
+#: Headers that carry a target, a URL or an authority, which may carry a credential.
 _ADDRESSES = frozenset(
-    "referer origin content-location destination x-original-url x-original-uri x-rewrite-url x-forwarded-uri".split()  # noqa: SIM905
+    """
+    content-location destination host origin referer x-forwarded-host x-forwarded-uri x-original-uri x-original-url
+    x-rewrite-url
+    """.split()  # noqa: SIM905
 )
 
 #: Parameters of a query or a form shown whole: lower-case, with ``-`` for ``_``.
