@@ -21,6 +21,12 @@ ORDER = (
     "seeded_load",
     "lateness",
     "reverse_proxy",
+    "agent_with_two_tools",
+    "reasoning_then_answer",
+    "refusal",
+    "context_filled_up",
+    "tool_call_with_broken_json",
+    "two_tests_side_by_side",
 )
 
 
