@@ -62,11 +62,11 @@ class RequestStream(IOStream):
 
     async def _read_head(self) -> bytes:
         server = self._server
-        server.deadlines.idle.begin(self)
+        self._begin(server.deadlines.idle)
         first = b"\n"
         while first in b"\r\n":
             first = (await super().read_until_regex(_FIRST_BYTE))[-1:]
-        server.deadlines.head.begin(self)
+        self._begin(server.deadlines.head)
         self._first_byte = first
         self._check_head()
         rest = await super().read_until_regex(_HEAD_END)
@@ -82,6 +82,12 @@ class RequestStream(IOStream):
         await self.read_until_close()
         raise StreamClosedError
 
+    def _begin(self, patience: Patience) -> None:
+        """Wait no longer than `patience`. Tornado goes on with what it has read from a client that has left, which
+        would be kept here, with all that it asked, until its time is over."""
+        if not self.closed():
+            patience.begin(self)
+
     def _framing(self, head: Head) -> bytes:
         """A head that has tornado read the body, and leaves all else to us."""
         self._body_size = 0
@@ -90,7 +96,7 @@ class RequestStream(IOStream):
         else:
             framing = b"Content-Length: %d" % head.length
         if head.length:
-            self._server.deadlines.body.begin(self)
+            self._begin(self._server.deadlines.body)
         return b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing
 
     def _check_head(self) -> None:

@@ -1,0 +1,58 @@
+"""Clients that leave with requests unanswered leave nothing behind, on either engine."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import socket
+import struct
+
+import pytest
+from wire import CHAT, PROXY, WEATHER, chat, get, post
+
+from oagw_tornado.config.config import Config
+from oagw_tornado.gateway.admission import Admission
+from oagw_tornado.simulator import Simulator
+from oagw_tornado.wire.connection import ReplyConnection
+
+WAYS = {
+    "pipelined": get(WEATHER) * 40,
+    "half a body": get(WEATHER) + b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
+    "half a head": get(WEATHER) + b"GET / HTTP/1.1\r\nHo",
+    "no request": get(WEATHER) + b"\0" * 20,
+    "a stream": get(WEATHER) + post(CHAT, chat(), "X-Sim-Itl: 20ms") * 3,
+    "a large reply": get(f"{PROXY}/stream-test/events?count=2000&size=4KiB&interval=0") * 2,
+}
+
+
+def held() -> int:
+    gc.collect()
+    return sum(isinstance(thing, (Admission, ReplyConnection)) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_who_leaves_leaves_nothing_behind(way: str, wire: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        simulator = Simulator(Config(http_server=wire.split("-")[0], port=0, journal_size=0))
+        await simulator.start()
+        loop = asyncio.get_running_loop()
+        before = held()
+        for number in range(12):
+            client = socket.create_connection(("127.0.0.1", simulator.port))
+            client.setblocking(False)
+            await loop.sock_sendall(client, WAYS[way])
+            if number % 3 == 0:
+                await asyncio.sleep(0)
+            if number % 2:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        deadline = loop.time() + 5
+        while (now := held()) > before and loop.time() < deadline:
+            await asyncio.sleep(0.05)
+        await simulator.stop()
+        assert now <= before
+
+    caplog.set_level(logging.WARNING)
+    asyncio.run(main())
+    assert not caplog.records
