@@ -217,3 +217,20 @@ def test_a_body_behind_a_stream_is_not_taken_in_without_limit(wire: str) -> None
             pass
         # What the kernel's buffers hold on both sides comes on top.
         assert taken < 40_000_000
+
+
+@pytest.mark.parametrize(("rate", "status"), [(48 * 1024, 200), (4 * 1024, 408)])
+def test_a_slow_large_body_is_cut_off_only_below_the_least_rate(rate: int, status: int, wire: str) -> None:
+    """The least rate is 16 KiB/s, looked at once in each --body-timeout; the body takes three of those."""
+    body = b'{"messages": [{"role": "user", "content": "' + b"x" * (3 * rate) + b'"}]}'
+    with serving(wire, body_timeout="1s") as server, Client(server.port, patience=15) as client:
+        whole = post(CHAT, body)
+        at = len(whole) - len(body)
+        client.send(whole[:at])
+        try:
+            for start in range(at, len(whole), rate // 10):
+                client.send(whole[start : start + rate // 10])
+                time.sleep(0.1)
+        except OSError:
+            assert status == 408  # the server has closed its side
+        assert client.reply().status == status
