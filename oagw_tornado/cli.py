@@ -219,7 +219,7 @@ def _cannot_listen(error: CannotListen) -> int:
     from socket import gaierror
 
     if isinstance(error.__cause__, gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        say(f"oagw-tornado: --host: {listener.host!r} is no address of this machine ({error.strerror})")
+        say(f"oagw-tornado: --host: {listener.host!r} is not an address of this machine ({error.strerror})")
         return BAD_USAGE
     address = listener.url(listener.port).removeprefix("http://")
     taken = "the port is taken" if error.errno == errno.EADDRINUSE and listener.host else error.strerror or str(error)

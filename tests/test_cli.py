@@ -145,8 +145,16 @@ def test_help_goes_to_stdout(switch: str) -> None:
         ([], {"OAGW_SIM_LATENCY": "50"}, "oagw-tornado: OAGW_SIM_LATENCY: '50' is not a duration"),
         (["--config=none.yaml"], {}, "oagw-tornado: --config: cannot read 'none.yaml': No such file or directory"),
         (["--config=."], {}, "oagw-tornado: --config: cannot read '.': Is a directory"),
-        (["--port=0", "--host=203.0.113.7"], {}, "oagw-tornado: --host: '203.0.113.7' is no address of this machine"),
-        (["--port=0", "--host=no.such.host.invalid"], {}, "oagw-tornado: --host: 'no.such.host.invalid' is no address"),
+        (
+            ["--port=0", "--host=203.0.113.7"],
+            {},
+            "oagw-tornado: --host: '203.0.113.7' is not an address of this machine",
+        ),
+        (
+            ["--port=0", "--host=no.such.host.invalid"],
+            {},
+            "oagw-tornado: --host: 'no.such.host.invalid' is not an address",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(

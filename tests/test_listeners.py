@@ -167,7 +167,7 @@ def test_a_socket_of_a_supervisor() -> None:
 
 
 def test_a_descriptor_that_is_no_listening_socket_is_refused() -> None:
-    for number, reason in ((987, "no open socket"), (0, "no open socket")):
+    for number, reason in ((987, "not an open socket"), (0, "not an open socket")):
         ran = subprocess.run(
             [sys.executable, "-m", "oagw_tornado", f"--listen=fd://{number}"],
             stdin=subprocess.DEVNULL,

@@ -70,13 +70,13 @@ def test_an_error_that_only_some_services_know(wire: str) -> None:
 
 
 def test_an_error_that_none_knows_is_refused_when_it_is_set(wire: str) -> None:
-    with pytest.raises(ConfigError, match=r"fault: error='overloaded' is no error .*did you mean"):
+    with pytest.raises(ConfigError, match=r"fault: error='overloaded' is not an error .*did you mean"):
         Terms(Config(knobs=resolve(Knobs(), {"fault": "status;error=overloaded"})), TABLE)
     rule = {"match": {"alias": "github"}, "fault": "status;error=no_such"}
-    with pytest.raises(ConfigError, match="error='no_such' is no error of github"):
+    with pytest.raises(ConfigError, match="error='no_such' is not an error of github"):
         Terms(Config(rules=(rule,)), TABLE)
     with serving(wire) as server:
-        named = "no error of anthropic; expected one of invalid_request_error"
+        named = "not an error of anthropic; expected one of invalid_request_error"
         with pytest.raises(ControlError, match=named):
             server.control.add_rule(match={"alias": "anthropic"}, fault="error-event;error=insufficient_quota")
         with pytest.raises(ControlError, match="expected one of rate_limit_exceeded"):

@@ -64,7 +64,7 @@ class AsyncResponse(Head):
             yield piece
 
     async def iter_events(self, max_event_size: int = MAX_EVENT_SIZE) -> AsyncIterator[Event]:
-        """The server-sent events as they arrive; OagwResponseError if the reply is no event stream."""
+        """The server-sent events as they arrive; OagwResponseError if the reply is not an event stream."""
         decoder = self._event_decoder(max_event_size)
         async for piece in self.iter_bytes():
             try:

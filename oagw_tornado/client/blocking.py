@@ -52,7 +52,7 @@ class Response(Head):
             yield from self._reply.iter_bytes()
 
     def iter_events(self, max_event_size: int = MAX_EVENT_SIZE) -> Iterator[Event]:
-        """The server-sent events as they arrive; OagwResponseError if the reply is no event stream."""
+        """The server-sent events as they arrive; OagwResponseError if the reply is not an event stream."""
         decoder = self._event_decoder(max_event_size)
         for piece in self.iter_bytes():
             try:

@@ -93,7 +93,9 @@ class Head:
     def _event_decoder(self, max_event_size: int) -> EventDecoder:
         kind = self.headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != "text/event-stream":
-            raise OagwResponseError(f"the reply is no event stream: status {self.status}, {kind or 'no content type'}")
+            raise OagwResponseError(
+                f"the reply is not an event stream: status {self.status}, {kind or 'no content type'}"
+            )
         return EventDecoder(max_event_size)
 
     def _decoded_json(self, body: bytes) -> Any:

@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         text, void = as_text(verdict), verdict["verdict"] != "innocent"
     except (KeyError, TypeError):
-        raise CommandError(f"{given.url}: its reply is no verdict") from None
+        raise CommandError(f"{given.url}: its reply is not a verdict") from None
     print(text)  # noqa: T201
     return VOID if void else INNOCENT
 

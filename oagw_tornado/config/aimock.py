@@ -45,7 +45,7 @@ def _rule(fixture: Any, where: str, left_out: list[str]) -> dict[str, Any]:
         rule["when"] = when
     response = fixture.get("response")
     if not isinstance(response, dict):
-        raise _Unconvertible("its response is no object")
+        raise _Unconvertible("its response is not an object")
     rule["reply"] = _reply(response, where, left_out)
     for key, value in fixture.items():
         if key in ("match", "response", "metadata", "_comment"):
@@ -95,7 +95,7 @@ def _match(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise _Unconvertible(f"match.{key} is no text, but {quoted(value)}")
+        raise _Unconvertible(f"match.{key} is not a text but {quoted(value)}")
     return re.sub(r"([*?\[])", r"[\1]", value)
 
 

@@ -44,7 +44,7 @@ class Config:
     admin_token: str | None = None
     control_hosts: tuple[str, ...] = ()
     oauth_clients: tuple[tuple[str, str], ...] = ()
-    """Clients of the upstream oauth, with their secrets; none: whoever has both."""
+    """Clients of the upstream oauth, with their secrets; if empty, any id with any secret."""
     mounts: tuple[tuple[str, str], ...] = ()
     """Aliases and the prefixes at which they are served too; an empty prefix is the root."""
     cors: tuple[str, ...] = ()

@@ -127,7 +127,7 @@ def _tcp(text: str, address: str) -> Listener:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ValueError(f"{text[:200]!r} is no address") from None
+        raise ValueError(f"{text[:200]!r} is not an address") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{text[:200]!r} is not an address such as {_EXAMPLES}")
     if parts.path not in ("", "/") or parts.fragment or "@" in parts.netloc or not host or " " in host:

@@ -253,7 +253,7 @@ def _table() -> dict[str, Option]:
         Option("max-body-size", "max_body_size", parse_size, "SIZE",
                "largest request body; a larger one is answered 413", limits, format_size),
         Option("max-buffered", "max_buffered", parse_size, "SIZE",
-               "what clients that do not read may leave with the server, of all together; who goes beyond is reset",
+               "bytes that clients which do not read may leave unsent, all together; beyond it a connection is reset",
                limits, format_size, is_live=True),
         Option("max-header-size", "max_header_size", header_size, "SIZE",
                "largest request line with its headers", limits, format_size),

@@ -48,7 +48,7 @@ class ControlHandler(ExchangeHandler):
     source = None
 
     def run(self, *path_args: Any) -> None:
-        # What runs keeps its own counts; whoever is asked here tells them as they are now.
+        # Replies under way keep their own counts: bring the totals up to date first.
         self.responder.settle()
         super().run(*path_args)
 

@@ -246,7 +246,7 @@ def _control_paths() -> dict[str, Any]:
 
 
 def _read(id: str, summary: str, schema: Operation) -> Operation:
-    return {"operationId": id, "summary": summary, "responses": {"200": _said("So it is.", schema)}}
+    return {"operationId": id, "summary": summary, "responses": {"200": _said("Done.", schema)}}
 
 
 def _control(
@@ -287,7 +287,7 @@ def _refusals(errors: tuple[int, ...]) -> dict[str, Operation]:
         400: "What was asked for cannot be understood; `error` names it.",
         401: "There is an --admin-token, and it was not sent.",
         403: "A wrong --admin-token, or a client that is not on this machine.",
-        404: "There is none of that name.",
+        404: "Nothing has that name.",
     }
     return {str(code): _error(texts[code]) for code in sorted({*errors, 401, 403})}
 

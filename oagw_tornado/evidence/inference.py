@@ -147,7 +147,7 @@ class InferenceCounters:
             self.settle(2)
 
     def settle(self, most: int) -> bool:
-        """Count so many of those that wait for it; whether more are left. Whoever reads calls this until none is."""
+        """Count up to `most` of those that wait for it; True if more are left. Call until False before reading."""
         pending = self._pending
         while pending and most:
             exchange, inference = pending.popleft()
@@ -204,7 +204,7 @@ class InferenceCollector:
     def __init__(self, counters: InferenceCounters, load: Load, models: Iterable[str]) -> None:
         self._counters = counters
         self._load = load
-        # Models that were not asked for yet are there, too, at zero: so it is with a server that has just started.
+        # Models that nobody has asked for yet are there too, at zero, as on a server that has just started.
         self._models = [*dict.fromkeys((*models, *counters.models, *load.running))]
 
     def collect(self) -> Iterable[Metric]:

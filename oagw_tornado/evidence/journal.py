@@ -19,7 +19,7 @@ EVENTS_BYTES = 18_000
 
 #: Paths whose requests never enter: probes and what browsers ask for by themselves.
 NOT_JOURNALED = frozenset(("/health", "/favicon.ico"))
-#: Who asks for evidence leaves none.
+#: Asking for evidence leaves none.
 _CONTROL = ("/_sim", "/metrics")
 
 _NO_HEADERS: dict[str, str] = {}

@@ -49,7 +49,7 @@ class Ledger:
 
     @property
     def disclosure(self) -> Disclosure:
-        """What is shown of a request, wherever it is; made for the first who wants to show one."""
+        """What is shown of a request, wherever it is; made when it is first needed."""
         if self._disclosure is None:
             from oagw_tornado.evidence.credentials import Disclosure
 
@@ -138,8 +138,8 @@ class Ledger:
             log_access(exchange, self.disclosure)
 
     def reset(self) -> list[Exchange]:
-        """Forget everything but what runs. Whoever calls has brought it up to date with what has left, and frees what
-        was in the journal: see `Journal.clear`."""
+        """Forget everything but what runs. The caller has brought it up to date first, and frees what was in the
+        journal: see `Journal.clear`."""
         self.counters.reset()
         self.timing.reset()
         return self.journal.clear()

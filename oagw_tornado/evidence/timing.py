@@ -49,11 +49,11 @@ class Timing:
         self._fresh: dict[int, int] = {}
         self._freshest = 0.0
         self._blocked_then = 0
-        # In place, here as below: whoever appends has hold of this list.
+        # In place, here and below: those who append hold on to this list.
         self.recent.clear()
 
     def settle(self) -> None:
-        """Count what is `recent`. Whoever reads the other attributes calls this first."""
+        """Count what is `recent`. Call it before reading the other attributes."""
         recent = self.recent
         if not recent:
             return

@@ -1,4 +1,4 @@
-"""Who asks? Bearer tokens (RFC 6750, section 2.1), as the prototype read them: the scheme is case-sensitive."""
+"""Who is asking? Bearer tokens (RFC 6750, section 2.1), as the prototype read them: the scheme is case-sensitive."""
 
 from __future__ import annotations
 

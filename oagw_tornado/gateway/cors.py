@@ -79,7 +79,7 @@ class Cors:
         if origin is None or method is None:
             return None
         if self._allowed(origin) is None:
-            return refusal(403, f"The origin {origin[:80]!r} is none of those that --cors names")
+            return refusal(403, f"The origin {origin[:80]!r} is not among those that --cors names")
         fields = [
             ("Access-Control-Allow-Methods", _METHODS),
             ("Access-Control-Max-Age", str(_MAX_AGE)),
@@ -88,7 +88,7 @@ class Cors:
         asked = headers.get("Access-Control-Request-Headers")
         if asked:
             if len(asked) > _LONGEST_LIST or re.fullmatch(_NAMES, asked) is None:
-                return refusal(400, f"Access-Control-Request-Headers: {asked[:80]!r} is no list of header names")
+                return refusal(400, f"Access-Control-Request-Headers: {asked[:80]!r} is not a list of header names")
             fields.append(("Access-Control-Allow-Headers", asked))
         if headers.get("Access-Control-Request-Private-Network") == "true":
             fields.append(("Access-Control-Allow-Private-Network", "true"))

@@ -1,7 +1,7 @@
 """What the gateway says when it does not pass a request on. A refusal is a reply like any other.
 
-``error`` is a string, and exactly the prototype's. ``message`` says the same to whoever has not read the documentation
-(SDKs show it as the text of their exception), ``hint`` what to do about it.
+``error`` is a string, and exactly the prototype's. ``message`` says the same to someone who has not read the docs
+(SDKs show it as the text of their exception); ``hint`` says what to do about it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ UNAUTHORIZED = unauthorized()
 FORBIDDEN = forbidden()
 
 
-#: 401: the token was good once (RFC 6750, section 3.1). Who has a refresh token uses it now.
+#: 401: the token was good once (RFC 6750, section 3.1). A client with a refresh token uses it now.
 STALE = refusal(
     401,
     "Unauthorized",

@@ -77,7 +77,7 @@ class Responder:
         self.configure(config)
 
     def state_of(self, kind: type[T]) -> T:
-        """What a service remembers in this simulator: its one object of `kind`, made for the first who asks."""
+        """What a service remembers in this simulator: its one object of `kind`, made when it is first asked for."""
         return self.states.of(kind)
 
     @property
@@ -110,7 +110,7 @@ class Responder:
             and (knobs is None or (knobs.immediate and not reply.pauses))
             and len(reply.body) <= BODY_PIECE
         ):
-            # Over before the reply leaves: who has read it finds it in the journal.
+            # Over before the reply leaves: a client that has read it finds it in the journal.
             self.ledger.sent_whole(exchange, len(reply.body), monotonic() - exchange.admitted)
             self._give_back(exchange)
             connection.send_whole(status, fields, reply.body)
@@ -144,7 +144,7 @@ class Responder:
         return reply.status, head_fields(exchange, reply), reply.body
 
     def settle(self) -> None:
-        """Bring the evidence up to date with what has left. Whoever reads it calls this first."""
+        """Bring the evidence up to date with what has left. Call this before reading it."""
         self.timing.settle()
         for playback in self.playing:
             playback.settle()

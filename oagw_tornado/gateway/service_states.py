@@ -1,4 +1,4 @@
-"""What the services of one simulator remember: one object of each kind, made for the first who asks."""
+"""What the services of one simulator remember: one object of each kind, made when it is first asked for."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Terms:
             known = {each: None for alias in aliases for each in self._upstreams[alias].errors.presets}
             if name is not None and name not in known:
                 return (
-                    f"error={name[:40]!r} is no error of {', '.join(aliases)}; expected one of"
+                    f"error={name[:40]!r} is not an error of {', '.join(aliases)}; expected one of"
                     f" {', '.join(known) or 'none'}{nearest(name, known)}"
                 )
         return ""
@@ -250,7 +250,7 @@ class Terms:
 
 
 def _answered(route: Route, request: Request, reply: Script | Answer) -> Route:
-    """Who gives a rule's reply: the service in its dialect, or, where it is none of a model's, nobody but the rule."""
+    """Who gives a rule's reply: the service in its dialect, or the rule alone where the service is not a model's."""
     from oagw_tornado.gateway.scripted import AnswerHandler
     from oagw_tornado.reply.answer import Answer, text_answer
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class UpstreamTable(dict[str, Upstream]):
-    """Upstreams by alias, the services first. Whoever keeps what follows from it looks again when it `changed`."""
+    """Upstreams by alias, the services first. Callbacks in `changed` are told when it changes."""
 
     def __init__(
         self, services: Mapping[str, Upstream], blank: Upstream, described: Iterable[UpstreamDocument]

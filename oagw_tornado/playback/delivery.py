@@ -114,7 +114,7 @@ class Delivery(ABC):
         self._cut("drained")
 
     def fail(self) -> None:
-        """End the reply where it is, because what it is made of failed; who calls has logged why."""
+        """End the reply where it is, because making it failed; the caller has logged why."""
         self._cut("closed")
 
     # Sending.

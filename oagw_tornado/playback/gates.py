@@ -99,7 +99,7 @@ class Gates:
         return self.state(name)
 
     def releasing(self, name: str, events: int | None) -> Iterator[None]:
-        """As `release`, in shares: whoever takes the steps lets the loop have its turn between them, and takes all."""
+        """As `release`, in shares: the caller takes all the steps, and lets the loop have its turn between them."""
         gate = self._gate(name)
         if events is None:
             gate.is_open = True
@@ -121,7 +121,7 @@ class Gates:
         self._forget_if_idle(name, gate)
 
     def reset(self) -> None:
-        """Release whoever waits, and forget all gates."""
+        """Release every reply that waits, and forget all gates."""
         for _ in self.resetting():
             pass
 

@@ -1,6 +1,6 @@
 """A log on stderr that never holds the server up.
 
-Whoever starts the server may never read its stderr. A pipe holds some 64 KiB; then a write blocks, and in a
+The program that starts the server may never read its stderr. A pipe holds some 64 KiB; then a write blocks, and in a
 single-threaded server everything with it. So a thread writes, the server only queues, and what a full queue
 cannot take is dropped and counted.
 """

@@ -34,7 +34,7 @@ _BYTES: Headers = (("Content-Type", "application/octet-stream"),)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What is replied, whoever asks."""
+    """What is replied, in any dialect."""
 
     status: int
     headers: Headers

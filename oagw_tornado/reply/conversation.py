@@ -94,7 +94,7 @@ class Conversation:
 
     @property
     def last_text(self) -> str:
-        """The text of the last message, whoever said it."""
+        """The text of the last message, of any role."""
         return self.messages[-1].text if self.messages else ""
 
     @property

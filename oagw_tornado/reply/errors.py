@@ -83,7 +83,7 @@ class Errors(NamedTuple):
         if problem is None:
             names = ", ".join(sorted(self.form.presets))
             expected = f"expected one of {names}" if names else "it has none that go by a name"
-            raise InapplicableKnob("fault", f"error={name[:40]!r} is no error of this service; {expected}")
+            raise InapplicableKnob("fault", f"error={name[:40]!r} is not an error of this service; {expected}")
         return problem
 
     def reply(self, problem: Problem, source: str = "upstream") -> Reply:

@@ -1,7 +1,8 @@
 """What is said, part by part, before any dialect has written it down.
 
 An author (a rule's script, a recording, the canned model) answers a `Conversation` with parts; a dialect writes them
-as the chunks of a stream or as one JSON document. Whoever makes parts need not know who asked, nor in which dialect.
+as the chunks of a stream or as one JSON document. Parts depend neither on
+the client nor on the dialect.
 
 Two waits go with each part: `after`, before its first event, and `gap`, between its events. Where one is given it
 stands in the place of the knobs' own.

@@ -11,8 +11,8 @@ The rules of a schedule:
 - WRITE steps carry body bytes; the connection frames them (chunked, by length, or by closing), one write each.
 - END ends the body in order; its data, if any, leaves in the same write. A schedule that is exhausted without
   END ends in order too. CLOSE and RESET leave the body incomplete. Nothing after any of these is played.
-- A `Run` stands for the content events of a stream, which are most of its steps. Whoever must see each of them
-  takes them one by one; whoever need not passes the run on, and the player plays it without making a step of each.
+- A `Run` stands for the content events of a stream, which are most of its steps. Code that must see each of
+  them takes them one by one; other code passes the run on, and the player plays it without making a step of each.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     reply: [{reasoning: I need the city., after: 300ms}, {tool: {name: get_weather, arguments: {city: Oslo}}}]
     reply: {status: 200, headers: {X-Mine: "yes"}, json: {id: 1}}
 
-All of it is checked when the rule is read: whoever asks later cannot meet a script that does not work.
+All of it is checked when the rule is read, so that no request meets a script that does not work.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The shapes that a schedule takes: from what is said to steps, and from steps to others. All of it is lazy.
 
 `streamed` and `buffered` make a schedule of what a service says; each other function takes one and gives one. None
-knows a knob: `playback.plan` calls them one after the other. A schedule may have no end, so none looks ahead further
-than it has to.
+knows about knobs: `playback.plan` calls them one after the other. A schedule may have no end, so none looks further
+ahead than it has to.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def later(schedule: Iterable[Step | Run], seconds: float) -> Steps:
     """The same, so much later."""
     for step in schedule:
         if isinstance(step, Run):
-            # Whoever made the run, and goes on from where it ends, knows nothing of this.
+            # The code that made the run goes on from where it ends, and knows nothing of this.
             step.at += seconds
             yield step
             step.at -= seconds

@@ -146,7 +146,7 @@ def connect(
     import ssl
     from http.client import HTTPSConnection
 
-    # Whoever has started the server knows whom it talks to, and the certificate may be a bad one on purpose.
+    # The test started the server itself, and the certificate may be a bad one on purpose.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 AUTHORITY_DAYS, SERVER_DAYS = 3650, 397
 #: The host of a certificate that is to be for another one.
 WRONG_HOST = "wrong.host.invalid"
-# A certificate for a client can be had in the same way, for who wants to try --tls-client-ca.
+# A certificate for a client can be had in the same way, to try --tls-client-ca with.
 _USES = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
 
 

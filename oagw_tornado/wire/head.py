@@ -29,7 +29,7 @@ _FIELDS = re.compile(rb"(?:%b)*+" % FIELD_LINE.pattern)
 _SLASH = ord("/")
 _DIGITS = re.compile(rb"[0-9]+")
 _NAMES = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")}
-# No body is longer: the length fits a signed machine word, and whoever looks at limits finds it over them.
+# No body is longer: the length fits a signed machine word, and any check of limits finds it over them.
 _LONGEST = 10**18
 
 
@@ -99,7 +99,7 @@ def parse_head(data: bytes, limits: Limits) -> Head:
     if major != b"1":
         raise Refused(505, f"HTTP version not supported: HTTP/{major.decode()}.{minor.decode()}; HTTP/1.1 is spoken")
     if target[0] != _SLASH and method != b"CONNECT" and _OTHER_TARGET.match(target) is None:
-        raise Refused(400, "Bad request: the target is no path, no URL and not *")
+        raise Refused(400, "Bad request: the target is neither a path, nor a URL, nor *")
     lines = data[line_end + 2 : -4].split(b"\r\n")
     if len(lines) > limits.max_header_lines:
         raise Refused(431, f"Request header fields too large: more than {limits.max_header_lines} lines")

@@ -1,4 +1,4 @@
-"""Header fields as they came over the wire; tornado's dictionary of them is made for the first who needs it.
+"""Header fields as they came over the wire; tornado's dictionary of them is made when it is first needed.
 
 Of a request's headers a gateway looks up four or five and the simulated services none, so decoding and normalizing
 all of them for each request would be most of the price of reading it.

@@ -59,7 +59,7 @@ def _remove_stale(path: str) -> None:
     """Remove what a server has left behind that is gone. Raises OSError if there is one, or something else."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise FileExistsError(errno.EEXIST, "the file is no socket")
+            raise FileExistsError(errno.EEXIST, "the file is not a socket")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -76,10 +76,10 @@ def _adopt(descriptor: int) -> socket.socket:
     try:
         sock = socket.socket(fileno=descriptor)
     except OSError as error:
-        raise OSError(error.errno, f"descriptor {descriptor} is no open socket") from None
+        raise OSError(error.errno, f"descriptor {descriptor} is not an open socket") from None
     is_listening = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if not is_listening:
         sock.detach()
-        raise OSError(errno.EINVAL, f"descriptor {descriptor} is no socket that listens")
+        raise OSError(errno.EINVAL, f"descriptor {descriptor} is not a listening socket")
     sock.set_inheritable(False)
     return sock

@@ -30,7 +30,7 @@ class AuthorizationServer:
         self._refresh: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
 
     async def signer(self) -> Signer | None:
-        """The key, made for the first who asks; None if tokens are not signed here."""
+        """The key, made when first asked for; None if tokens are not signed here."""
         if not self._has_looked:
             try:
                 # Loading it takes a tenth of a second, by which no stream is to be late: beside the loop, not in it.

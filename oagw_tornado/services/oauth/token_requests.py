@@ -36,7 +36,7 @@ class TokenRequest(NamedTuple):
 def read_token_request(
     content_type: str, body: bytes, authorization: str | None, clients: Iterable[tuple[str, str]] = ()
 ) -> TokenRequest:
-    """Read a request for a token. `clients` are those there are, with their secrets; none: whoever has both.
+    """Read a request for a token. `clients` are the known ones, with their secrets; if empty, any id with any secret.
 
     Raises OAuthError.
     """
@@ -62,7 +62,7 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
-        raise OAuthError("invalid_request", "the body is no form") from None
+        raise OAuthError("invalid_request", "the body is not a form") from None
     form: dict[str, str] = {}
     for name, value in pairs:
         if name in form:

@@ -81,7 +81,7 @@ def missing(field: str) -> InvalidRequest:
 
 
 def unsupported(value: str, supported: Iterable[str], field: str) -> InvalidRequest:
-    """The refusal of a value that is none of those there are."""
+    """The refusal of a value that is not one of those expected."""
     *others, last = (f"'{each}'" for each in supported)
     comma = "," if len(others) > 1 else ""
     listed = f"{', '.join(others)}{comma} and {last}" if others else last
