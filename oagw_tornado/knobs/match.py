@@ -49,7 +49,10 @@ def _header(where: str, value: Any) -> list[Predicate]:
             found = facts.headers.get(name)
             return found is not None and pattern.match(found) is not None
 
-        return Predicate(f"header.{name}", test, value[name], lambda facts: facts.headers.get(name))
+        def text(facts: Facts) -> str:
+            return facts.headers.get(name) or ""
+
+        return Predicate(f"header.{name}", test, value[name], lambda facts: facts.headers.get(name), text, value[name])
 
     return [one(name, pattern) for name, pattern in globs_by_name(where, value, "header names").items()]
 
@@ -62,7 +65,10 @@ def _query(where: str, value: Any) -> list[Predicate]:
         def seen(facts: Facts) -> object:
             return next(iter(facts.query.get(name, ())), None)
 
-        return Predicate(f"query.{name}", test, value[name], seen)
+        def text(facts: Facts) -> str:
+            return "\n".join(facts.query.get(name, ()))
+
+        return Predicate(f"query.{name}", test, value[name], seen, text, value[name])
 
     return [one(name, pattern) for name, pattern in globs_by_name(where, value, "parameters").items()]
 
@@ -77,7 +83,8 @@ def _body(where: str, value: Any) -> list[Predicate]:
 
 def _model(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value)
-    return [Predicate("model", lambda facts: pattern.match(facts.model) is not None, value, lambda facts: facts.model)]
+    model = lambda facts: facts.model  # noqa: E731
+    return [Predicate("model", lambda facts: pattern.match(facts.model) is not None, value, model, model, value)]
 
 
 #: What a rule can look at, what is cheap first.

@@ -21,8 +21,9 @@ def _predicate(
     test: Callable[[Conversation], bool],
     wanted: str,
     seen: Callable[[Conversation], object],
+    text: Callable[[Conversation], str] | None = None,
 ) -> Predicate:
-    """A predicate of a conversation; what is none, does not fit."""
+    """A predicate of a conversation; what is none, does not fit. `wanted` is a glob if it is one of a `text`."""
 
     def fits(facts: Facts) -> bool:
         conversation = facts.conversation
@@ -31,12 +32,16 @@ def _predicate(
     def look(facts: Facts) -> object:
         return "no conversation" if facts.conversation is None else seen(facts.conversation)
 
-    return Predicate(name, fits, wanted, look)
+    def text_of(facts: Facts) -> str:
+        return "" if facts.conversation is None or text is None else text(facts.conversation)
+
+    return Predicate(name, fits, wanted, look, *((text_of, wanted) if text is not None else ()))
 
 
 def _last_message(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value, any_case=True)
-    return [_predicate("last-message", lambda talk: _fits(pattern, talk.last_text), value, lambda talk: talk.last_text)]
+    text = lambda talk: talk.last_text  # noqa: E731
+    return [_predicate("last-message", lambda talk: _fits(pattern, talk.last_text), value, text, text)]
 
 
 def _any_message(where: str, value: Any) -> list[Predicate]:
@@ -45,12 +50,16 @@ def _any_message(where: str, value: Any) -> list[Predicate]:
     def test(talk: Conversation) -> bool:
         return any(_fits(pattern, message.text) for message in talk.messages if message.role not in _SYSTEM)
 
-    return [_predicate("any-message", test, value, lambda talk: f"{len(talk.messages)} messages")]
+    def text(talk: Conversation) -> str:
+        return "\n".join(message.text for message in talk.messages)
+
+    return [_predicate("any-message", test, value, lambda talk: f"{len(talk.messages)} messages", text)]
 
 
 def _system(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value, any_case=True)
-    return [_predicate("system", lambda talk: _fits(pattern, talk.system), value, lambda talk: talk.system)]
+    text = lambda talk: talk.system  # noqa: E731
+    return [_predicate("system", lambda talk: _fits(pattern, talk.system), value, text, text)]
 
 
 def _turn(where: str, value: Any) -> list[Predicate]:
@@ -105,7 +114,10 @@ def _tool_result(where: str, value: Any) -> list[Predicate]:
         def seen(talk: Conversation) -> object:
             return ", ".join(f"{result.name}: {result.text}" for result in talk.latest_results) or None
 
-        return _predicate(f"tool-result.{name}", test, value[name], seen)
+        def text(talk: Conversation) -> str:
+            return "\n".join(result.text for result in talk.latest_results)
+
+        return _predicate(f"tool-result.{name}", test, value[name], seen, text)
 
     return [one(name, pattern) for name, pattern in globs_by_name(where, value, "tools", any_case=True).items()]
 

@@ -37,6 +37,9 @@ class Predicate(NamedTuple):
     """What it wants, as an explanation shows it."""
     seen: Callable[[Facts], object]
     """What it looked at."""
+    text: Callable[[Facts], str] | None = None
+    """The text, or all texts as one, in which `glob` has to fit; None: it is no glob."""
+    glob: str = ""
 
     def saw(self, facts: Facts) -> str | None:
         """What it looked at, as an explanation shows it; None: nothing was there."""

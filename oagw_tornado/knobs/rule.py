@@ -86,6 +86,12 @@ class Rule:
                 return number
         return None
 
+    def beginning(self, predicates: int) -> tuple[str, ...]:
+        """What it asks in so many of its first predicates: rules of whom this is equal fail alike there."""
+        match = self.document.get("match", {})
+        asked = (predicate.name for predicate in self.predicates[:predicates])
+        return tuple(f"{name}={match.get(name.partition('.')[0])!r}" for name in asked)
+
     def session(self, facts: Facts) -> str | None:
         """The session that the request counts for; None: for all in one."""
         return None if self.when.per is None else self.when.per(facts)

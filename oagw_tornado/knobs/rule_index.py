@@ -1,18 +1,30 @@
 """Which rules can apply at one place, an alias and a path: found once for each place that is asked for.
 
-A thousand rules for a thousand places cost a request no more than the few that are for its own.
+A thousand rules for a thousand places cost a request no more than the few that are for its own; and a thousand at one
+place, told apart by texts, little more than those whose texts are there (see `text_index`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, NamedTuple
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.rule import Rule
 
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.text_index import TextIndex
+
 #: Misses that are told of one request.
 MOST_MISSES = 3
+
+#: Rules at one place from which on it pays to look for texts first.
+MANY_RULES = 16
+
+#: Beginnings of rules that are tried for a request only to tell how near the rules came that have them.
+MOST_BEGINNINGS = 32
 
 _MOST_PLACES = 1024
 _LONGEST_PATH = 512
@@ -33,10 +45,67 @@ class Miss(NamedTuple):
         return f"rule {self.rule}: {self.predicate} wants {self.wanted!r}, saw {self.saw!r}"
 
 
-class Place(NamedTuple):
-    """The rules that can apply at one place, in order, and those that come nearest among the others."""
+class Unlikely(NamedTuple):
+    """Rules that begin with the same predicates, and fail by the next one if their texts are not there."""
 
-    rules: tuple[Rule, ...]
+    begin: Rule
+    passed: int
+    """The predicates they begin with."""
+    numbers: list[int]
+
+    def failed(self, facts: Facts) -> int:
+        """The first predicate that does not hold for any of them."""
+        for number, predicate in enumerate(self.begin.predicates[: self.passed]):
+            if not predicate.test(facts):
+                return number
+        return self.passed
+
+
+class Bucket:
+    """Rules that can apply at some places, in order, by their numbers in the list of all."""
+
+    def __init__(self, rules: dict[int, Rule], texts: TextIndex | None) -> None:
+        self.rules = rules
+        self._texts = texts if len(rules) >= MANY_RULES else None
+
+    @cached_property
+    def _always(self) -> list[int]:
+        decided = {} if self._texts is None else self._texts.decided_by
+        return [number for number in self.rules if number not in decided]
+
+    @cached_property
+    def _unlikely(self) -> list[Unlikely]:
+        """The other rules, by what they begin with; those that begin with most come first."""
+        decided = {} if self._texts is None else self._texts.decided_by
+        alike: dict[object, Unlikely] = {}
+        for number, rule in self.rules.items():
+            if (passed := decided.get(number)) is not None:
+                alike.setdefault(rule.beginning(passed), Unlikely(rule, passed, [])).numbers.append(number)
+        return sorted(alike.values(), key=lambda each: -each.passed)
+
+    def likely(self, facts: Facts) -> Iterable[tuple[int, Rule]]:
+        """The rules that can fit the request, in order."""
+        if self._texts is None:
+            return self.rules.items()
+        found = [number for number in self._texts.found(facts) if number in self.rules]
+        return ((number, self.rules[number]) for number in sorted([*self._always, *found]))
+
+    def unlikely(self, facts: Facts, tried: Container[int], before: int) -> Iterator[tuple[int, int]]:
+        """How far the rules before the number `before` came that were not `tried`, and their numbers: those that
+        can be among the nearest."""
+        if self._texts is None:
+            return
+        for each in self._unlikely[:MOST_BEGINNINGS]:
+            left = (number for number in takewhile(lambda number: number < before, each.numbers) if number not in tried)
+            if numbers := list(islice(left, MOST_MISSES)):
+                failed = each.failed(facts)
+                yield from ((failed, number) for number in numbers)
+
+
+class Place(NamedTuple):
+    """The rules that can apply at one place, and those that come nearest among the others."""
+
+    bucket: Bucket
     near: tuple[Miss, ...]
 
 
@@ -47,7 +116,15 @@ class RuleIndex:
         self.rules = rules
         self._places: dict[tuple[str, str], Place] = {}
         # Most places have the same few rules.
-        self._same: dict[tuple[Rule, ...], tuple[Rule, ...]] = {}
+        self._same: dict[tuple[int, ...], Bucket] = {}
+
+    @cached_property
+    def _texts(self) -> TextIndex | None:
+        if len(self.rules) < MANY_RULES:
+            return None
+        from oagw_tornado.knobs.text_index import TextIndex
+
+        return TextIndex(self.rules)
 
     def place(self, facts: Facts) -> Place:
         """The place that a request asks for."""
@@ -63,9 +140,9 @@ class RuleIndex:
         return place
 
     def _find(self, facts: Facts) -> Place:
-        found: list[Rule] = []
+        found: dict[int, Rule] = {}
         others: list[tuple[int, Miss]] = []
-        for rule in self.rules:
+        for number, rule in enumerate(self.rules):
             if not rule.meets_pages and facts.alias == "":
                 continue
             for passed, predicate in enumerate(rule.placed):
@@ -73,7 +150,9 @@ class RuleIndex:
                     others.append((passed, Miss(rule.name, predicate.name, predicate.wanted, predicate.saw(facts))))
                     break
             else:
-                found.append(rule)
-        rules = tuple(found)
+                found[number] = rule
         near = sorted(others, key=lambda other: -other[0])[:MOST_MISSES]
-        return Place(self._same.setdefault(rules, rules), tuple(miss for _, miss in near))
+        bucket = self._same.get(tuple(found))
+        if bucket is None:
+            bucket = self._same[tuple(found)] = Bucket(found, self._texts)
+        return Place(bucket, tuple(miss for _, miss in near))

@@ -12,14 +12,14 @@ Matching and counting are pure functions of the request and the rule's own count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.predicate import RuleError, words
 from oagw_tornado.knobs.rule import NAME, Rule, parse_rule
-from oagw_tornado.knobs.rule_index import MOST_MISSES, Miss, RuleIndex
+from oagw_tornado.knobs.rule_index import MOST_MISSES, Miss, Place, RuleIndex
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.nearest import nearest
 
@@ -143,40 +143,46 @@ class Rules:
 
     def apply(self, facts: Facts, random_for: Callable[[Rule], Random]) -> Applied:
         """The rule that applies to this request, counted; `random_for` gives the generator of a rule's die."""
-        place = self.index.place(facts)
-        misses: list[tuple[int, int, Rule]] = []
-        least = -1  # the predicates that held for the last of the misses that are told
-        for rule in place.rules:
-            failed = rule.failed(facts)
-            if failed is None:
-                number = rule.counts.take(rule.session(facts))
-                if rule.when.holds(number, lambda rule=rule: random_for(rule).random()):  # type: ignore[misc]
-                    rule.counts.applied += 1
-                    return Applied(rule, _told(misses, facts, place.near))
-                failed = len(rule.predicates)
-            if failed > least:
-                misses.append((failed, -len(misses), rule))
-                if len(misses) > MOST_MISSES:
-                    misses.remove(min(misses))
-                    least = min(misses)[0]
-        return Applied(None, _told(misses, facts, place.near))
+        return self._decide(facts, lambda rule: _takes(rule, facts, random_for))
 
     def explain(self, facts: Facts) -> Applied:
         """As `apply`, for a request that is only described: nothing is counted, and no die is thrown."""
+        return self._decide(facts, lambda rule: _would_take(rule, facts))
+
+    def _decide(self, facts: Facts, takes: Callable[[Rule], bool]) -> Applied:
+        """The first rule that fits and `takes` the request."""
         place = self.index.place(facts)
-        misses: list[tuple[int, int, Rule]] = []
-        for rule in place.rules:
+        tried: dict[int, int] = {}
+        for number, rule in place.bucket.likely(facts):
             failed = rule.failed(facts)
-            if failed is None and rule.when.counts(rule.counts.next(rule.session(facts))) and rule.when.probability:
-                return Applied(rule, _told(misses, facts, place.near))
-            misses.append((len(rule.predicates) if failed is None else failed, -len(misses), rule))
-        return Applied(None, _told(sorted(misses)[-MOST_MISSES:], facts, place.near))
+            if failed is None:
+                if takes(rule):
+                    return Applied(rule, _told(place, tried, facts, number))
+                failed = len(rule.predicates)
+            tried[number] = failed
+        return Applied(None, _told(place, tried, facts, len(self.list)))
 
 
-def _told(misses: list[tuple[int, int, Rule]], facts: Facts, near: tuple[Miss, ...]) -> tuple[Miss, ...]:
-    """The misses as they are told, the nearest first; those of other places come last."""
-    told = [_miss(rule, failed, facts) for failed, _, rule in sorted(misses, reverse=True)[:MOST_MISSES]]
-    return (*told, *near[: MOST_MISSES - len(told)])
+def _takes(rule: Rule, facts: Facts, random_for: Callable[[Rule], Random]) -> bool:
+    number = rule.counts.take(rule.session(facts))
+    if not rule.when.holds(number, lambda: random_for(rule).random()):
+        return False
+    rule.counts.applied += 1
+    return True
+
+
+def _would_take(rule: Rule, facts: Facts) -> bool:
+    return rule.when.counts(rule.counts.next(rule.session(facts))) and rule.when.probability > 0
+
+
+def _told(place: Place, tried: Mapping[int, int], facts: Facts, before: int) -> tuple[Miss, ...]:
+    """The misses before the rule of the number `before` as they are told, the nearest first: how many predicates held,
+    by number in `tried`. Those of other places come last."""
+    rules = place.bucket.rules
+    missed = [(-failed, number) for number, failed in tried.items()]
+    missed += [(-failed, number) for failed, number in place.bucket.unlikely(facts, tried, before)]
+    told = [_miss(rules[number], -failed, facts) for failed, number in sorted(missed)[:MOST_MISSES]]
+    return (*told, *place.near[: MOST_MISSES - len(told)])
 
 
 def _miss(rule: Rule, failed: int, facts: Facts) -> Miss:
