@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -232,3 +233,28 @@ def test_many_clients_that_do_not_read_hold_little(server: WatchedServer) -> Non
     for client in clients:
         client.close()
     assert grown < 40 * 4 * 2**20
+
+
+def _many(path: str, count: int) -> tuple[str, dict[str, Any]]:
+    message = {"role": "user", "content": "x"}
+    parts = [{"type": "input_text" if "responses" in path else "text", "text": "x"}] * count
+    field = "input" if "responses" in path else "messages"
+    return field, {"many": [message] * count, "parts": [{**message, "content": parts}]}
+
+
+@pytest.mark.parametrize("kind", ["many", "parts"])
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("openai/v1/chat/completions", 2048), ("openai/v1/responses", 2048), ("anthropic/v1/messages", 4096)],
+)
+def test_a_history_has_only_so_many_messages(server: WatchedServer, path: str, most: int, kind: str) -> None:
+    """The bound of the real API for chat (array_above_max_length); what is read of a request is read in one go."""
+    for count, status in ((most, 200), (most + 1, 400), (10 * most, 400)):
+        field, lists = _many(path, count)
+        body = json.dumps({"model": "m", "max_tokens": 4, field: lists[kind]}).encode()
+        reply = httpx.post(
+            f"http://127.0.0.1:{server.port}{PROXY}/{path}", content=body, headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        assert reply.status_code == status, reply.text[:300]
+        if status == 400:
+            assert str(most) in reply.json()["error"]["message"]

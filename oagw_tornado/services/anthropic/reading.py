@@ -14,10 +14,17 @@ from oagw_tornado.services.canned import json_text
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 
+#: Messages of one request, and blocks of all of them together. The service itself takes 100,000, which would hold up
+#: every stream of this server for half a second.
+MOST_MESSAGES = 4096
+
 
 def read(body: bytes, context: Context) -> Conversation:
     """The conversation in the body of a request. Raises InvalidRequest."""
     request = read_body(body, MessagesRequest)
+    blocks = sum(len(message.content) for message in request.messages if isinstance(message.content, list))
+    if max(len(request.messages), blocks) > MOST_MESSAGES:
+        raise InvalidRequest(f"messages: List should have at most {MOST_MESSAGES} items, contents included")
     _check_signatures(request.messages)
     tools = tuple(
         OfferedTool(tool.name, tool.input_schema) for tool in request.tools or () if tool.input_schema is not None

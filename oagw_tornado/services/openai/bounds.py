@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from oagw_tornado.services.openai.errors import InvalidRequest
 
 MOST_TOOLS = 128
+#: Messages of one request, or items of its input; parts of all of them together.
+MOST_MESSAGES = 2048
 LONGEST_NAME = 64
 LONGEST_CALL_ID = 40
 

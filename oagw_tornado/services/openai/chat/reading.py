@@ -9,6 +9,7 @@ from oagw_tornado.services.canned import Unanswerable
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
+from oagw_tornado.services.openai.bounds import MOST_MESSAGES, check_count
 from oagw_tornado.services.openai.chat import requests
 from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefinition
 from oagw_tornado.services.openai.completions.logprobs import check_prompt_logprobs
@@ -28,6 +29,9 @@ _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 def read(body: bytes, context: Context) -> Conversation:
     """The conversation in the body of a request. Raises InvalidRequest."""
     request = read_body(body, ChatRequest)
+    check_count(len(request.messages), "messages", MOST_MESSAGES)
+    parts = sum(len(message.content) for message in request.messages if isinstance(message.content, list))
+    check_count(parts, "messages.content", MOST_MESSAGES)
     if not request.model:
         if context.is_exact:
             raise InvalidRequest("you must provide a model parameter")

@@ -10,6 +10,7 @@ from oagw_tornado.services.canned import Unanswerable
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
+from oagw_tornado.services.openai.bounds import MOST_MESSAGES, check_count
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, part_tokens, text_of
 from oagw_tornado.services.openai.responses.requests import InputItem, ResponseRequest
@@ -32,6 +33,10 @@ def remember_nothing(id: str | None) -> tuple[InputItem, ...] | None:
 def read(body: bytes, context: Context, recall: Recall = remember_nothing) -> Conversation:
     """The conversation in the body of a request, with that which it builds on. Raises InvalidRequest."""
     request = read_body(body, ResponseRequest)
+    if isinstance(request.input, list):
+        check_count(len(request.input), "input", MOST_MESSAGES)
+        parts = sum(len(item.content) for item in request.input if isinstance(item.content, list))
+        check_count(parts, "input.content", MOST_MESSAGES)
     if not request.input and request.input != "" and request.previous_response_id is None:
         raise InvalidRequest("Missing required parameter: 'input'.", param="input", code="missing_required_parameter")
     if not request.model:
