@@ -30,9 +30,7 @@ from oagw_tornado.wire.headers import WireHeaders
 if TYPE_CHECKING:
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
-    from oagw_tornado.reply.answer import Answer
     from oagw_tornado.reply.conversation import Conversation
-    from oagw_tornado.reply.parts import Script
 
 # A page of the gateway's own has only what is asked of it by its name.
 _OF_PAGES = Knobs(source="gateway")
@@ -181,14 +179,20 @@ class Terms:
         if knobs.gate is not None:
             exchange.gate = knobs.gate
         if knobs.draws and knobs.seed is not None:
-            exchange.seed = self._seed(knobs.seed, request, route.alias)
+            exchange.seed = request_seed(
+                knobs.seed, route.alias, exchange.method, exchange.path, request.query, request.body
+            )
         reply = None
         if knobs.outage is not None and route.alias:
             reply = self._away(request, route.alias, knobs, knobs.outage)
         if knobs.rate_limit is not None and route.alias and reply is None:
             reply = self._over_limit(request, route.alias, knobs)
         if reply is None:
-            return _answered(route, request, knobs.reply) if knobs.reply is not None else route
+            if knobs.reply is None:
+                return route
+            from oagw_tornado.gateway.scripted import scripted
+
+            return scripted(route, request, knobs.reply)
         exchange.knobs = None
         return refused(reply)
 
@@ -247,16 +251,3 @@ class Terms:
             retry_headers(verdict.retry_after),
             hint="The knob rate-limit sets it; Retry-After-Ms says when the same request can pass",
         )
-
-
-def _answered(route: Route, request: Request, reply: Script | Answer) -> Route:
-    """Who gives a rule's reply: the service in its dialect, or the rule alone where the service is not a model's."""
-    from oagw_tornado.gateway.scripted import AnswerHandler
-    from oagw_tornado.reply.answer import Answer, text_answer
-
-    if isinstance(reply, Answer):
-        return route._replace(handler=AnswerHandler, arguments=(reply,))
-    if request.converse() is None:
-        text = "".join(part.tokens.text() for part in reply.parts)
-        return route._replace(handler=AnswerHandler, arguments=(text_answer(text),))
-    return route
