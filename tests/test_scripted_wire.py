@@ -80,6 +80,67 @@ PREDICATES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+def test_a_rule_sees_the_query(control: Any, http: httpx.Client) -> None:
+    control.reply("scripted", match={"query": {"version": "2.*"}})
+    assert said(http, chat("hi"), params={"version": "2.1", "other": "x"}) == "scripted"
+    assert said(http, chat("hi"), params=[("version", "1"), ("version", "2.0")]) == "scripted"
+    assert said(http, chat("hi"), params={"version": "1.2."}) != "scripted"
+    nearest = {"rule": "rule-1", "predicate": "query.version", "wanted": "2.*", "saw": "1.2."}
+    assert control.requests(limit=1)[0]["nearest"] == [nearest]
+    assert said(http, chat("hi")) != "scripted"
+    assert control.requests(limit=1)[0]["nearest"] == [{**nearest, "saw": None}]
+
+
+@pytest.mark.parametrize("field", ["output_format", "output_config"])
+def test_a_rule_sees_the_format_that_anthropic_is_asked_for(control: Any, http: httpx.Client, field: str) -> None:
+    control.reply('{"a": 1}', match={"response-format": "json_schema"})
+    wanted: Any = {"type": "json_schema", "schema": {"type": "object", "additionalProperties": False}}
+    body = chat("hi", max_tokens=9, **{field: wanted if field == "output_format" else {"format": wanted}})
+    assert http.post("/anthropic/v1/messages", json=body).json()["content"][0]["text"] == '{"a": 1}'
+    assert http.post("/anthropic/v1/messages", json=chat("hi", max_tokens=9)).json()["content"][0]["text"] != '{"a": 1}'
+
+
+def test_broken_arguments_in_a_whole_message_are_a_text(control: Any, http: httpx.Client) -> None:
+    control.reply(ToolCall("f", '{"a": '))
+    message = http.post("/anthropic/v1/messages", json=chat("hi", max_tokens=9)).json()
+    assert (message["content"][0]["input"], message["stop_reason"]) == ('{"a": ', "tool_use")
+
+
+def test_prompts_of_completions_are_cached_each_by_itself(control: Any, http: httpx.Client) -> None:
+    control.configure(prompt_cache=True)
+    one, other = (" ".join(f"{letter}{number}" for number in range(1300)) for letter in "ab")
+
+    def cached(*prompts: str) -> int:
+        body = {"model": "m", "prompt": prompts, "max_tokens": 3}
+        whole = http.post("/openai/v1/completions", json=body).json()
+        return int(whole["usage"].get("prompt_tokens_details", {}).get("cached_tokens", 0))
+
+    assert [cached(one), cached(one), cached(other, one), cached(one, other)] == [0, 1280, 1280, 2560]
+    body = {"model": "m", "prompt": one, "max_tokens": 3, "stream": True, "stream_options": {"include_usage": True}}
+    assert '"cached_tokens":1280' in http.post("/openai/v1/completions", json=body).text
+
+
+def test_tools_are_part_of_what_is_cached(control: Any, http: httpx.Client) -> None:
+    control.configure(prompt_cache=True)
+    words = " ".join(f"w{number}" for number in range(1300))
+
+    def cached(description: str) -> int:
+        tool = {"type": "function", "function": {"name": "f", "description": description}}
+        usage = http.post("/openai/v1/chat/completions", json=chat("hi", tools=[tool])).json()["usage"]
+        return int(usage.get("prompt_tokens_details", {}).get("cached_tokens", 0))
+
+    assert [cached(words), cached(words), cached(f"other {words}")] == [0, 1280, 0]
+    tools = [
+        {"name": "f", "description": words, "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}
+    ]
+
+    def message() -> tuple[int, int]:
+        usage = http.post("/anthropic/v1/messages", json=chat("hi", max_tokens=9, tools=tools)).json()["usage"]
+        return usage["cache_creation_input_tokens"] > 1300, usage["cache_read_input_tokens"] > 1300
+
+    assert [message(), message()] == [(True, False), (False, True)]
+
+
 @pytest.mark.parametrize(("match", "fits", "misses"), PREDICATES)
 def test_a_rule_sees_the_conversation(
     control: Any, http: httpx.Client, match: dict[str, Any], fits: dict[str, Any], misses: dict[str, Any]

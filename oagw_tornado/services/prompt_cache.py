@@ -14,6 +14,8 @@ from typing import Any
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Usage
 from oagw_tornado.reply.prompt_cache import PromptCache, at_marks, in_steps
+from oagw_tornado.services.canned import json_text
+from oagw_tornado.services.prompt_tokens import tool_tokens
 
 
 def usage_from_cache(cache: PromptCache, conversation: Conversation, headers: Mapping[str, str]) -> Usage:
@@ -23,21 +25,34 @@ def usage_from_cache(cache: PromptCache, conversation: Conversation, headers: Ma
     if conversation.dialect == "anthropic":
         read, written = at_marks(cache, whose, list(_blocks(conversation.request)), monotonic())
         return Usage(cached=read, cache_write=written)
+    if conversation.dialect == "openai-completions":  # each message is a prompt by itself
+        prompts = (message.text.split() for message in conversation.messages)
+        return Usage(cached=sum(in_steps(cache, whose, prompt, monotonic()) for prompt in prompts))
     return Usage(cached=in_steps(cache, whose, _tokens(conversation), monotonic()))
 
 
 def _tokens(conversation: Conversation) -> Iterator[str]:
     """The tokens of a prompt in the order in which a model reads them: what it was told to be comes first."""
+    for tool in getattr(conversation.request, "tools", None) or ():
+        kind = getattr(tool, "function", None) or getattr(tool, "custom", None) or tool
+        schema = getattr(kind, "parameters", None)
+        yield from _of_tool(kind.name or tool.type, getattr(kind, "description", None), schema)
     if conversation.dialect == "openai-responses":
         yield from conversation.system.split()
     for message in conversation.messages:
         yield from message.text.split()
 
 
+def _of_tool(name: str, description: str | None, schema: Any) -> list[str]:
+    """As many tokens as the definition of a tool is counted for; the first is all of it, for any change to be one."""
+    text = f"{name} {description or ''} {'' if schema is None else json_text(schema)}"
+    return [text, *[""] * (tool_tokens(name, description, schema) - 1)]
+
+
 def _blocks(request: Any) -> Iterator[tuple[list[str], bool]]:
     """The blocks of a prompt in the order in which they are cached: tools, system, messages."""
     for tool in request.tools or ():
-        yield [], tool.cache_control is not None
+        yield _of_tool(tool.name, tool.description, tool.input_schema), tool.cache_control is not None
     contents = [request.system or "", *(message.content for message in request.messages)]
     for content in contents:
         if isinstance(content, str):

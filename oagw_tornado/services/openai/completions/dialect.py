@@ -25,13 +25,14 @@ def completion_reply(body: bytes, context: Context, script: Script | None = None
 
 def reply_to_completion(asked: Asked) -> Reply:
     """The reply to a completion. Raises InvalidRequest."""
-    body, context, script, known, _ = asked
+    body, context, script, known, told = asked
     conversation = known or read(body, context)
     n = conversation.request.n or 1
     if script is not None:
         said: list[Parts] = [script.parts] * len(conversation.messages)
     else:
         said = [_canned(conversation, number, context) for number in range(len(conversation.messages))]
+    said[0] = (*told, *said[0])
     error = error_in_place_of_all(said[0], conversation.stream)
     if error is not None:
         reply = failed(error, ERRORS, context)
