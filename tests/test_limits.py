@@ -39,6 +39,7 @@ BOUND = re.compile(r"_?(?:MOST|LARGEST|LONGEST|DEEPEST|MAX)(?:_[A-Z]+)*")
 #: Called so, and no bound on what a client can make grow.
 NOT_BOUNDS = {
     "control.reload._LONGEST": "characters of one value in a line of the log",
+    "knobs.rule_index.MOST_BEGINNINGS": "rules that are looked at for an explanation alone",
     "knobs.rule_index.MOST_MISSES": "rules that are told of one request",
     "services.canned.MOST_TOKENS": "highest number that counts",
     "services.oauth.token_requests._MOST_FIELDS": "fields of a form that are read; its bytes are bounded with the body",
