@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.inference import (
+    LONGEST_MODEL,
     MOST_PENDING,
     TOKEN_BUCKETS,
     Histogram,
@@ -74,6 +75,10 @@ def test_who_never_scrapes_does_not_make_it_grow() -> None:
     for _ in range(3 * MOST_PENDING):
         counters.over(over(), Inference("m", 1, 2, "stop"))
         assert len(counters._pending) <= MOST_PENDING
+    # Nothing of the request is held but the name of its model, and not all of a long one.
+    counters.over(over(), Inference("n" * 2**20, 1, 2, "stop"))
+    assert not any(isinstance(held, Exchange) for held, _ in counters._pending)
+    assert {len(inference.model) for _, inference in counters._pending} == {1, LONGEST_MODEL}
     while counters.settle(100):
         pass
     assert counters.models["m"].generation_tokens == 6 * MOST_PENDING

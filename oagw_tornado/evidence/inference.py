@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 MOST_MODELS = 64
 OTHER_MODELS = "other"
 
-#: Exchanges that are over and wait to be counted: who scrapes counts them, so that who never does need not pay for it.
-MOST_PENDING = 2000
+#: Replies that are over and wait to be counted, so that the count is not on the path of every one. Each holds the
+#: instants of its events, 8 KiB at most, and nothing of what a client sent but the name of its model.
+MOST_PENDING = 500
+#: Characters of that name.
+LONGEST_MODEL = 200
 
 FIRST_TOKEN_BUCKETS = (
     *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75),
@@ -40,6 +43,16 @@ REQUEST_BUCKETS = (
     *(120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0),
 )
 COUNT_BUCKETS = tuple(float(digit * 10**power) for power in range(6) for digit in (1, 2, 5))
+
+
+class Ended(NamedTuple):
+    """What is counted of an `Exchange` that is over."""
+
+    outcome: str
+    events: int
+    ended: float | None
+    queued: float | None
+    actual: array[float] | None
 
 
 class Histogram:
@@ -88,7 +101,7 @@ class ModelCounters:
         self.finished: Counter[str] = Counter()
         self.histograms = {name: Histogram(bounds) for name, (_, bounds) in HISTOGRAMS.items()}
 
-    def count(self, exchange: Exchange, inference: Inference) -> None:
+    def count(self, exchange: Ended, inference: Inference) -> None:
         """An exchange is over that was to say something."""
         tokens = tokens_sent(exchange, inference)
         self.prompt_tokens += inference.prompt_tokens
@@ -137,12 +150,15 @@ class InferenceCounters:
 
     def __init__(self) -> None:
         self.models: dict[str, ModelCounters] = {}
-        self._pending: deque[tuple[Exchange, Inference]] = deque()
+        self._pending: deque[tuple[Ended, Inference]] = deque()
 
     def over(self, exchange: Exchange, inference: Inference) -> None:
         """An exchange is over that was to say something: it is counted later."""
+        if len(inference.model) > LONGEST_MODEL:
+            inference = inference._replace(model=inference.model[:LONGEST_MODEL])
         pending = self._pending
-        pending.append((exchange, inference))
+        ended = Ended(exchange.outcome, exchange.events, exchange.ended, exchange.queued, exchange.actual)
+        pending.append((ended, inference))
         if len(pending) > MOST_PENDING:
             self.settle(2)
 
@@ -165,7 +181,7 @@ class InferenceCounters:
         return found
 
 
-def tokens_sent(exchange: Exchange, inference: Inference) -> int:
+def tokens_sent(exchange: Exchange | Ended, inference: Inference) -> int:
     """The tokens that have left."""
     if not inference.contents:
         return inference.output_tokens if exchange.outcome == "complete" else 0
@@ -173,14 +189,14 @@ def tokens_sent(exchange: Exchange, inference: Inference) -> int:
     return inference.output_tokens * events // inference.contents
 
 
-def token_times(exchange: Exchange, inference: Inference) -> array[float]:
+def token_times(exchange: Exchange | Ended, inference: Inference) -> array[float]:
     """The offsets at which tokens left, as far as they were noted."""
     if exchange.actual is None:
         return array("d")
     return exchange.actual[inference.opening : inference.opening + inference.contents]
 
 
-def finished_reason(exchange: Exchange, inference: Inference) -> str:
+def finished_reason(exchange: Exchange | Ended, inference: Inference) -> str:
     """Why a request is over, in vLLM's words."""
     if exchange.outcome == "complete":
         return "length" if inference.finish == "length" else "stop"
