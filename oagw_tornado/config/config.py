@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
-from oagw_tornado.config.defaults import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_TOKEN
+from oagw_tornado.config.defaults import DEFAULT_HOST, DEFAULT_MODELS, DEFAULT_PORT, DEFAULT_TOKEN
 from oagw_tornado.config.listeners import CERTIFICATE_FAULTS, Listener, TlsFault
 from oagw_tornado.config.options import CONFIG, ENVIRONMENT_PREFIX, OPTIONS, Option
 from oagw_tornado.config.settings import ConfigError, Setting
@@ -52,7 +52,7 @@ class Config:
     openai_profile: str = "prototype"
     strict_requests: bool | None = None
     """None: in the profile openai, and of anthropic."""
-    models: tuple[str, ...] = ("gpt-4", "gpt-3.5-turbo")
+    models: tuple[str, ...] = DEFAULT_MODELS
     strict: bool = False
     """What no rule answers is a 503 of the gateway."""
     reasoning_field: str = "reasoning_content"

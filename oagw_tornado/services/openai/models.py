@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from oagw_tornado.config.config import Config
+from oagw_tornado.config.defaults import DEFAULT_MODELS
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.openai.errors import InvalidRequest
 
@@ -16,7 +16,7 @@ ANTHROPIC = "claude"
 @lru_cache(64)
 def openai_models(configured: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the configured models that are this service's; its usual ones, if none is."""
-    return tuple(name for name in configured if not name.startswith(ANTHROPIC)) or Config.models
+    return tuple(name for name in configured if not name.startswith(ANTHROPIC)) or DEFAULT_MODELS
 
 
 def _model(id: str, max_model_len: int | None) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def model_list(models: tuple[str, ...], max_model_len: int | None) -> Reply:
     return json_reply({"object": "list", "data": [_model(id, max_model_len) for id in models]})
 
 
-def model_reply(id: str, models: tuple[str, ...] = Config.models, max_model_len: int | None = None) -> Reply:
+def model_reply(id: str, models: tuple[str, ...] = DEFAULT_MODELS, max_model_len: int | None = None) -> Reply:
     """One of the models. Raises InvalidRequest."""
     if id not in models:
         raise InvalidRequest(f"The model '{id}' does not exist", param="model", code="model_not_found", status=404)
