@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +46,43 @@ def test_the_files_of_the_page_are_read_and_fit_the_schema(text: str) -> None:
 def test_the_replies_of_the_page_are_replies(text: str) -> None:
     if "json | text" not in text:
         parse_reply(yaml.safe_load(text)["reply"])
+
+
+AGENT = """
+from langchain_core.messages import ToolMessage
+from langchain_openai import ChatOpenAI
+
+def get_weather(city: str) -> str:
+    "The weather in a city."
+    return f"7 C in {city}"
+
+def get_time(zone: str) -> str:
+    "The time in a zone."
+    return "noon"
+
+def how_warm(url, token):
+    tools = {"get_weather": get_weather, "get_time": get_time}
+    model = ChatOpenAI(model="gpt-4", base_url=url, api_key=token, max_retries=0).bind_tools(list(tools.values()))
+    messages = [("user", "How warm is it?")]
+    while True:
+        messages.append(message := model.invoke(messages))
+        if not message.tool_calls:
+            return message.text
+        assert len(message.tool_calls) == 2
+        for call in message.tool_calls:
+            messages.append(ToolMessage(tools[call["name"]](**call["args"]), tool_call_id=call["id"]))
+"""
+
+
+def test_the_python_of_the_page_passes_with_an_agent_of_langchain(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    (tmp_path / "agent.py").write_text(AGENT)
+    (tmp_path / "test_agent.py").write_text(code)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_agent.py"]
+    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent.parent}{os.pathsep}{tmp_path}"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

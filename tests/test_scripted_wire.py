@@ -359,6 +359,7 @@ def test_the_prompt_cache_counts_as_the_services_do(control: Any, http: httpx.Cl
         {"reply": {"file": "x"}},
         {"reply": "x" * 2**20 * 3},
         {"reply": ["x"] * 50_000},
+        {"reply": [{"text": ["x"] * 50_000}]},
         {"match": {"json": {"a[": 1}}},
         {"match": {"turn": "x"}},
         {"match": {"stream": 1}},
@@ -373,6 +374,29 @@ def test_a_bad_script_is_one_clear_error_and_changes_nothing(control: Any, rule:
     assert str(caught.value).startswith("bad: ")
     assert "\n" not in str(caught.value)
     assert [rule["name"] for rule in control.rules()] == ["good"]
+
+
+@pytest.mark.parametrize("reply", ["x" * 10 * 2**20, ["x"] * 10**6], ids=["10 MB of text", "a million parts"])
+def test_a_script_that_is_far_too_large_changes_nothing(control: Any, http: httpx.Client, reply: Any) -> None:
+    control.reply("as before", name="good")
+    with pytest.raises(ControlError) as caught:
+        control.call("POST", "/_sim/rules", body={"name": "bad", "reply": reply})
+    assert 400 <= (caught.value.status or 0) < 500
+    assert len(str(caught.value)) < 300
+    assert [rule["name"] for rule in control.rules()] == ["good"]
+    assert said(http, chat("x")) == "as before"
+
+
+@pytest.mark.alone
+def test_events_leave_when_their_parts_say(control: Any, http: httpx.Client) -> None:
+    control.reply([Reasoning("One two", after="60ms", gap="20ms"), Text("a", "b", after="40ms", gap="10ms")])
+    late = []
+    for _ in range(20):
+        http.post("/openai/v1/chat/completions", json=chat("x", stream=True))
+        events = control.request(control.requests(limit=1)[0]["id"])["events"]
+        late += [left - due for due, left in zip(events["planned"], events["actual"], strict=True)]
+    assert min(late) >= 0
+    assert sorted(late)[len(late) // 2] < 0.002
 
 
 # Loops of agents.
