@@ -142,7 +142,7 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> Non
         assert first.is_running
     file = tmp_path / "file"
     file.write_text("mine")
-    with pytest.raises(Exception, match="no socket"):
+    with pytest.raises(Exception, match="the file is not a socket"):
         SimulatorThread(listen=f"unix:{file}").start()
     assert file.read_text() == "mine"
 
