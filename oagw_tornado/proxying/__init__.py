@@ -1,0 +1,2 @@
+"""Upstreams that are real: requests are passed on, replies passed back, and written down. Imports all rooms above it
+but `services`."""
