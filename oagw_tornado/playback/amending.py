@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.problem import ErrorWriter
+from oagw_tornado.reply.recorded_stream import RecordedStream
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Frame
 from oagw_tornado.reply.sse import LINE_ENDINGS, with_line_ending
@@ -32,9 +33,12 @@ def amend(reply: Reply, knobs: Knobs) -> tuple[Reply, Knobs]:
         knobs = replace(knobs, fault=type(knobs.fault)(fitting))
     if knobs.line_ending != "lf" and reply.is_event_stream:
         ending = LINE_ENDINGS[knobs.line_ending]
+        frames = reply.frames or ()
         reply = replace(
             reply,
-            frames=(Frame(with_line_ending(frame.data, ending), *frame[1:]) for frame in reply.frames or ()),
+            frames=frames.rewritten(lambda data: with_line_ending(data, ending))
+            if isinstance(frames, RecordedStream)
+            else (Frame(with_line_ending(frame.data, ending), *frame[1:]) for frame in frames),
             sign_of_life=with_line_ending(reply.sign_of_life, ending) if reply.sign_of_life is not None else None,
             error_event=_ending(reply.error_event, ending),
             error_forms={name: _ending(write, ending) for name, write in (reply.error_forms or {}).items()},
