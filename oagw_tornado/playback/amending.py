@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.problem import ErrorWriter
-from oagw_tornado.reply.recorded_stream import RecordedStream
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Frame
+from oagw_tornado.reply.schedule import Frame, TimedStream
 from oagw_tornado.reply.sse import LINE_ENDINGS, with_line_ending
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
@@ -37,7 +36,7 @@ def amend(reply: Reply, knobs: Knobs) -> tuple[Reply, Knobs]:
         reply = replace(
             reply,
             frames=frames.rewritten(lambda data: with_line_ending(data, ending))
-            if isinstance(frames, RecordedStream)
+            if isinstance(frames, TimedStream)
             else (Frame(with_line_ending(frame.data, ending), *frame[1:]) for frame in frames),
             sign_of_life=with_line_ending(reply.sign_of_life, ending) if reply.sign_of_life is not None else None,
             error_event=_ending(reply.error_event, ending),

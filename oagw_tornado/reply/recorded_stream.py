@@ -26,12 +26,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice, repeat
 from operator import mul, sub
 
-from oagw_tornado.reply.schedule import HEAD, Action, Frame, Run, Step, Steps
+from oagw_tornado.reply.schedule import HEAD, Action, Frame, Run, Step, Steps, TimedStream
 
 _MICROSECOND = 1e-6
 
 
-class RecordedStream:
+class RecordedStream(TimedStream):
     """What was recorded of one streamed reply. All times are whole microseconds from the admission of its request and
     do not decrease: `head`, then `offsets`, then `end`."""
 
@@ -77,7 +77,6 @@ class RecordedStream:
         )
 
     def steps(self, head_at: float, first_at: float, gaps: Iterator[float], factor: float) -> Steps:
-        """The schedule, its recorded times taking `factor` times as long; the arguments say what was not recorded."""
         scale = _MICROSECOND * factor / self.speed if self.speed else 0.0
         if self.head is not None:
             head_at = self.head * scale

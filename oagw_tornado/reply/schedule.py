@@ -17,7 +17,7 @@ The rules of a schedule:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -98,6 +98,23 @@ class Stream:
             yield Frame(before + data + after, True)
         for data in self.closing:
             yield Frame(data, False)
+
+
+class TimedStream:
+    """Frames that know when they leave; `oagw_tornado.reply.recorded_stream` has those of a recording."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Frame]:
+        raise NotImplementedError
+
+    def steps(self, head_at: float, first_at: float, gaps: Iterator[float], factor: float) -> Steps:
+        """Their schedule, their own times taking `factor` times as long; the arguments say what they do not know."""
+        raise NotImplementedError
+
+    def rewritten(self, rewrite: Callable[[bytes], bytes]) -> TimedStream:
+        """The same, each of them rewritten."""
+        raise NotImplementedError
 
 
 class Step(NamedTuple):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from random import Random
 
-from oagw_tornado.reply.recorded_stream import RecordedStream
 from oagw_tornado.reply.schedule import (
     BODY_PIECE,
     END,
@@ -26,6 +25,7 @@ from oagw_tornado.reply.schedule import (
     Step,
     Steps,
     Stream,
+    TimedStream,
 )  # fmt: skip
 from oagw_tornado.units.latency import Latency
 
@@ -105,7 +105,7 @@ def streamed(
     at = max(head_at, first_at)
     if type(frames) is Stream:
         return _in_three_parts(frames, head_at, at, gaps, opens_at)
-    if type(frames) is RecordedStream:
+    if isinstance(frames, TimedStream):
         return frames.steps(head_at, first_at, gaps, factor)
     return _frame_by_frame(frames, head_at, at, gaps, random or _NOTHING_DRAWN, factor, opens_at)
 
