@@ -1,0 +1,2 @@
+/* The page as a whole. */
+customElements.define("oagw-app", class extends HTMLElement {});
