@@ -137,7 +137,7 @@ def answer(server: VisibleServer, parts: list[bytes]) -> tuple[bytes, str]:
         with suppress(ConnectionResetError, BrokenPipeError):
             for part in parts:
                 client.send(part)
-            client.socket.shutdown(socket.SHUT_WR)
+            client.end_sending()
         try:
             while piece := client.socket.recv(65536):
                 told += piece

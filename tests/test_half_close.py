@@ -40,7 +40,7 @@ def outcomes(server: VisibleServer) -> list[str]:
 
 
 def test_a_stream_is_served_to_its_end(server: VisibleServer, client: Client) -> None:
-    client.send(SLOW).socket.shutdown(socket.SHUT_WR)
+    client.send(SLOW).end_sending()
     assert client.reply().text == STREAM_TEXT
     assert client.rest() == b""
     assert outcomes(server) == ["complete"]
@@ -51,7 +51,7 @@ def test_so_is_one_whose_client_half_closes_in_the_middle(server: VisibleServer,
     assert client.head()[1] == 200
     client.chunk()
     client.chunk()
-    client.socket.shutdown(socket.SHUT_WR)
+    client.end_sending()
     assert client.rest_of_body().endswith(b"data: [DONE]\n\n")
     assert client.rest() == b""
     assert outcomes(server) == ["complete"]
@@ -59,13 +59,13 @@ def test_so_is_one_whose_client_half_closes_in_the_middle(server: VisibleServer,
 
 @pytest.mark.parametrize("knob", ["X-Sim-Ttft: 1500ms", "X-Sim-Header-Delay: 1500ms"])
 def test_silence_does_not_change_that(server: VisibleServer, client: Client, knob: str) -> None:
-    client.send(post(CHAT, chat(), knob)).socket.shutdown(socket.SHUT_WR)
+    client.send(post(CHAT, chat(), knob)).end_sending()
     assert client.reply().text == STREAM_TEXT
     assert outcomes(server) == ["complete"]
 
 
 def test_all_that_waits_in_line_is_answered(server: VisibleServer, client: Client) -> None:
-    client.send(SLOW + get(WEATHER) + STREAM + get(WEATHER)).socket.shutdown(socket.SHUT_WR)
+    client.send(SLOW + get(WEATHER) + STREAM + get(WEATHER)).end_sending()
     assert client.reply().text == STREAM_TEXT
     assert client.reply().status == 200
     assert client.reply().text == STREAM_TEXT
@@ -75,7 +75,7 @@ def test_all_that_waits_in_line_is_answered(server: VisibleServer, client: Clien
 
 
 def test_more_than_the_kernel_takes_at_once_arrives(server: VisibleServer, client: Client) -> None:
-    client.send(get(f"{EVENTS}?count=200&size=50000", "X-Sim-Event-Interval: 0")).socket.shutdown(socket.SHUT_WR)
+    client.send(get(f"{EVENTS}?count=200&size=50000", "X-Sim-Event-Interval: 0")).end_sending()
     time.sleep(0.2)  # has the server wait for us
     assert len(client.reply().chunks) == 200
     assert client.rest() == b""
@@ -83,7 +83,7 @@ def test_more_than_the_kernel_takes_at_once_arrives(server: VisibleServer, clien
 
 
 def test_a_small_reply_and_its_end_arrive(client: Client) -> None:
-    client.send(get(WEATHER)).socket.shutdown(socket.SHUT_WR)
+    client.send(get(WEATHER)).end_sending()
     assert client.reply().status == 200
     assert client.rest() == b""
 
@@ -101,7 +101,7 @@ def test_nc_gets_the_whole_stream(server: VisibleServer, client: Client) -> None
 
 
 def test_half_a_request_is_the_end_of_the_client(server: VisibleServer, client: Client) -> None:
-    client.send(STREAM[:-5]).socket.shutdown(socket.SHUT_WR)
+    client.send(STREAM[:-5]).end_sending()
     assert client.rest() == b""
     assert outcomes(server) == ["client-left"]
 
@@ -137,7 +137,7 @@ def test_a_client_that_half_closes_and_goes_later_is_noticed(server: VisibleServ
     """Nothing is sent when it goes: whether a process holds its socket is all there is to see."""
     server.control.reset()
     with Client(server.port) as client:
-        client.send(post(CHAT, chat(), "X-Sim-Fault: stall;at-event=1")).socket.shutdown(socket.SHUT_WR)
+        client.send(post(CHAT, chat(), "X-Sim-Fault: stall;at-event=1")).end_sending()
         assert client.head()[1] == 200
         client.chunk()
         server.wait_until(lambda simulator: len(simulator._server.half_closed) == 1)  # type: ignore[union-attr]
@@ -168,7 +168,7 @@ def test_without_an_answer_the_time_decides(wire: str, wait: float, outcome: str
         with Client(server.port) as client:
             client.send(post(CHAT, chat(), "X-Sim-Ttft: 1200ms", "X-Sim-Itl: 1ms"))
             time.sleep(wait)
-            client.socket.shutdown(socket.SHUT_WR)
+            client.end_sending()
             assert client.rest().endswith(b"0\r\n\r\n") == (outcome == "complete")
         assert outcomes(server) == [outcome]
 

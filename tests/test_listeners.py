@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from raw_http import RawReply, read_reply, request, talk
-from wire import VisibleServer, serving
+from wire import VisibleServer, end_sending, serving
 
 from oagw_tornado.config.listeners import Listener, TlsFault, parse_listener, parse_tls_fault
 from oagw_tornado.testing import ControlError, SimulatorProcess, SimulatorThread
@@ -326,9 +326,9 @@ def test_a_proxy_says_whose_connection_it_is(wire: str, secure: bool, tls_state:
             assert reply.status == 200
             assert server.control.requests(limit=1)[0]["client"] == client
         for data in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
-            with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
                 connection.sendall(data)
-                connection.shutdown(socket.SHUT_WR)
+                end_sending(connection)
                 assert ended(connection)
 
 
@@ -350,7 +350,7 @@ def ended(connection: socket.socket) -> bool:
 
 
 def talk_behind(server: VisibleServer, header: bytes, data: bytes, secure: bool) -> RawReply:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         if not secure:
             connection.sendall(header + data)
             return read_reply(connection)

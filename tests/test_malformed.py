@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -240,7 +239,7 @@ def answer(server: VisibleServer, data: bytes) -> bytes:
     with Client(server.port, patience=10) as client:
         try:
             client.send(data)
-            client.socket.shutdown(socket.SHUT_WR)
+            client.end_sending()
             return client.rest()
         except (ConnectionResetError, BrokenPipeError):
             return b""

@@ -121,7 +121,7 @@ def test_events_without_end_leave_others_their_turn(client, simulator):
     with client.stream("GET", "/stream-test/events?count=inf&interval=0&size=100") as endless:
         pieces = endless.iter_raw()
         next(pieces)
-        assert httpx.get(f"{simulator.base_url}/health", timeout=5).status_code == 200
+        assert httpx.get(f"{simulator.base_url}/health", timeout=20).status_code == 200
         assert b"id: " in next(pieces)
 
 
@@ -192,7 +192,7 @@ def test_a_completion_without_gaps_leaves_others_their_turn(simulator):
         taken = threading.Thread(target=_take_all, args=(greedy,), daemon=True)
         taken.start()
         for _ in range(3):
-            assert httpx.get(f"{simulator.base_url}/health", timeout=3).status_code == 200
+            assert httpx.get(f"{simulator.base_url}/health", timeout=20).status_code == 200
         assert taken.is_alive()
         greedy.shutdown(socket.SHUT_RDWR)
         taken.join()

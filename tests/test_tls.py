@@ -161,7 +161,7 @@ def test_every_byte_alone(wire: str, trusted: ssl.SSLContext) -> None:
 
 
 def test_a_client_that_does_not_speak_tls_is_told(wire: str, tls_state: Path) -> None:
-    with serving(wire, tls="auto") as server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain:
+    with serving(wire, tls="auto") as server, socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         said = b""
         try:

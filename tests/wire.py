@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -91,10 +92,20 @@ class WireReply(NamedTuple):
         return "".join(json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events)
 
 
+def end_sending(connection: socket.socket) -> None:
+    """Close the sending side, unless the peer has reset the connection: then it is not connected any more."""
+    with suppress(ConnectionResetError, BrokenPipeError):
+        try:
+            connection.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
+
+
 class Client:
     """One connection. Its reads fail after `patience` seconds of silence."""
 
-    def __init__(self, port: int, patience: float = 5.0) -> None:
+    def __init__(self, port: int, patience: float = 15.0) -> None:
         self.socket = dial(port, patience)
         self._file = self.socket.makefile("rb")
 
@@ -115,6 +126,11 @@ class Client:
 
     def send(self, data: bytes) -> Self:
         self.socket.sendall(data)
+        return self
+
+    def end_sending(self) -> Self:
+        """No more comes from this side. A server that has closed already need not be told."""
+        end_sending(self.socket)
         return self
 
     def head(self) -> tuple[str, int, dict[str, str]]:
