@@ -213,7 +213,7 @@ def _table() -> dict[str, Option]:
                "bearer token for /_sim and /metrics; without one, they answer only programs on this machine", access,
                _masked, is_secret=True),
         Option("control-listen", "control_listen", parse_listener, "URL",
-               "address for /_sim and /metrics only, which then leave all others; form as for --listen; may be repeated",
+               "address for /_sim and /metrics only, which then leave all others; as for --listen; may be repeated",
                access, _listed, is_repeatable=True),
         Option("control-host", "control_hosts", parse_control_host, "NAME",
                "host name accepted for /_sim and /metrics without a token, besides localhost and loopback "
