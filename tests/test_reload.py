@@ -144,6 +144,15 @@ def test_a_file_is_watched(tmp_path: Path) -> None:
         assert server.latency == "2ms"
 
 
+@pytest.fixture
+def hang_ups_end_children() -> Iterator[None]:
+    """What this process ignores, as it does below nohup, its children would ignore too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hang_ups_end_children")
 def test_without_a_file_a_hang_up_ends_the_program() -> None:
     with SimulatorProcess() as server:
         os.kill(server.pid, signal.SIGHUP)
