@@ -192,8 +192,8 @@ async def serve(
         try:
             said = simulator.control.reload(read())
         except ConfigError as error:
-            said = f"{error}; nothing is changed"
-        say(f"oagw-tornado: read again: {said}")
+            said = f"{error}; nothing changed"
+        say(f"oagw-tornado: reload: {said}")
 
     reloading = Reloading(files, reload)
     if files.paths:

@@ -1,4 +1,4 @@
-"""A configuration that is read again while the server runs, or checked without one."""
+"""A configuration that is reloaded while the server runs, or checked without one."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class Reloaded:
     def next_line(self) -> str:
         self.said += 1
         deadline = time.monotonic() + 10
-        while len(lines := [line for line in self.server.stderr.splitlines() if "read again" in line]) < self.said:
+        while len(lines := [line for line in self.server.stderr.splitlines() if ": reload: " in line]) < self.said:
             assert time.monotonic() < deadline, self.server.stderr
             time.sleep(0.01)
-        return lines[self.said - 1].removeprefix("oagw-tornado: read again: ")
+        return lines[self.said - 1].removeprefix("oagw-tornado: reload: ")
 
     @property
     def latency(self) -> str:
@@ -119,7 +119,7 @@ def test_a_bad_file_changes_nothing(shared: Reloaded, text: str | None, reason: 
         shared.write(text)
     said = shared.signal()
     assert reason in said
-    assert said.endswith("; nothing is changed")
+    assert said.endswith("; nothing changed")
     assert shared.latency == "1ms"
     assert shared.server.control.rules() == []
 

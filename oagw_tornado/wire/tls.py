@@ -56,7 +56,7 @@ class TlsTerms:
                 self._seen = stamps
                 try:
                     self._context = new_context(self._files)
-                    log.info("the certificate was read again: %s", self._files.certificate)
+                    log.info("the certificate was reloaded: %s", self._files.certificate)
                 except TlsError as error:
                     log.warning("%s: %s; the certificate of before goes on", error.option, error)
         return self._context
