@@ -3,8 +3,8 @@
 Every server that a test starts runs on the engine and the loop that ``--http-server`` and ``--loop`` name. Tests that
 take the fixture ``wire`` run once for each pair of both that there is, or that is left by these options.
 
-Tests run on four workers, as many of them wait rather than work. A test of time that must have the machine to itself is marked ``alone``: it waits until no
-other test runs, and holds the others up while it does.
+Tests run on four workers, as many of them wait rather than work. A test of time that must have the machine to itself
+is marked ``alone``: it waits until no other test runs, and holds the others up while it does.
 """
 
 from __future__ import annotations
