@@ -1,4 +1,4 @@
-"""The pages of docs/howto, made of the tests beside this file: ``python tests/howto/pages.py`` writes them anew."""
+"""The pages of docs/howto, generated from the tests beside this file by ``python tests/howto/pages.py``."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def rendered(name: str) -> str:
 def rendered_index() -> str:
     lines = [f"- [{parts(name)[0]}]({page(name).name})" for name in ORDER]
     return (
-        "# How to\n\nEach page is a test that runs with this project's own. They use the fixtures of the\n"
+        "# How-tos\n\nEach page is one of this project's tests. They use the fixtures of the\n"
         "[pytest plugin](../testing.md); the same works with `SimulatorProcess` and its `control`.\n\n"
         + "\n".join(lines)
         + "\n"

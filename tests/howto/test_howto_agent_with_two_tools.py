@@ -1,8 +1,8 @@
 """Script an agent with two tools
 
-The model asks for both tools at once, and answers when it has their results. Calls that follow each other in a reply
-are parallel calls. `turn` is read from the request (1 + the assistant's messages in it), so the rules need no reset,
-and any number of agents walk the same script side by side.
+The model calls both tools at once, and answers when it has their results. Consecutive calls in a reply are parallel
+calls. `turn` is derived from the request (1 + the number of assistant messages in it), so the rules need no reset, and
+any number of agents can follow the same script side by side.
 """
 
 import json

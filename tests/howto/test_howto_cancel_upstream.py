@@ -1,8 +1,8 @@
 """Cancel the upstream when the client leaves
 
-You have a gateway or a proxy of your own between the clients and the model. When a client hangs up in mid-stream,
-does it cancel the request behind it, or does it go on paying for tokens that nobody reads? Only the upstream can
-tell, and here the upstream is the simulator: the journal says who left and after how many events.
+Your gateway or proxy sits between the clients and the model. When a client hangs up in mid-stream, does it cancel the
+upstream request, or does it keep paying for tokens that nobody reads? Only the upstream can tell, and here the upstream
+is the simulator: its journal shows who left, and after how many events.
 """
 
 import asyncio

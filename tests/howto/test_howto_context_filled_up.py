@@ -1,8 +1,8 @@
 """The context is full
 
-It fills up in two ways. The prompt alone is too long: that is an error, and the client has to shorten it, as asking
-again brings the same. Or the answer does not fit any more: then it ends in mid-sentence, with a finish reason that is
-easily overlooked.
+A context fills up in two ways. If the prompt alone is too long, the request fails, and the client has to shorten it, as
+a retry would fail again. If the answer no longer fits, it ends in mid-sentence, with a finish reason that is easily
+overlooked.
 """
 
 import openai

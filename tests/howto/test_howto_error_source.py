@@ -1,7 +1,7 @@
 """Tell the gateway's errors from the upstream's
 
-Both come with the same status at times, and only one of them is worth a retry. Every reply carries
-`X-OAGW-Error-Source`; a rule's `source` decides who is to blame.
+Both may have the same status, and only one of them may be worth a retry. Every reply carries `X-OAGW-Error-Source`; a
+rule's `source` sets it.
 """
 
 import pytest

@@ -1,8 +1,7 @@
 """Step through a stream, without a clock
 
-A test that sleeps is slow, and flaky on a busy machine. A gate holds each event back until the test releases it:
-exactly one, or some, or all. So "the user sees the first word while the second one is not there yet" is a fact, not a
-matter of luck.
+A test that sleeps is slow, and flaky on a busy machine. A gate holds each event until the test releases one, several or
+all of them. "The user sees the first word before the second one arrives" then does not depend on timing.
 """
 
 from oagw_tornado.reply.sse import EventDecoder

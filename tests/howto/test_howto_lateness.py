@@ -1,8 +1,8 @@
 """Assert that the fixture was on time
 
-A simulator that is late under load looks like a slow client in your results. This one notes how late each event left,
-and `timing()` sums it up since the last reset. So a load test can say first that its measurement counts, and then
-what it measured.
+A simulator that is late under load looks like a slow client in your results. This one records how late each event left,
+and `timing()` summarises it since the last reset, so a load test can first assert that its measurement is valid, and
+then assert what it measured.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Reasoning, then the answer
 
-A reasoning model thinks for a while before its first word. Does your client show that it does, and does it keep the
-thoughts apart from the answer? `after` is the wait before a part, `gap` the wait between its events.
+A reasoning model thinks for a while before its first word. Does your client show this, and does it keep the reasoning
+apart from the answer? `after` is the pause before a part, `gap` the pause between its events.
 """
 
 import time

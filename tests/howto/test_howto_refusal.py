@@ -1,7 +1,7 @@
 """A refusal
 
-The model says that it will not. A refusal is not an error: the status is 200, and where the answer would be there is
-nothing, or, with Anthropic, a stop reason of its own. Clients that read only the content show an empty bubble.
+The model declines to answer. A refusal is not an error: the status is 200, and the content is empty or, with Anthropic,
+there is a special stop reason. Clients that read only the content show an empty message.
 """
 
 from typing import Any

@@ -1,8 +1,7 @@
 """Resume after a reset
 
-`stream-test/events` resumes: a client that comes back with `Last-Event-ID` gets what it has missed, and 204 when
-nothing is left. A rule resets the first connection (a TCP RST, which is what a crashed proxy looks like) after two
-events.
+`stream-test/events` can be resumed: a client that returns with `Last-Event-ID` gets what it missed, and a 204 when
+nothing is left. A rule resets the first connection after two events, with a TCP RST, as a crashed proxy would.
 """
 
 from contextlib import suppress

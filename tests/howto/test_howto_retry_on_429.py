@@ -1,8 +1,8 @@
 """Retry on 429
 
-Does the client wait as long as it is told, and try again as often as needed? A rule with `when={"first": 2}` refuses
-the first two requests that fit it and lets the third one through. `retry-after` makes the reply say how long to wait,
-in the headers `retry-after-ms` and `retry-after`. The journal has when each try arrived.
+Does the client wait as long as it is told to, and retry as often as needed? A rule with `when={"first": 2}` refuses the
+first two matching requests and lets the third one through. With `retry-after`, the reply says how long to wait, in the
+headers `retry-after-ms` and `retry-after`. The journal shows when each attempt arrived.
 """
 
 import time

@@ -1,8 +1,8 @@
 """Stream through a reverse proxy
 
-nginx collects a reply before it passes it on, unless it is told not to; then a chat arrives in one lump at its end.
-The simulator's event streams carry `X-Accel-Buffering: no`, which tells it. A gate proves that it works: the first
-event is there while the second one has not been sent.
+By default nginx buffers replies, so a chat arrives in one piece at its end. The simulator's event streams carry
+`X-Accel-Buffering: no`, which turns this off. A gate proves that it works: the first event arrives before the second
+one has been sent.
 
 The proxy passes on the gateway and nothing else. To the simulator every request of a proxy on the same machine comes
 from the same machine, so whoever reaches `/_sim` or `/metrics` through it could change rules and read the journal.

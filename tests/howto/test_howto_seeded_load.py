@@ -1,8 +1,8 @@
 """A load that is random and the same each time
 
-With a seed each request draws from a generator of its own, made of the seed and the request. So a run can be
-repeated, also when the requests come in another order or all at once: what each of them gets depends on nothing but
-itself.
+With a seed, each request has its own random generator, derived from the seed and the request. A run can therefore be
+repeated even if the requests come in a different order or all at once: what a request gets depends only on the seed and
+on the request itself.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """A slow first token
 
-Models think before they speak. Headers late, first event late and a pause between events are different things to a
-client, and each has a knob: `header_delay`, `time_to_first_token`, `inter_token_latency`. Each may be a distribution,
-such as `lognormal(300ms,0.4)`. The journal says what was planned and what happened.
+Models take time before they answer. Late headers, a late first event and pauses between events are different things to
+a client, and each has a knob: `header_delay`, `time_to_first_token`, `inter_token_latency`. Each can be a distribution,
+such as `lognormal(300ms,0.4)`. The journal shows what was planned and what happened.
 """
 
 import time

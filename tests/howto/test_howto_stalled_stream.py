@@ -1,8 +1,8 @@
 """Time out on a stalled stream
 
-A stream that stays open and says nothing more is the failure that clients forget. The fault `stall` does it after as
-many events as you like, or after a time (`stall;after=1s`), or for a while (`stall;for=10s`). What the client has to
-have is a limit on the silence between two events, not only on the whole.
+A stream that stays open but falls silent is the failure that clients forget. The fault `stall` causes one after a
+number of events, after a time (`stall;after=1s`), or for a while (`stall;for=10s`). A client needs a limit on the
+silence between two events, not only on the whole request.
 """
 
 import httpx

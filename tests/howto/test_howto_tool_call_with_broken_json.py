@@ -1,7 +1,7 @@
 """A tool call with broken JSON
 
-Models cut their tool's arguments short, or write what is no JSON. An agent should tell the model so, and let it try
-again. Arguments that are given as a text go out as they are.
+Models sometimes cut the arguments of a tool call short, or write invalid JSON. An agent should tell the model and let
+it try again. Arguments given as a text are sent verbatim.
 """
 
 import json

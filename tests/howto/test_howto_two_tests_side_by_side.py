@@ -1,8 +1,8 @@
 """Two tests side by side, on one server
 
-"The first request fails, the second one is answered" counts requests, and two tests that run at the same time take
-them from each other. `per` counts for each value of a header on its own (or of the bearer, or of something in the
-body), so each test says who it is.
+"The first request fails, the second one succeeds" counts requests, and tests that run at the same time would disturb
+each other's counts. `per` counts separately for each value of a header (or bearer token, or part of the body), so each
+test only has to identify itself.
 """
 
 from concurrent.futures import ThreadPoolExecutor
