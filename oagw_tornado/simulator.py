@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 # In the place of a token: those that the upstream oauth issues.
 _ISSUED = "@oauth"
-_CONTROL = ("/_sim", "/metrics")
+_CONTROL = ("/_sim", "/metrics", "/")
 
 
 class Simulator:
@@ -121,7 +121,8 @@ class Simulator:
         if self._control is None:
             from oagw_tornado.control.control import ControlPlane
 
-            self._control = ControlPlane(self.responder, self._terms, self._signs)
+            apart = self.listeners.urls if self.config.control_listen else ()
+            self._control = ControlPlane(self.responder, self._terms, self._signs, apart)
         return self._control
 
     def _control_routes(self, prefix: str) -> Dialect:

@@ -194,7 +194,8 @@ def test_a_mount_takes_nothing_of_the_servers_own(server: VisibleServer) -> None
     assert ask(server, "/w/current?city=Oslo").status == 200
     assert json.loads(ask(server, "/health").body) == HEALTHY
     assert ask(server, "/_sim/timing").status == 200
-    for path in ("/", "/w", "/w/"):
+    assert json.loads(ask(server, "/").body)["page"].endswith("/_sim/")
+    for path in ("/w", "/w/"):
         reply = ask(server, path)
         assert (reply.status, json.loads(reply.body)["error"]) == (404, f"Unknown URL: {path}")
 

@@ -140,6 +140,11 @@ def is_same_origin(origin: str, scheme: str, host: str) -> bool:
     return bool(name) and (given, name, port or default) == (scheme, own_name, own_port or default)
 
 
+def is_browser(headers: Mapping[str, str]) -> bool:
+    """Whether somebody asks who would rather see a page: a browser that opens an address says so."""
+    return "text/html" in (headers.get("Accept") or "").lower()
+
+
 def is_json_type(content_type: str) -> bool:
     """Whether a Content-Type is a JSON type (WHATWG MIME Sniffing, section 4.6): no form and no page's can be one."""
     essence = content_type.partition(";")[0].strip().lower()

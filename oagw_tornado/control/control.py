@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.config.config import change_config, config_as_json
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.vital_signs import VitalSigns
     from oagw_tornado.gateway.responder import Responder
     from oagw_tornado.gateway.terms import Terms
+    from oagw_tornado.page.feed import LiveFeed
 
 
 class ControlPlane:
     """The controls of one simulator."""
 
-    def __init__(self, responder: Responder, terms: Terms, signs: VitalSigns) -> None:
+    def __init__(
+        self, responder: Responder, terms: Terms, signs: VitalSigns, own_addresses: Sequence[str] = ()
+    ) -> None:
+        """`own_addresses` are URLs of the gateway, where control has others."""
         self.responder = responder
         self.rules = terms.rules
         self.upstreams = terms.upstreams
@@ -33,8 +37,19 @@ class ControlPlane:
         self.gates = responder.gates
         self.signs = signs
         self.collector = Collector(responder.ledger.counters, responder.timing, self._gauges)
+        self.own_addresses = own_addresses
         self._terms = terms
+        self._live: LiveFeed | None = None
         self._started_as = responder.config
+
+    @property
+    def live(self) -> LiveFeed:
+        """What keeps the pages up to date; loaded with the first page."""
+        if self._live is None:
+            from oagw_tornado.page.feed import LiveFeed
+
+            self._live = LiveFeed(self.responder, lambda: self.rules, self.signs)
+        return self._live
 
     @property
     def config(self) -> dict[str, Any]:
@@ -55,12 +70,21 @@ class ControlPlane:
             view["history"] = history(seconds, 1 / BINS_PER_SECOND)
         return view
 
-    def change_config(self, changes: Mapping[str, Any]) -> None:
+    def checked_config(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration as it would be with these changes. Raises `oagw_tornado.config.settings.ConfigError`."""
+        return config_as_json(self._changed(changes))
+
+    def change_config(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """All or nothing: raises `oagw_tornado.config.settings.ConfigError`. Replies under way go on as they began."""
-        config = change_config(self.responder.config, changes)
-        self._terms.check(config.knobs)
+        config = self._changed(changes)
         self.responder.configure(config)
         self._terms.configure(config)
+        return self.config
+
+    def _changed(self, changes: Mapping[str, Any]) -> Config:
+        config = change_config(self.responder.config, changes)
+        self._terms.check(config.knobs)
+        return config
 
     def reload(self, config: Config) -> str:
         """Take over what has changed since the start, or since the last time; gives that in words.

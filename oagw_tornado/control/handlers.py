@@ -77,6 +77,10 @@ class ControlHandler(ExchangeHandler):
         except DocumentError as error:
             raise BadRequest(f"the body is not JSON: {error}") from None
 
+    def is_check(self) -> bool:
+        """Whether the query says ``check=1``: nothing is to change, it is only looked at."""
+        return flag("check", self.parameters("check").get("check"))
+
     def parameters(self, *known: str) -> dict[str, str]:
         """The query's parameters, each given at most once."""
         return {name: texts[0] for name, texts in self.repeatable_parameters((), *known).items()}
@@ -126,24 +130,36 @@ class Configuration(ControlHandler):
 
     def patch(self, control: ControlPlane) -> None:
         with self.refusing():
+            is_check = self.is_check()
             changes = self.document()
             if not isinstance(changes, dict):
                 raise BadRequest("expected an object of options and their values")
-            control.change_config(changes)
-            self.say(control.config)
+            self.say(control.checked_config(changes) if is_check else control.change_config(changes))
 
     head = get
 
 
 class RuleList(ControlHandler):
-    """``/_sim/rules``: all rules in order; POST adds one behind them, PUT replaces them all, DELETE removes them."""
+    """``/_sim/rules``: all rules in order; POST adds one behind them (``check=1``: would), PUT replaces them all, PATCH
+    puts them into another order, DELETE removes them."""
 
     def get(self, control: ControlPlane) -> None:
         self.say({"rules": [rule.as_json() for rule in control.rules.list]})
 
     def post(self, control: ControlPlane) -> None:
         with self.refusing():
-            self.say(control.rules.add(self.document()).as_json(), 201)
+            if self.is_check():
+                self.say(control.rules.check(self.document()).as_json())
+            else:
+                self.say(control.rules.add(self.document()).as_json(), 201)
+
+    def patch(self, control: ControlPlane) -> None:
+        with self.refusing():
+            document = self.document()
+            if not isinstance(document, dict) or set(document) != {"order"} or not isinstance(document["order"], list):
+                raise BadRequest("expected {'order': [name, …]}")
+            control.rules.reorder(document["order"])
+            self.get(control)
 
     async def put(self, control: ControlPlane) -> None:
         with self.refusing():
@@ -165,7 +181,7 @@ class RuleList(ControlHandler):
 
 
 class OneRule(ControlHandler):
-    """``/_sim/rules/{name}``."""
+    """``/_sim/rules/{name}``: PUT has another rule in its place, or one more behind the others."""
 
     def get(self, control: ControlPlane, name: str) -> None:
         rule = control.rules.find(name)
@@ -173,6 +189,11 @@ class OneRule(ControlHandler):
             self.respond(refusal(404, f"No rule {name[:80]!r}"))
         else:
             self.say(rule.as_json())
+
+    def put(self, control: ControlPlane, name: str) -> None:
+        with self.refusing():
+            rule, is_new = control.rules.put(name, self.document())
+            self.say(rule.as_json(), 201 if is_new else 200)
 
     def delete(self, control: ControlPlane, name: str) -> None:
         if control.rules.remove(name):
@@ -241,6 +262,12 @@ class Metrics(ControlHandler):
         self.respond(Reply(200, (("Content-Type", CONTENT_TYPE),), render(control.collector), source=None))
 
     head = get
+
+
+def flag(name: str, text: str | None) -> bool:
+    if text not in (None, "", "0", "1", "true", "false"):
+        raise BadRequest(f"{name}: expected 1 or 0, not {text[:80]!r}")
+    return text in ("1", "true")
 
 
 def whole_number(name: str, text: str | None, low: int, high: int) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from oagw_tornado.control.control import ControlPlane
-from oagw_tornado.control.handlers import BadRequest, ControlHandler, whole_number
+from oagw_tornado.control.handlers import BadRequest, ControlHandler, flag, whole_number
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.export import EVENT_COLUMNS, csv_lines, event_rows, har_entry, har_log
@@ -56,7 +56,7 @@ class Requests(ControlHandler):
             since = _instant(single.get("since"))
             if since is not None:
                 fits.since(since)
-            form = _form(control, single.get("format", "json"), _flag("events", single.get("events")))
+            form = _form(control, single.get("format", "json"), flag("events", single.get("events")))
             limit = whole_number("limit", single.get("limit"), 0, _MOST)
             after = whole_number("after", single.get("after"), 1, 10**18)
             await self._list(control, form, fits, after, limit)
@@ -166,12 +166,6 @@ def _form(control: ControlPlane, name: str, with_events: bool) -> Form:
 
 def _event_lines(rows: Iterator[Sequence[Any]]) -> bytes:
     return b"".join(orjson.dumps(dict(zip(EVENT_COLUMNS, row, strict=True))) + b"\n" for row in rows)
-
-
-def _flag(name: str, text: str | None) -> bool:
-    if text not in (None, "", "0", "1", "true", "false"):
-        raise BadRequest(f"{name}: expected 1 or 0, not {text[:80]!r}")
-    return text in ("1", "true")
 
 
 def _instant(text: str | None) -> float | None:

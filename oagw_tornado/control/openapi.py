@@ -72,6 +72,41 @@ def _control_paths() -> dict[str, Any]:
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     return {
+        "/": {
+            "get": _control("index", "Where what is; leads a browser to the page.", schemas.ref("Index")),
+        },
+        "/_sim": {"get": _page("to_the_page", "Leads to the page.", "302", None)},
+        "/_sim/": {"get": _page("page", "The live page.", "200", "text/html")},
+        "/_sim/assets/{name}": {
+            "parameters": [name],
+            "get": _page("page_file", "A script or a style sheet of the page.", "200", "text/javascript"),
+        },
+        "/_sim/live": {
+            "get": {
+                "operationId": "live",
+                "summary": "What happens, as server-sent events: at most ten updates a second, each a JSON object.",
+                "security": [{"admin": []}, {}],
+                "parameters": [
+                    _query(
+                        "show",
+                        {"type": "string", "pattern": "^(streams|requests|gates|rules|,)*$"},
+                        "Topics beside the figures of each second: streams, requests, gates, rules, joined by commas.",
+                    ),
+                    *(_query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
+                ],
+                "responses": {
+                    "200": {
+                        "description": "A stream without an end.",
+                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                    },
+                    "503": _error("So many pages are open already."),
+                    **_refusals((400,)),
+                },
+            }
+        },
+        "/_sim/vocabulary": {
+            "get": _control("vocabulary", "Options, faults and keys of rules, for forms.", schemas.ref("Vocabulary"))
+        },
         "/_sim/requests": {
             "get": _control(
                 "requests",
@@ -132,6 +167,7 @@ def _control_paths() -> dict[str, Any]:
                 "change_config",
                 "Change options, all or nothing; null stands for the default.",
                 schemas.ref("Config"),
+                parameters=[_check()],
                 body=schemas.ref("Changes"),
                 errors=(400,),
             ),
@@ -143,7 +179,15 @@ def _control_paths() -> dict[str, Any]:
                 "Add a rule behind the others.",
                 schemas.ref("CountedRule"),
                 status=201,
+                parameters=[_check()],
                 body=schemas.ref("Rule"),
+                errors=(400,),
+            ),
+            "patch": _control(
+                "reorder_rules",
+                "Put the rules into another order; their counts go on.",
+                schemas.ref("Rules"),
+                body=schemas.ref("NewOrder"),
                 errors=(400,),
             ),
             "put": _control(
@@ -158,6 +202,7 @@ def _control_paths() -> dict[str, Any]:
         "/_sim/rules/{name}": {
             "parameters": [name],
             "get": _control("rule", "One rule with its counts.", schemas.ref("CountedRule"), errors=(404,)),
+            "put": _put_rule("put_rule"),
             "delete": _control("remove_rule", "Remove one rule.", None, status=204, errors=(404,)),
         },
         "/_sim/rules/explain": {
@@ -169,6 +214,7 @@ def _control_paths() -> dict[str, Any]:
                 errors=(400,),
             ),
             "get": _control("rule_explain", "The rule of that name.", schemas.ref("CountedRule"), errors=(404,)),
+            "put": _put_rule("put_rule_explain"),
             "delete": _control("remove_rule_explain", "Remove the rule of that name.", None, status=204, errors=(404,)),
         },
         "/_sim/upstreams": {
@@ -270,6 +316,26 @@ def _control(
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return operation
+
+
+def _put_rule(id: str) -> Operation:
+    summary = "Have a rule in the place of that of this name, or behind the others."
+    operation = _control(id, summary, schemas.ref("CountedRule"), body=schemas.ref("Rule"), errors=(400,))
+    operation["responses"]["201"] = _said("It is a new one.", schemas.ref("CountedRule"))
+    return operation
+
+
+def _check() -> Operation:
+    return _query("check", {"enum": [0, 1]}, "Only say whether it could be so; nothing changes.")
+
+
+def _page(id: str, summary: str, status: str, media_type: str | None) -> Operation:
+    content = {} if media_type is None else {"content": {media_type: {"schema": {"type": "string"}}}}
+    return {
+        "operationId": id,
+        "summary": summary,
+        "responses": {status: {"description": summary, **content}, **_refusals((404,))},
+    }
 
 
 def _said(description: str, schema: Operation | None) -> Operation:

@@ -8,11 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from oagw_tornado.control.access import Broken, broken_rule
+from oagw_tornado.control.access import Broken, broken_rule, is_browser
 from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.gateway.bearer import refuse_bearer
 from oagw_tornado.gateway.refusal import NO_RETRY, forbidden, method_not_allowed, unauthorized, unknown_url
-from oagw_tornado.gateway.router import Caller, Route, refused
+from oagw_tornado.gateway.router import READ, Caller, Route, refused
 from oagw_tornado.reply.errors import gateway_error
 from oagw_tornado.reply.reply import JSON, Reply
 
@@ -28,6 +28,13 @@ def _patterns() -> tuple[tuple[re.Pattern[str], type[ControlHandler]], ...]:
     from oagw_tornado.control.table import ROUTES
 
     return tuple((re.compile(re.sub(r"\{\w+\}", "([^/]+)", path)), handler) for path, handler in ROUTES)
+
+
+def _is_open(method: str, path: str, headers: Mapping[str, str]) -> bool:
+    """Whether no token is wanted: the page's own files, which ask for it, and what leads a browser there."""
+    if method not in READ:
+        return False
+    return path in ("/_sim", "/_sim/") or path.startswith("/_sim/assets/") or (path == "/" and is_browser(headers))
 
 
 class ControlDialect:
@@ -46,9 +53,9 @@ class ControlDialect:
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         refusal = self._refuse(headers, caller)
-        if refusal is not None:
-            return refused(refusal)
         path = self._prefix + rest
+        if refusal is not None and not (self._tokens is not None and _is_open(method, path, headers)):
+            return refused(refusal)
         for pattern, handler in _patterns():
             match = pattern.fullmatch(path)
             if match:

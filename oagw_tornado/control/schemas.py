@@ -193,6 +193,11 @@ SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "additionalProperties": {"anyOf": [WORD, {"type": "array", "items": TEXT}]},
     },
+    "Index": {"type": "object", "additionalProperties": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}},
+    "Vocabulary": _object(
+        {key: {"type": "array", "items": {"type": "object"}} for key in ("options", "faults", "match", "when")}
+    ),
+    "NewOrder": _object({"order": {"type": "array", "items": TEXT}}),
     "Changes": {
         "type": "object",
         "properties": {

@@ -74,6 +74,9 @@ class Explain(OneRule):
     def get(self, control: ControlPlane, name: str = "explain") -> None:
         super().get(control, name)
 
+    def put(self, control: ControlPlane, name: str = "explain") -> None:
+        super().put(control, name)
+
     def delete(self, control: ControlPlane, name: str = "explain") -> None:
         super().delete(control, name)
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from oagw_tornado.control import handlers, journal_handlers, script_handlers
+from oagw_tornado.control import handlers, journal_handlers, page_handlers, script_handlers
 from oagw_tornado.control.health import HealthChecks
+from oagw_tornado.control.live import Live
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
+    ("/", page_handlers.Root),
+    ("/_sim", page_handlers.ToThePage),
+    ("/_sim/", page_handlers.Page),
+    ("/_sim/assets/{name}", page_handlers.PageFile),
+    ("/_sim/live", Live),
+    ("/_sim/vocabulary", page_handlers.Vocabulary),
     ("/_sim/requests", journal_handlers.Requests),
     ("/_sim/requests/{id}", journal_handlers.JournalEntry),
     ("/_sim/timing", handlers.Timing),

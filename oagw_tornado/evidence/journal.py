@@ -28,8 +28,8 @@ Fits = Callable[[Exchange], bool]
 
 
 def is_control(path: str) -> bool:
-    """Whether `path` is one of control's: ``/_sim`` and ``/metrics`` and what is below them."""
-    return path.startswith(_CONTROL) and (path in _CONTROL or path.startswith(("/_sim/", "/metrics/")))
+    """Whether `path` is one of control's: ``/``, ``/_sim`` and ``/metrics`` and what is below these two."""
+    return path == "/" or (path.startswith(_CONTROL) and (path in _CONTROL or path.startswith(("/_sim/", "/metrics/"))))
 
 
 class Journal:
@@ -45,7 +45,21 @@ class Journal:
         self.body_size = body_size
         self.held = 0  # bytes
         self._kept: dict[int, Exchange] = {}
-        self._oldest = self._next = 1
+        self._oldest = self._next = self._first = 1
+
+    @property
+    def newest(self) -> int:
+        """The number of the latest exchange; 0 before the first."""
+        return self._next - 1
+
+    @property
+    def has_forgotten(self) -> bool:
+        """Whether some have gone to make room since it was emptied last."""
+        return self._oldest > self._first
+
+    def numbered(self, number: int) -> Exchange | None:
+        """The exchange of that number, if it is still here."""
+        return self._kept.get(number)
 
     def add(self, exchange: Exchange) -> None:
         """Take one more in; the oldest go if there is no room."""
@@ -97,7 +111,7 @@ class Journal:
         for exchange in forgotten:
             exchange.held = 0
         self._kept = {}
-        self._oldest = self._next
+        self._oldest = self._first = self._next
         self.held = 0
         return forgotten
 

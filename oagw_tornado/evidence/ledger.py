@@ -62,6 +62,14 @@ class Ledger:
         if exchange.alias or not (exchange.path in NOT_JOURNALED or is_control(exchange.path)):
             self.journal.add(exchange)
 
+    def looks_on(self, exchange: Exchange) -> None:
+        """Whoever asked only watches, and for long: it is no load, and nobody waits for it to end."""
+        self.running -= 1
+
+    def looked_on(self, exchange: Exchange) -> None:
+        """It watches no more, and ends like any other."""
+        self.running += 1
+
     def replied(self, exchange: Exchange, status: int, source: str | None) -> None:
         """It is known which reply the request gets, and who made it."""
         exchange.status = status

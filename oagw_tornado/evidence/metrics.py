@@ -29,6 +29,8 @@ class Counters:
     """What is counted. `ledger.Ledger` counts the events and the faults."""
 
     def __init__(self) -> None:
+        # The times of first events one by one, for somebody who watches and takes them; None: nobody does.
+        self.first_event_times: list[float] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -55,6 +57,8 @@ class Counters:
         """The first event of a stream left so long after admission."""
         self.first_events[bisect_left(FIRST_EVENT_BUCKETS, seconds)] += 1
         self.first_event_seconds += seconds
+        if self.first_event_times is not None:
+            self.first_event_times.append(seconds)
 
 
 class Gauges:

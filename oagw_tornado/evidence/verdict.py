@@ -80,7 +80,7 @@ def judge(seconds: Sequence[Second], bin_width: float, budget: float = DEFAULT_B
     )
     reasons = _symptoms(figures, budget, lagging)
     if reasons:
-        reasons += _causes([second for second in seconds if _is_bad(second, bin_width, budget)] or seconds)
+        reasons += _causes([second for second in seconds if is_bad(second, bin_width, budget)] or seconds)
     return Verdict(bool(reasons), tuple(reasons), figures)
 
 
@@ -171,7 +171,8 @@ def _symptoms(figures: Mapping[str, Any], budget: float, lagging: int) -> list[s
     return found
 
 
-def _is_bad(second: Second, bin_width: float, budget: float) -> bool:
+def is_bad(second: Second, bin_width: float, budget: float) -> bool:
+    """Whether something in that second was over its bound."""
     p99 = quantile(second.late, 0.99, bin_width, second.latest)
     return (p99 is not None and p99 > budget) or second.longest > budget + GRAIN
 

@@ -99,6 +99,16 @@ class VitalSigns:
         earliest = time.time() - window
         return [second for second in self._seconds if second.ended > earliest]
 
+    def whole_seconds(self, after: float = 0.0) -> list[Second]:
+        """Those that ended `after` a Unix time, the oldest first; the one under way goes on."""
+        found: list[Second] = []
+        for second in reversed(self._seconds):
+            if second.ended <= after:
+                break
+            if second.length >= 1.0:
+                found.append(second)
+        return found[::-1]
+
     def _look(self) -> None:
         now = time.monotonic()
         lag = max(0.0, now - self._due)

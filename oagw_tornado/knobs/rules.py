@@ -109,6 +109,33 @@ class Rules:
         self._numbered = number
         return rule
 
+    def check(self, document: Any) -> Rule:
+        """The rule that `document` describes, if it could be one here; nothing is added. Raises RuleError."""
+        return self._read(document, "unnamed", (), 0)
+
+    def put(self, name: str, document: Any) -> tuple[Rule, bool]:
+        """Have `document` in the place of the rule of that name, or behind the others if there is none; it may give
+        another name. Its counts begin anew, those of the others go on. The result says if it is new, too.
+
+        Raises RuleError.
+        """
+        place = next((number for number, rule in enumerate(self.list) if rule.name == name), len(self.list))
+        if place == len(self.list) >= MOST_RULES:
+            raise RuleError(f"expected at most {MOST_RULES} rules")
+        others = [*self.list[:place], *self.list[place + 1 :]]
+        names = {rule.name for rule in others}
+        rule = self._read(document, name, names, sum(other.size for other in others))
+        is_new = place == len(self.list)
+        self.list = [*others[:place], rule, *others[place:]]
+        return rule, is_new
+
+    def reorder(self, names: Sequence[Any]) -> None:
+        """Have the same rules in another order; their counts go on. Raises RuleError unless each is named once."""
+        rules = {rule.name: rule for rule in self.list}
+        if len(names) != len(rules) or {name for name in names if isinstance(name, str)} != rules.keys():
+            raise RuleError("order: expected the name of each rule there is, once")
+        self.list = [rules[name] for name in names]
+
     def _read(self, document: Any, name: str, names: Container[str], size: int) -> Rule:
         """A rule that goes with those of these names, which take `size` bytes."""
         rule = parse_rule(document, name)

@@ -105,6 +105,11 @@ class Delivery(ABC):
     def _go_on(self, now: float) -> None:
         """Go on with what comes next: now, or when it is due."""
 
+    @property
+    def waits_at(self) -> str | None:
+        """The gate at which it waits; None: it does not."""
+        return self._waits_at
+
     def client_left(self) -> None:
         """The connection is gone; so is the rest of the schedule."""
         self._over("client-left")

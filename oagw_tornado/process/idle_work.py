@@ -37,6 +37,7 @@ NEEDED_SOON = (
     "oagw_tornado.control.control",
     "oagw_tornado.control.routes",
     "oagw_tornado.control.table",
+    "oagw_tornado.page.feed",
 )
 _LOAD_EVERY = 0.02
 _LOOK_EVERY = 1.0

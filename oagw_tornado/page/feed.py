@@ -1,0 +1,272 @@
+"""What keeps the pages up to date: one timer for all viewers, that runs as long as there is one.
+
+An update is made for each viewer from what it was told last, and only if it has taken the one before: a viewer that
+does not read is passed over, and costs nothing until it reads again. It is told then what it missed as far as that is
+still there. Nothing is queued, nothing is on the path of an event, and each part of an update is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from time import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from oagw_tornado.page.lanes import Lanes
+from oagw_tornado.page.pulse import Pulse
+from oagw_tornado.page.rows import Rows
+
+if TYPE_CHECKING:
+    from oagw_tornado.evidence.credentials import Disclosure
+    from oagw_tornado.evidence.exchange import Exchange
+    from oagw_tornado.evidence.journal import Journal
+    from oagw_tornado.evidence.request_filter import RequestFilter
+    from oagw_tornado.evidence.vital_signs import VitalSigns
+    from oagw_tornado.gateway.responder import Responder
+    from oagw_tornado.knobs.rules import Rules
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two updates.
+EVERY = 0.1
+#: Pages that are open at once.
+MOST_VIEWERS = 32
+#: Seconds for which a viewer may leave an update unread.
+PATIENCE = 60.0
+#: What an update can be about, beside the figures of each second.
+TOPICS = ("streams", "requests", "gates", "rules")
+#: Samples of one update.
+MOST_SAMPLES = 120
+#: Gates that are told of, and of each one those that wait there.
+MOST_GATES = 100
+MOST_WAITING = 20
+# A comment after so many updates in which there was nothing to say.
+_SILENT_UPDATES = 100
+
+
+class Outlet(Protocol):
+    """The connection to one viewer."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it has yet to take what it was sent."""
+
+    def send(self, data: bytes) -> None:
+        """Send whole events."""
+
+    def end(self) -> None:
+        """The server ends: say so, and end the reply."""
+
+    def give_up(self) -> None:
+        """It does not read: end the connection."""
+
+
+class Viewer:
+    """One page that is open, and what it was told last."""
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        topics: Collection[str],
+        hello: dict[str, Any],
+        journal: Journal,
+        disclosure: Disclosure,
+        fits: RequestFilter,
+    ) -> None:
+        """`hello` is what it is told once; requests and streams are those that `fits` lets pass."""
+        self.outlet = outlet
+        self.topics = topics
+        self.hello: dict[str, Any] | None = hello
+        self.samples = 0  # as `Pulse.made` numbers them
+        self.told: dict[str, bytes] = {}
+        self.blocked_since: float | None = None
+        self.silent = 0  # updates without anything to say
+        self.is_reset = False
+        self._begin: Callable[[], tuple[Rows | None, Lanes | None]] = lambda: (
+            Rows(journal, fits, disclosure) if "requests" in topics else None,
+            Lanes(journal, fits, disclosure) if "streams" in topics else None,
+        )
+        self.rows, self.lanes = self._begin()
+
+    def begin_anew(self, samples: int) -> None:
+        """After a reset nothing of what it was told is there; samples begin with that of this number."""
+        self.rows, self.lanes = self._begin()
+        self.samples = samples
+        self.is_reset = True
+
+    def if_new(self, name: str, value: Any) -> dict[str, Any]:
+        """`value` under its name, unless that is what it was told last."""
+        data = orjson.dumps(value)
+        if self.told.get(name) == data:
+            return {}
+        self.told[name] = data
+        return {name: orjson.Fragment(data)}
+
+
+class LiveFeed:
+    """The viewers of one simulator. Called in the loop's thread."""
+
+    def __init__(self, responder: Responder, rules: Callable[[], Rules], signs: VitalSigns) -> None:
+        self.responder = responder
+        self.viewers: list[Viewer] = []
+        self._rules = rules
+        self._pulse = Pulse(responder.ledger, signs)
+        self._handle: asyncio.Handle | None = None
+        self._ticks = 0
+
+    def join(self, viewer: Viewer) -> None:
+        """Keep `viewer` up to date from now on."""
+        self.viewers.append(viewer)
+        if self._handle is None:
+            self._pulse.start()
+            self._handle = asyncio.get_running_loop().call_soon(self._tick)
+        viewer.samples = self._pulse.dropped
+
+    def leave(self, viewer: Viewer) -> None:
+        """It is gone. With the last one all work ends."""
+        if viewer in self.viewers:
+            self.viewers.remove(viewer)
+        if not self.viewers and self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+            self._pulse.stop()
+
+    def _tick(self) -> None:
+        self._handle = asyncio.get_running_loop().call_later(EVERY, self._tick)
+        self._ticks += 1
+        if self.responder.health.is_draining:
+            for viewer in list(self.viewers):
+                viewer.outlet.end()
+            return
+        try:
+            self._look()
+        except Exception:
+            log.exception("the pages could not be kept up to date")
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        ready = []
+        for viewer in list(self.viewers):
+            if not viewer.outlet.is_blocked:
+                viewer.blocked_since = None
+                ready.append(viewer)
+            elif viewer.blocked_since is None:
+                viewer.blocked_since = now
+            elif now - viewer.blocked_since > PATIENCE:
+                viewer.outlet.give_up()
+        anew = self._pulse.look()
+        if anew:
+            for viewer in self.viewers:
+                viewer.begin_anew(self._pulse.dropped)
+        if not ready:
+            return
+        gone = {id(viewer): viewer.lanes.choose() for viewer in ready if viewer.lanes is not None}
+        self._settle(ready)
+        shared = self._shared(ready)
+        for viewer in ready:
+            update = self._update(viewer, shared, gone.get(id(viewer), []))
+            if update:
+                viewer.silent = 0
+                viewer.outlet.send(b"data: %b\n\n" % orjson.dumps({"at": time(), **update}))
+            elif viewer.silent >= _SILENT_UPDATES:
+                viewer.silent = 0
+                viewer.outlet.send(b": still here\n\n")
+            else:
+                viewer.silent += 1
+
+    def _settle(self, viewers: Collection[Viewer]) -> None:
+        """Bring up to date what of the streams is drawn: the others are nobody's business now."""
+        wanted: set[Exchange] = set()
+        for viewer in viewers:
+            if viewer.lanes is not None:
+                wanted |= viewer.lanes.running
+        if wanted:
+            for playback in self.responder.playing:
+                if playback.exchange in wanted:
+                    playback.settle()
+
+    def _shared(self, viewers: Collection[Viewer]) -> dict[str, Any]:
+        """What is the same for all: made once, and only if it is wanted now."""
+        topics = {topic for viewer in viewers for topic in viewer.topics}
+        shared: dict[str, Any] = {}
+        if self._ticks % round(1 / EVERY) == 1 or any(viewer.hello is not None for viewer in viewers):
+            shared["now"] = self._now()
+            shared["verdict"] = self._pulse.verdict()
+            if "rules" in topics:
+                shared["rules"] = [(rule.name, rule.fitted, rule.applied) for rule in self._rules().list]
+        if "gates" in topics:
+            shared["gates"] = self._gates()
+        return shared
+
+    def _update(self, viewer: Viewer, shared: dict[str, Any], gone: list[int]) -> dict[str, Any]:
+        update: dict[str, Any] = {}
+        if viewer.hello is not None:
+            update["hello"], viewer.hello = viewer.hello, None
+        if viewer.is_reset:
+            update["reset"], viewer.is_reset = True, False
+        for name, value in shared.items():
+            if name in ("now", "verdict") or name in viewer.topics:
+                update |= viewer.if_new(name, value)
+        made, dropped = self._pulse.made, self._pulse.dropped
+        begin = max(0, viewer.samples - dropped)
+        samples = made[begin : begin + MOST_SAMPLES]
+        if samples:
+            update["samples"] = samples
+            viewer.samples = dropped + begin + len(samples)
+        if viewer.rows is not None:
+            update |= viewer.rows.take()
+        if viewer.lanes is not None:
+            lanes = viewer.lanes.take()
+            if lanes:
+                update["lanes"] = lanes
+            if gone:
+                update["gone"] = gone
+        return update
+
+    def _now(self) -> dict[str, Any]:
+        """How it stands: what runs, and all that was counted since the last reset."""
+        responder = self.responder
+        ledger, timing = responder.ledger, responder.timing
+        counters = ledger.counters
+        in_flight: dict[str, int] = {}
+        streams = 0
+        for playback in responder.playing:
+            exchange = playback.exchange
+            in_flight[exchange.alias] = in_flight.get(exchange.alias, 0) + 1
+            streams += exchange.planned is not None
+        aliases: dict[str, int] = {}
+        statuses: dict[str, int] = {}
+        for (alias, status, _), count in counters.requests.items():
+            aliases[alias] = aliases.get(alias, 0) + count
+            statuses[str(status)] = statuses.get(str(status), 0) + count
+        return {
+            "running": ledger.running,
+            "streams": streams,
+            "in_flight": in_flight,
+            "waiting": {alias: waiting for alias, (_, waiting) in responder.queues.lengths().items()},
+            "answered": aliases,
+            "statuses": statuses,
+            "faults": dict(counters.faults),
+            "left": dict(counters.clients_left),
+            "blocked": timing.blocked_by_client,
+            "journal": len(ledger.journal),
+        }
+
+    def _gates(self) -> dict[str, Any]:
+        gates = self.responder.gates
+        names = gates.names()
+        if not names:
+            return {}
+        waiting: dict[str, list[dict[str, Any]]] = {}
+        disclosure = self.responder.ledger.disclosure
+        for playback in self.responder.playing:
+            name = playback.waits_at
+            if name is not None and len(who := waiting.setdefault(name, [])) < MOST_WAITING:
+                exchange = playback.exchange
+                path = disclosure.target(exchange.path)[:200]
+                who.append({"id": exchange.id, "alias": exchange.alias, "path": path, "events": exchange.events})
+        names.sort(key=lambda name: name not in waiting)
+        return {name: {**gates.state(name), "who": waiting.get(name, [])} for name in names[:MOST_GATES]}

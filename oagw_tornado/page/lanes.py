@@ -1,0 +1,116 @@
+"""Streams as the page draws them: for each one planned and actual instants, told as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oagw_tornado.page.rows import MOST_LOOKED_AT, row_of
+
+if TYPE_CHECKING:
+    from array import array
+
+    from oagw_tornado.evidence.credentials import Disclosure
+    from oagw_tornado.evidence.exchange import Exchange
+    from oagw_tornado.evidence.journal import Journal
+    from oagw_tornado.evidence.request_filter import RequestFilter
+
+#: Streams that are drawn at once.
+MOST_LANES = 60
+#: Instants of one update.
+MOST_INSTANTS = 3000
+# Requests that came and may yet become a stream.
+_MOST_CANDIDATES = 500
+
+
+class _Lane:
+    __slots__ = ("exchange", "told", "is_over")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.told = -1  # events; -1: not even that it is there
+        self.is_over = False  # and that was told
+
+
+class Lanes:
+    """The streams that one page draws, and what of them it was told.
+
+    A stream has its lane as long as it runs, and until another needs the room. The page is told with ``gone``.
+    """
+
+    def __init__(self, journal: Journal, fits: RequestFilter, disclosure: Disclosure) -> None:
+        self._journal = journal
+        self._fits = fits
+        self._disclosure = disclosure
+        self._newest = 0
+        self._lanes: dict[int, _Lane] = {}
+        # In the order in which they came.
+        self._candidates: dict[int, Exchange] = {}
+        self._hidden = 0
+
+    @property
+    def running(self) -> set[Exchange]:
+        """The exchanges whose latest events are of interest."""
+        return {lane.exchange for lane in self._lanes.values() if lane.exchange.ended is None}
+
+    def choose(self) -> list[int]:
+        """Give lanes to streams that have come; the result are those that lost theirs. Call it before `take`."""
+        journal, candidates = self._journal, self._candidates
+        newest = journal.newest
+        for number in range(max(self._newest, newest - MOST_LOOKED_AT) + 1, newest + 1):
+            exchange = journal.numbered(number)
+            if exchange is not None and self._fits(exchange):
+                candidates[number] = exchange
+        self._newest = newest
+        gone: list[int] = []
+        for number, exchange in list(candidates.items()):
+            if exchange.planned is not None:
+                if self._make_room(gone):
+                    self._lanes[number] = _Lane(exchange)
+                elif exchange.ended is None:
+                    continue
+                del candidates[number]
+            elif exchange.ended is not None:
+                del candidates[number]
+        while len(candidates) > _MOST_CANDIDATES:
+            del candidates[next(iter(candidates))]
+        return gone
+
+    def _make_room(self, gone: list[int]) -> bool:
+        if len(self._lanes) < MOST_LANES:
+            return True
+        ended = next((number for number, lane in self._lanes.items() if lane.exchange.ended is not None), None)
+        if ended is None:
+            return False
+        if self._lanes.pop(ended).told >= 0:
+            gone.append(ended)
+        return True
+
+    def take(self) -> list[dict[str, Any]]:
+        """What has changed, the newest stream first. A lane that is not known has ``row``; ``from`` is the place of
+        the first of its new instants."""
+        found: list[dict[str, Any]] = []
+        room = MOST_INSTANTS
+        for number, lane in reversed(self._lanes.items()):
+            exchange = lane.exchange
+            noted = len(exchange.planned or ())
+            begin = max(lane.told, 0)
+            if lane.is_over or (lane.told >= noted and exchange.ended is None) or room <= 0:
+                continue
+            end = min(noted, begin + room)
+            change: dict[str, Any] = {"n": number, "from": begin, "events": exchange.events}
+            if lane.told < 0:
+                change["row"] = row_of(number, exchange, self._disclosure) | {"gate": exchange.gate}
+            change["planned"] = _rounded(exchange.planned, begin, end)
+            change["actual"] = _rounded(exchange.actual, begin, end)
+            if end == noted and exchange.ended is not None:
+                change |= {"ended": exchange.ended, "outcome": exchange.outcome, "faults": exchange.faults}
+                lane.is_over = True
+            change["blocked"] = exchange.blocked
+            lane.told = end
+            room -= end - begin
+            found.append(change)
+        return found
+
+
+def _rounded(offsets: array[float] | None, begin: int, end: int) -> list[float]:
+    return [] if offsets is None else [round(offset, 5) for offset in offsets[begin:end]]

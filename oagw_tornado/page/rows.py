@@ -1,0 +1,117 @@
+"""The journal as the page lists it: one short row for each request, first when it came, again when it is over."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from oagw_tornado.evidence.request_filter import RequestFilter
+
+if TYPE_CHECKING:
+    from oagw_tornado.evidence.credentials import Disclosure
+    from oagw_tornado.evidence.exchange import Exchange
+    from oagw_tornado.evidence.journal import Journal
+
+#: Rows of one update, and exchanges that are looked at for one.
+MOST_ROWS = 150
+MOST_LOOKED_AT = 1500
+#: Rows in all that a page is told of requests before it came.
+MOST_OLD_ROWS = 5000
+#: Requests under way that are followed to their end.
+MOST_FOLLOWED = 5000
+# Bytes of a body in which the name of a model is looked for: a list is no place to parse bodies.
+_HEAD = 4096
+_MODEL = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.){0,200})"')
+
+
+class Rows:
+    """What one page was told of the journal, and what it has yet to be told."""
+
+    def __init__(self, journal: Journal, fits: RequestFilter, disclosure: Disclosure) -> None:
+        self._journal = journal
+        self._fits = fits
+        self._disclosure = disclosure
+        self._newest = journal.newest
+        # The next one to tell of what was there before; 0: all of it was told.
+        self._oldest = journal.newest + 1
+        self._old = 0
+        self._followed: dict[int, tuple[Exchange, int]] = {}
+
+    def take(self) -> dict[str, Any]:
+        """What has changed: ``rows``, at most `MOST_ROWS`; and ``skipped``, how many came too fast to be told."""
+        found: dict[str, Any] = {}
+        rows = self._changed(MOST_ROWS)
+        newest = self._journal.newest
+        skipped = max(0, newest - self._newest - MOST_LOOKED_AT)
+        for number in range(self._newest + 1 + skipped, newest + 1):
+            exchange = self._journal.numbered(number)
+            if exchange is None or not self._fits(exchange):
+                continue
+            if len(rows) < MOST_ROWS:
+                rows.append(self._row(number, exchange))
+            else:
+                skipped += 1
+        self._newest = newest
+        if self._oldest:
+            rows += self._older(MOST_ROWS - len(rows))
+        if rows:
+            found["rows"] = rows
+        if skipped:
+            found["skipped"] = skipped
+        return found
+
+    def _changed(self, most: int) -> list[dict[str, Any]]:
+        changed = [
+            number
+            for number, (exchange, status) in self._followed.items()
+            if exchange.ended is not None or exchange.status != status
+        ][:most]
+        return [self._row(number, self._followed.pop(number)[0]) for number in changed]
+
+    def _older(self, most: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for looked, (number, exchange) in enumerate(self._journal.scan(self._fits, self._oldest), 1):
+            if len(rows) >= most or looked > MOST_LOOKED_AT or self._old >= MOST_OLD_ROWS:
+                break
+            self._oldest = number
+            if exchange is not None:
+                rows.append(self._row(number, exchange))
+                self._old += 1
+        else:
+            self._oldest = 0
+        if self._old >= MOST_OLD_ROWS:
+            self._oldest = 0
+        return rows
+
+    def _row(self, number: int, exchange: Exchange) -> dict[str, Any]:
+        if exchange.ended is None and len(self._followed) < MOST_FOLLOWED:
+            self._followed[number] = (exchange, exchange.status)
+        return row_of(number, exchange, self._disclosure)
+
+
+def row_of(number: int, exchange: Exchange, disclosure: Disclosure) -> dict[str, Any]:
+    """One exchange in a line; `number` is its place in the journal."""
+    return {
+        "n": number,
+        "id": exchange.id,
+        "time": exchange.wall,
+        "method": exchange.method,
+        "path": disclosure.target(exchange.path)[:300],
+        "alias": exchange.alias or None,
+        "model": disclosure.text(model_named_in(exchange.body_head)),
+        "status": exchange.status or None,
+        "source": exchange.source,
+        "rule": exchange.rule,
+        "stream": exchange.planned is not None,
+        "events": exchange.events,
+        "first": exchange.actual[0] if exchange.actual else None,
+        "faults": exchange.faults,
+        "outcome": exchange.outcome or None,
+        "ended": exchange.ended,
+    }
+
+
+def model_named_in(body: bytes) -> str:
+    """What the beginning of a body says after ``"model":``; empty if it says nothing."""
+    found = _MODEL.search(body, 0, _HEAD)
+    return found[1].decode("utf-8", "replace") if found else ""
