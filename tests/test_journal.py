@@ -134,7 +134,7 @@ def test_events_count_when_they_are_known() -> None:
     assert made.actual is not None
     made.actual.extend([0.1] * 100)
     journal.over(made)
-    assert journal.held == made.held == EXCHANGE_BYTES + 2 + 16 * 100
+    assert journal.held == made.held == EXCHANGE_BYTES + 2 + 8 * 100
 
 
 def test_one_that_is_too_large_alone_is_forgotten_with_what_it_held() -> None:

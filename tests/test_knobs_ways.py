@@ -182,6 +182,20 @@ def test_two_forms_of_one_knob_are_refused(oagw: SimulatorThread) -> None:
     assert send(oagw, "header", {"itl": "1ms", "tokens-per-second": "5"}).status == 400
 
 
+@pytest.mark.parametrize("size", [1, 200])
+def test_knobs_that_come_again_are_those_that_hold_now(oagw: SimulatorThread, size: int) -> None:
+    """What a request asks for is remembered from the second time on, unless it is long; the server's own knobs may
+    change in between."""
+    trace = f"trace({','.join(['0', *(f'{number}ms' for number in range(1, size + 1))])})"
+    for time in ("1ms", "2ms"):
+        oagw.control.configure(time_to_first_token=time)
+        for _ in range(3):
+            assert send(oagw, "header", {"itl": trace, "output-tokens": "2"}).status == 200
+            knobs = settled(oagw)["knobs"]
+            assert (knobs["inter-token-latency"][:6], knobs["time-to-first-token"]) == ("trace(", time)
+    oagw.control.configure(time_to_first_token=None)
+
+
 def test_a_repeated_header_is_a_list_of_faults(oagw: SimulatorThread) -> None:
     data = request(CHAT, chat()).replace(
         b"Host: localhost\r\n", b"Host: localhost\r\nX-Sim-Fault: split\r\nX-Sim-Fault: reset;at-event=1\r\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from stage import Connection, Stage
 
-from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.exchange import Exchange, PlannedOffsets
 from oagw_tornado.evidence.ledger import NOTED_EVENTS
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.playback.run_player import BURST
@@ -33,7 +33,7 @@ def play(
     connection = Connection(stage, room or [])
     exchange = Exchange("id", "GET", "/", "/", {})
     exchange.admitted = stage.now
-    exchange.planned, exchange.actual = array("d"), array("d")
+    exchange.planned, exchange.actual = PlannedOffsets(), array("d")
     exchange.gate = gate
     playback = Playback(stage, exchange, connection, iter(steps), b"HTTP/1.1 200 OK\r\n", None)  # type: ignore[arg-type]
     playback.start()

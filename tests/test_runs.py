@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage import Connection, Stage
 
-from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.exchange import Exchange, PlannedOffsets
 from oagw_tornado.faults.events import DuplicateEvent
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.reply.reply import Reply
@@ -39,7 +39,7 @@ def played(
     exchange.admitted = stage.now
     exchange.status = 200
     if noted:
-        exchange.planned, exchange.actual = array("d"), array("d")
+        exchange.planned, exchange.actual = PlannedOffsets(), array("d")
     playback = Playback(stage, exchange, connection, steps, b"HTTP/1.1 200 OK\r\n", None)  # type: ignore[arg-type]
     remaining = list(lates)
     late = lambda: remaining.pop(0) if remaining else 0.0  # noqa: E731

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from oagw_tornado.knobs.vocabulary import Knobs
     from oagw_tornado.reply.inference import Inference
     from oagw_tornado.reply.reply import Headers
+
+    Numbers = array[float]
+else:
+    Numbers = array  # of what, an annotation alone can say before Python 3.12
 
 
 class Exchange:
@@ -85,7 +90,7 @@ class Exchange:
         self.head_sent = False
         self.source: str | None = None
         # Offsets of the events of a stream, planned and actual, as they left; None: no stream.
-        self.planned: array[float] | None = None
+        self.planned: PlannedOffsets | None = None
         self.actual: array[float] | None = None
         self.events = 0  # events that left
         self.bytes_sent = 0  # body bytes, framing not counted
@@ -95,3 +100,45 @@ class Exchange:
             ""  # "" while it runs; complete, client-left, drained, gate-timeout, backlog-full, closed, fault:<type>
         )
         self.ended: float | None = None  # offset
+
+
+class PlannedOffsets(Numbers):
+    """When the events of a stream were due, in the order in which they were added. Evenly spaced ones are a line.
+
+    Of a thousand streams at a fixed pace the plan would else take as much memory as what became of it.
+    """
+
+    __slots__ = ("_lines",)
+
+    # Each with how many single offsets come before it, its first offset and its gap, and which of its points count.
+    _lines: tuple[tuple[int, float, float, range], ...]
+
+    def __new__(cls) -> PlannedOffsets:
+        made: PlannedOffsets = super().__new__(cls, "d")  # type: ignore[assignment]  # typeshed: of no subclass
+        made._lines = ()
+        return made
+
+    def add_line(self, first: float, gap: float, points: range) -> None:
+        """Add those of the offsets ``first + number * gap`` whose numbers are `points`."""
+        lines, before = self._lines, array.__len__(self)
+        if lines and lines[-1][:3] == (before, first, gap) and lines[-1][3].stop == points.start:
+            points = range(lines[-1][3].start, points.stop)
+            lines = lines[:-1]
+        self._lines = (*lines, (before, first, gap, points))
+
+    @property
+    def single(self) -> int:
+        """How many are kept as a number of their own."""
+        return array.__len__(self)
+
+    def __len__(self) -> int:
+        return array.__len__(self) + sum(len(points) for _, _, _, points in self._lines)
+
+    def __iter__(self) -> Iterator[float]:
+        single = array.__iter__(self)
+        taken = 0
+        for before, first, gap, points in self._lines:
+            yield from islice(single, before - taken)
+            taken = before
+            yield from (first + number * gap for number in points)
+        yield from single

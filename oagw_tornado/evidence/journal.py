@@ -86,7 +86,8 @@ class Journal:
     def over(self, exchange: Exchange) -> None:
         """An exchange is over: of what was set aside for its events only what they took is held."""
         if exchange.held:
-            events = 0 if exchange.actual is None else 16 * len(exchange.actual)
+            planned = 0 if exchange.planned is None else exchange.planned.single
+            events = 0 if exchange.actual is None else 8 * (len(exchange.actual) + planned)
             exchange.held += events - EVENTS_BYTES
             self.held += events - EVENTS_BYTES
 

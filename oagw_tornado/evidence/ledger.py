@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from oagw_tornado.evidence.access_log import log_access
-from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.exchange import Exchange, PlannedOffsets
 from oagw_tornado.evidence.journal import NOT_JOURNALED, Journal, is_control
 from oagw_tornado.evidence.metrics import Counters
 from oagw_tornado.evidence.timing import Timing
@@ -77,7 +77,7 @@ class Ledger:
 
     def streams(self, exchange: Exchange) -> None:
         """The reply is a stream: the instants of its events are noted."""
-        exchange.planned = array("d")
+        exchange.planned = PlannedOffsets()
         exchange.actual = array("d")
 
     def head_sent(self, exchange: Exchange) -> None:
@@ -104,10 +104,10 @@ class Ledger:
         exchange.bytes_sent += size
         self.counters.events += events
 
-    def planned_run(self, exchange: Exchange, planned: list[float]) -> None:
-        """When events of a run were due whose instants are noted."""
-        if exchange.planned is not None:
-            exchange.planned.extend(planned)
+    def planned_run(self, exchange: Exchange, first: float, gap: float, points: range) -> None:
+        """Events of a run whose instants are noted were due at ``first + number * gap``."""
+        if exchange.planned is not None and points:
+            exchange.planned.add_line(first, gap, points)
 
     def late(self, seconds: float, events: int) -> None:
         """`events` left in one write, so long after they were due."""

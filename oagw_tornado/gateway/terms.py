@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from random import Random, SystemRandom
 from time import monotonic, time
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
     from oagw_tornado.reply.conversation import Conversation
+
+# Characters of the knobs of a request up to which they are known again.
+_LONGEST_KEPT = 512
 
 # A page of the gateway's own has only what is asked of it by its name.
 _OF_PAGES = Knobs(source="gateway")
@@ -75,6 +78,24 @@ class Terms:
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         # The knobs of the upstreams that have some of their own.
         self._bases = {alias: each.over(self.knobs) for alias, each in upstreams.described.items() if each.knobs}
+        # Those who test load ask for the same again and again: then all share what ten thousand would hold each.
+        self._asked: Callable[..., Knobs] | None = None
+
+    def _base(self, alias: str) -> Knobs:
+        """The knobs that hold where nobody asks for others; of no alias: those of a page."""
+        return self._bases.get(alias, self.knobs) if alias else _OF_PAGES
+
+    def _asked_once(self, alias: str, *given: tuple[str, str]) -> Knobs:
+        """The knobs of a request that asks for these. Raises KnobError."""
+        return _over(self._base(alias), read_knobs(dict(given)))
+
+    def _asked_again(self) -> Callable[..., Knobs]:
+        """As `_asked_once`, which it remembers."""
+        if self._asked is None:
+            from oagw_tornado.units.remembered import Remembered
+
+            self._asked = Remembered(self._asked_once, 128)
+        return self._asked
 
     def explain(
         self, alias: str, path: str, method: str, headers: Mapping[str, str], body: bytes, query: str = ""
@@ -150,25 +171,24 @@ class Terms:
                 given = knobs_in_body(request.body) | given
             except KnobError as error:
                 return refused(bad_knob(str(error)))
-        base = self._bases.get(route.alias, self.knobs) if route.alias else _OF_PAGES
+        knobs = self._base(route.alias)
         answers = False
         has_rules = self._rules is not None and self._rules.list
-        if not given and not has_rules:
-            knobs = base
-        else:
-            try:
-                own = read_knobs(given)
-            except KnobError as error:
-                return refused(bad_knob(str(error)))
-            knobs = base
+        try:
             if has_rules:
+                own = read_knobs(given)
                 rule, exchange.nearest = self._rule_for(request, route, own)
                 if rule is not None:
                     exchange.rule = rule.name
                     knobs = rule.over(knobs)
                     answers = rule.answers
-            if own:
-                knobs = replace(knobs, **own, own_fault="fault" in own)
+                if own:
+                    knobs = _over(knobs, own)
+            elif given:
+                is_short = sum(map(len, given.values())) <= _LONGEST_KEPT
+                knobs = (self._asked_again() if is_short else self._asked_once)(route.alias, *given.items())
+        except KnobError as error:
+            return refused(bad_knob(str(error)))
         if knobs is _OF_PAGES:
             return route
         if self._config.strict and not answers and route.alias:
@@ -251,3 +271,8 @@ class Terms:
             retry_headers(verdict.retry_after),
             hint="The knob rate-limit sets it; Retry-After-Ms says when the same request can pass",
         )
+
+
+def _over(knobs: Knobs, own: dict[str, Any]) -> Knobs:
+    """`knobs` with those that a request has asked for itself."""
+    return replace(knobs, **own, own_fault="fault" in own)

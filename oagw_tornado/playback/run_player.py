@@ -82,8 +82,8 @@ class RunPlayer(Delivery):
     _count_late: Callable[[float], None]
     # Bytes of the events of which the ledger does not know yet.
     _size: int
-    # Where actual and planned offsets go, and of how many events. None for the planned ones of a fixed gap: `settle`
-    # knows them.
+    # Where actual and planned offsets go, and of how many events. None for the planned ones of a fixed gap, which are
+    # a line.
     _actual: array[float]
     _planned: array[float] | None
     _room: int
@@ -152,13 +152,11 @@ class RunPlayer(Delivery):
     def settle(self) -> None:
         """Bring the ledger up to date with what has left."""
         if self._sent != self._settled:
-            noted = self.exchange.planned
-            if self._planned is None and noted is not None:
-                # A line: of ten thousand streams at a fixed pace nobody keeps the plan before somebody asks for it.
-                gap = next(self._gaps)
-                numbers = range(self._settled, min(self._sent, self._room))
-                self._context.ledger.planned_run(self.exchange, [self._first + number * gap for number in numbers])
-            self._context.ledger.sent_run(self.exchange, self._sent - self._settled, self._size)
+            ledger = self._context.ledger
+            if self._planned is None and self.exchange.planned is not None:
+                points = range(self._settled, min(self._sent, self._room))
+                ledger.planned_run(self.exchange, self._first, next(self._gaps), points)
+            ledger.sent_run(self.exchange, self._sent - self._settled, self._size)
             self._settled = self._sent
             self._size = 0
 

@@ -7,7 +7,7 @@ it, and shares the rest, tokens included, which is most of what a stream holds i
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from oagw_tornado.reply.conversation import Conversation
@@ -68,14 +68,33 @@ def shared_stream(conversation: Conversation, parts: Parts, reply: Reply, contex
     )
 
 
+class _Closing(Iterable[bytes]):
+    """What closes a stream, made when it is said: until then ten thousand streams hold it."""
+
+    __slots__ = ("_before", "_closing", "_begun")
+
+    def __init__(self, before: bytes, closing: tuple[bytes, ...], begun: int) -> None:
+        """The first `begun` bytes of `before` are the beginning of all chunks."""
+        self._before = before
+        self._closing = closing
+        self._begun = begun
+
+    def __iter__(self) -> Iterator[bytes]:
+        own = self._before[: self._begun]
+        for data in self._closing:
+            yield own + data
+        yield DONE
+
+
 def perform(shared: SharedStream, context: Context) -> Reply:
     """The stream with the id and the time of `context`."""
     own = beginning(context)
+    before = own + shared.before
     stream = Stream(
         tuple([own + data for data in shared.opening]),
         iter(shared.tokens),
-        chain(map(own.__add__, shared.closing), (DONE,)),
-        own + shared.before,
+        _Closing(before, shared.closing, len(own)),
+        before,
         shared.after,
     )
     return Reply(headers=EVENT_STREAM, sign_of_life=SIGN_OF_LIFE, frames=stream, inference=shared.inference)
