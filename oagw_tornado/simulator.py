@@ -32,6 +32,7 @@ from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.head import Limits
 from oagw_tornado.wire.listeners import Listeners, listen
+from oagw_tornado.wire.turn import Turn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +92,8 @@ class Simulator:
         self.listeners, self.control_listeners = self._taken() or listen(config)
         self.port = self.listeners.port
         loop = asyncio.get_running_loop()
-        self.pacer = Pacer(loop, config.pacer_resolution)
+        self._turn = Turn()
+        self.pacer = Pacer(loop, config.pacer_resolution, self._turn)
         ledger = Ledger(
             Journal(config.journal_size, config.journal_memory, config.journal_body_size),
             bool(config.access_log),
@@ -99,6 +101,7 @@ class Simulator:
         )
         self.responder = Responder(config, self.pacer, ledger, table.forms)
         terms.states = self.responder.states
+        self._turn.after = self.responder.settle_waits
         self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets)
         self._terms = terms
         self._control: ControlPlane | None = None
@@ -229,10 +232,13 @@ class Simulator:
         if engine(config.http_server) == "fast":
             from oagw_tornado.wire.http1_server import Http1Server
 
-            return Http1Server(gateway, limits)
-        from oagw_tornado.wire.stock import StockServer
+            server: Server = Http1Server(gateway, limits)
+        else:
+            from oagw_tornado.wire.stock import StockServer
 
-        return StockServer(gateway, limits)
+            server = StockServer(gateway, limits)
+        server.turn = self._turn
+        return server
 
 
 def _disclosure(config: Config) -> Disclosure:

@@ -7,8 +7,7 @@ from typing import Any
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
-from oagw_tornado.playback.backlog import Backlog
-from oagw_tornado.playback.delivery import Delivery
+from oagw_tornado.playback.delivery import Backlog, Delivery
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.wire.connection import ReplyConnection
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oagw_tornado.playback.pacer
-from oagw_tornado.playback.pacer import LONGEST_TURN, LoopTimer, Pacer, TimerfdTimer, new_timer
+from oagw_tornado.playback.pacer import LONGEST_SHARE, LONGEST_TURN, LoopTimer, Pacer, TimerfdTimer, new_timer
+from oagw_tornado.wire.turn import Turn
 
 RESOLUTION = 0.0005
 
@@ -246,6 +247,30 @@ def test_a_turn_ends_and_the_rest_of_a_slot_comes_first_in_the_next(clock: Clock
     assert log == [*notes, later]
     assert turns[0] in (2, 3)
     assert len(turns) >= 4
+
+
+def test_between_two_requests_what_is_due_has_a_share(clock: Clock) -> None:
+    """Events leave before requests that were read with them; but these are not held up for long either."""
+    turn = Turn()
+    pacer = Pacer(None, RESOLUTION, turn)  # type: ignore[arg-type]
+    log: list[Note] = []
+    notes = [Note(clock, clock.now + 0.1, log) for _ in range(10)]
+
+    def work() -> None:
+        clock.now += LONGEST_SHARE / 2
+
+    for note in notes:
+        note.then = work
+        pacer.at(note.when, note)
+    assert clock.now + 0.1 < turn.due <= clock.now + 0.1 + RESOLUTION
+    clock.now = turn.due
+    turn.play()
+    assert len(log) in (2, 3)
+    assert turn.due <= clock.now
+    while turn.due <= clock.now:
+        turn.play()
+    assert log == notes
+    assert turn.due == float("inf")
 
 
 def test_closed_it_plays_nothing(clock: Clock, pacer: Pacer) -> None:

@@ -17,7 +17,23 @@ def test_nothing_counted_says_nothing() -> None:
         "late_ms": {"p50": None, "p90": None, "p99": None, "max": None},
         "earliest_ms": None,
         "blocked_by_client": 0,
+        "requests": 0,
+        "admission_wait_ms": {"p50": None, "p90": None, "p99": None, "max": None},
     }
+
+
+@given(st.lists(st.floats(0, SPAN * 1.5), min_size=1, max_size=200), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
+def test_a_quantile_of_waits_is_never_too_good_and_at_most_a_bin_too_bad(waits: list[float], share: float) -> None:
+    timing = Timing()
+    timing.waits.recent.extend(waits)
+    exact = next(wait for rank, wait in enumerate(sorted(waits), 1) if rank >= share * len(waits))
+    (found,) = timing.waits.quantiles(share)
+    assert found is not None
+    assert exact <= found + 1e-9
+    assert found <= exact + BIN + 1e-9 or found == max(waits)
+    assert timing.as_json()["requests"] == len(waits)
+    timing.reset()
+    assert timing.as_json()["requests"] == 0
 
 
 @given(st.lists(st.floats(0, SPAN * 1.5), min_size=1, max_size=200), st.sampled_from([0.5, 0.9, 0.99, 1.0]))

@@ -49,6 +49,11 @@ _REQUEST: dict[str, Schema] = {
     "nearest": {"type": "array", "items": ref("Miss"), "description": "Rules that came near and did not apply."},
     "status": {"type": ["integer", "null"]},
     "source": {"enum": ["upstream", "gateway", None]},
+    "waited": {
+        "type": ["number", "null"],
+        "description": "Seconds from the arrival of its last byte to its admission, at most; null if it was refused "
+        "before its body.",
+    },
     "queued": {
         "type": ["number", "null"],
         "description": "Seconds from admission to its turn under max-num-seqs; null before that, and without it.",
@@ -186,6 +191,8 @@ SCHEMAS: dict[str, Schema] = {
             "late_ms": _object({"p50": _QUANTILES, "p90": _QUANTILES, "p99": _QUANTILES, "max": _QUANTILES}),
             "earliest_ms": _QUANTILES,
             "blocked_by_client": COUNT,
+            "requests": COUNT,
+            "admission_wait_ms": _object({"p50": _QUANTILES, "p90": _QUANTILES, "p99": _QUANTILES, "max": _QUANTILES}),
         }
     ),
     "Verdict": _object(_VERDICT, optional=("history",)),

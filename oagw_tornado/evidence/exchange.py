@@ -42,6 +42,7 @@ class Exchange:
         "nearest",
         "gate",
         "seed",
+        "waited",
         "queued",
         "planned_end",
         "inference",
@@ -79,6 +80,7 @@ class Exchange:
         self.nearest: tuple[Miss, ...] = ()  # rules before it that came near, and why they did not apply
         self.gate: str | None = None  # the gate that holds each event of the reply
         self.seed: int | None = None  # of this request's own draws; None: they need not be the same again
+        self.waited: float | None = None  # from the arrival of its last byte to its admission, at most
         self.queued: float | None = None  # how long it waited for its turn; None: nobody counts how many run
         self.planned_end: float | None = None  # offset of the end of a reply that ended as planned
         self.inference: Inference | None = None  # what the reply is to say in tokens, where a model says it

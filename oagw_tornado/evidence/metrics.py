@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.evidence.timing import BINS_PER_SECOND, Timing
+from oagw_tornado.evidence.timing import BINS_PER_SECOND, Timing, Waits
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -22,6 +22,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Upper bounds, in seconds.
 FIRST_EVENT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 QUEUE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+WAIT_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 LATENESS_BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -107,6 +108,11 @@ class Collector:
         lateness = HistogramMetricFamily("oagw_event_lateness_seconds", "Actual minus planned instant of events.")
         lateness.add_metric((), _lateness(timing), timing.seconds)
         yield lateness
+        waits = HistogramMetricFamily(
+            "oagw_admission_wait_seconds", "From the arrival of a request's last byte to its admission, at most."
+        )
+        waits.add_metric((), _waits(timing.waits), timing.waits.seconds)
+        yield waits
         first = HistogramMetricFamily("oagw_first_event_seconds", "From admission to the first event of a stream.")
         bounds = [*map(str, FIRST_EVENT_BUCKETS), "+Inf"]
         first.add_metric(
@@ -146,6 +152,14 @@ def _lateness(timing: Timing) -> list[tuple[str, float]]:
         start = edge
     counts.append(timing.later)
     return list(zip([*map(str, LATENESS_BUCKETS), "+Inf"], _cumulative(counts), strict=True))
+
+
+def _waits(waits: Waits) -> list[tuple[str, float]]:
+    waits.settle()
+    counts = [0] * (len(WAIT_BUCKETS) + 1)
+    for index, count in waits.bins.items():
+        counts[bisect_left(WAIT_BUCKETS, round((index + 1) / BINS_PER_SECOND, 9))] += count
+    return list(zip([*map(str, WAIT_BUCKETS), "+Inf"], _cumulative(counts), strict=True))
 
 
 def _cumulative(counts: Iterable[int]) -> list[int]:

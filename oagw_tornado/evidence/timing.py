@@ -1,4 +1,5 @@
-"""How late events left: a histogram that costs next to nothing to count in.
+"""How late events left, and how long requests waited for their admission: histograms that cost next to nothing to
+count in.
 
 Lateness is actual minus planned instant, in seconds. Bins are 50 microseconds wide up to `SPAN`; what is later is
 counted in one bin and remembered by its maximum. Whoever sends an event appends its lateness to `recent`, which is all
@@ -12,6 +13,55 @@ from typing import Any
 
 SPAN = 2.0
 BINS_PER_SECOND = 20_000
+_LAST_BIN = int(SPAN * BINS_PER_SECOND)
+
+
+class Waits:
+    """How long requests waited, in seconds, from when their last byte can have been there to their admission."""
+
+    __slots__ = ("recent", "bins", "count", "seconds", "max")
+
+    def __init__(self) -> None:
+        # Those that `settle` has yet to count.
+        self.recent: list[float] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        # bins[i]: waits between i and i + 1 bins; the last one has all above `SPAN`.
+        self.bins: Counter[int] = Counter()
+        self.count = 0
+        self.seconds = 0.0
+        self.max = 0.0
+        self.recent.clear()
+
+    def settle(self) -> None:
+        """Count what is `recent`. Call it before reading the other attributes."""
+        recent = self.recent
+        if recent:
+            self.count += len(recent)
+            self.seconds += sum(recent)
+            self.max = max(self.max, max(recent))
+            self.bins.update([min(int(wait * BINS_PER_SECOND), _LAST_BIN) for wait in recent])
+            recent.clear()
+
+    def quantiles(self, *shares: float) -> list[float | None]:
+        """As `Timing.quantiles`, of the waits."""
+        self.settle()
+        if not self.count:
+            return [None for _ in shares]
+        found: list[float | None] = []
+        seen = 0
+        for index, count in sorted(self.bins.items()):
+            seen += count
+            while len(found) < len(shares) and seen >= shares[len(found)] * self.count:
+                found.append(self.max if index == _LAST_BIN else min((index + 1) / BINS_PER_SECOND, self.max))
+        return found
+
+    def as_json(self) -> dict[str, float | None]:
+        """Quantiles in milliseconds; null where there is nothing to say."""
+        p50, p90, p99 = map(_milliseconds, self.quantiles(0.50, 0.90, 0.99))
+        return {"p50": p50, "p90": p90, "p99": p99, "max": _milliseconds(self.max if self.count else None)}
 
 
 class Timing:
@@ -26,6 +76,7 @@ class Timing:
         "max",
         "blocked_by_client",
         "recent",
+        "waits",
         "_fresh",
         "_freshest",
         "_blocked_then",
@@ -34,10 +85,12 @@ class Timing:
     def __init__(self) -> None:
         # Lateness of single events that `settle` has yet to count.
         self.recent: list[float] = []
+        self.waits = Waits()
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
+        self.waits.reset()
         self.late = [0] * int(SPAN * BINS_PER_SECOND)  # late[i]: events between i and i + 1 bins late
         self.later = 0  # events later than all bins
         self.events = 0
@@ -104,6 +157,7 @@ class Timing:
     def as_json(self) -> dict[str, Any]:
         """As ``/_sim/timing`` gives it, in milliseconds; null where there is nothing to say."""
         p50, p90, p99 = self.quantiles(0.50, 0.90, 0.99)
+        waits = self.waits.as_json()
         return {
             "events": self.events,
             "late_ms": {
@@ -114,6 +168,8 @@ class Timing:
             },
             "earliest_ms": _milliseconds(self.earliest if self.events else None),
             "blocked_by_client": self.blocked_by_client,
+            "requests": self.waits.count,
+            "admission_wait_ms": waits,
         }
 
 

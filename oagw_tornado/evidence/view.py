@@ -66,6 +66,7 @@ def exchange_as_json(
         "nearest": [miss.as_json() for miss in exchange.nearest],
         "status": exchange.status or None,
         "source": exchange.source,
+        "waited": exchange.waited,
         "queued": exchange.queued,
         "events_sent": exchange.events,
         "bytes_sent": exchange.bytes_sent,

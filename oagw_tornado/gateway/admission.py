@@ -115,7 +115,11 @@ class Admission(httputil.HTTPMessageDelegate):
             self._more.write(chunk)
 
     def finish(self) -> None:
-        self.exchange.admitted = monotonic()
+        exchange = self.exchange
+        exchange.admitted = admitted = monotonic()
+        if exchange.alias:
+            exchange.waited = waited = max(admitted - self._connection.readable_since, 0.0)
+            self._gateway.count_wait(waited)
         # `getvalue` gives what was written, not a copy of it.
         body = self._first if self._more is None else self._more.getvalue()
         self._more = None

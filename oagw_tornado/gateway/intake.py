@@ -39,6 +39,7 @@ class Intake:
         self.cors = cors
         self.token_in_query = token_in_query
         self.opened: Callable[[Exchange], None] = responder.ledger.opened
+        self.count_wait: Callable[[float], None] = responder.timing.waits.recent.append
         self.keep_body: Callable[[Exchange, bytes], None] = responder.ledger.journal.keep_body
         # No two simulators, and no two runs of one, give the same id.
         prefix = os.urandom(6).hex()

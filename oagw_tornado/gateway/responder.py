@@ -18,8 +18,7 @@ from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.amending import amend
-from oagw_tornado.playback.backlog import Backlog
-from oagw_tornado.playback.delivery import Delivery
+from oagw_tornado.playback.delivery import Backlog, Delivery
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
 from oagw_tornado.playback.plan import plan
@@ -148,6 +147,11 @@ class Responder:
         self.timing.settle()
         for playback in self.playing:
             playback.settle()
+
+    def settle_waits(self) -> None:
+        """To be called after each turn in which requests were read."""
+        if len(self.timing.waits.recent) > _RECENT:
+            self.timing.waits.settle()
 
     def _settle_timing(self) -> None:
         if len(self.timing.recent) > _RECENT:

@@ -13,11 +13,32 @@ from typing import NamedTuple, Protocol
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
-from oagw_tornado.playback.backlog import Backlog
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
 from oagw_tornado.reply.schedule import Step
 from oagw_tornado.wire.connection import ReplyConnection
+
+
+class Backlog:
+    """Bytes that wait for clients to read, beyond what the kernel holds for them: at most `limit`, of all clients.
+
+    Each connection holds one write at most, or the rest of a body that is sent whole.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    def take(self, size: int) -> bool:
+        """Hold `size` bytes more; False if there is no room for them."""
+        if self.held + size > self.limit:
+            return False
+        self.held += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """So many bytes are held no longer."""
+        self.held -= size
 
 
 class PlaybackContext(Protocol):

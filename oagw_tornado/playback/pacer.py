@@ -20,12 +20,17 @@ from heapq import heappop, heappush
 from time import monotonic
 from typing import Protocol
 
+from oagw_tornado.wire.turn import Turn
+
 log = logging.getLogger(__name__)
 
 _FAR = 1 << 62
+_NEVER = float("inf")
 
 #: Seconds for which what is due is played before the loop looks at its sockets again.
 LONGEST_TURN = 0.005
+#: The same between two requests of one turn of the loop.
+LONGEST_SHARE = 0.001
 
 
 class Paced(Protocol):
@@ -56,7 +61,8 @@ class Timer(Protocol):
 class Pacer:
     """Plays each thing at its due time, never early. Times are of `time.monotonic`, in seconds."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, resolution: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, resolution: float, turn: Turn | None = None) -> None:
+        """`turn` is that of `loop`, in which what is due is played before requests that were read."""
         self.resolution = resolution
         self._rate = 1.0 / resolution
         self._buckets: dict[int, list[Paced]] = {}
@@ -64,6 +70,8 @@ class Pacer:
         # The slot that the timer is armed for. 0 while slots are being played: then nobody arms.
         self._armed = _FAR
         self._loop = loop
+        self._turn = turn or Turn()
+        self._turn.play = self._give_way
         self._timer: Timer = UnmadeTimer(self.prepare)
         # Called after each turn in which something was played.
         self.after_turn: Callable[[], None] = _nothing
@@ -85,7 +93,8 @@ class Pacer:
         heappush(self._slots, slot)
         if slot < self._armed:
             self._armed = slot
-            self._timer.arm(slot * self.resolution)
+            self._turn.due = due = slot * self.resolution
+            self._timer.arm(due)
 
     def cancel(self, paced: Paced) -> None:
         """Forget `paced`, if it waits here."""
@@ -107,11 +116,19 @@ class Pacer:
     def _fire(self) -> None:
         """Play what is due, for `LONGEST_TURN` seconds at most: the rest has its turn after the loop has read, accepted
         and noticed who left."""
+        self._play_due(LONGEST_TURN)
+
+    def _give_way(self) -> None:
+        """Play what is due before a request that was read, for `LONGEST_SHARE` seconds at most."""
+        self._play_due(LONGEST_SHARE)
+
+    def _play_due(self, seconds: float) -> None:
         self._armed = 0
+        self._turn.due = _NEVER
         slots, buckets = self._slots, self._buckets
         # What falls due meanwhile waits for the next turn of the loop, too.
         begun = monotonic()
-        now, until = int(begun * self._rate), begun + LONGEST_TURN
+        now, until = int(begun * self._rate), begun + seconds
         try:
             while slots and slots[0] <= now:
                 slot = heappop(slots)
@@ -128,6 +145,7 @@ class Pacer:
         finally:
             # Whatever went wrong, the streams that wait are woken again.
             self._end_turn()
+            self._turn.passed(begun, monotonic())
 
     def _end(self, paced: Paced) -> None:
         try:
@@ -157,7 +175,8 @@ class Pacer:
             del buckets[heappop(slots)]
         if slots:
             self._armed = slots[0]
-            self._timer.arm(slots[0] * self.resolution)
+            self._turn.due = due = slots[0] * self.resolution
+            self._timer.arm(due)
         else:
             self._armed = _FAR
             self._timer.disarm()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-#: Connections taken in one turn of the loop, at most: what is due then waits behind them.
+#: Connections taken in one turn of the loop, at most: what was asked on others waits behind them.
 TURN = 32
 #: Seconds without accepting, once there is nothing left to accept with.
 PAUSE = 1.0
@@ -30,8 +30,11 @@ _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 class Acceptor:
     """Accepts on one listening socket, which it owns, and hands each connection on."""
 
-    def __init__(self, listener: socket.socket, take: Callable[[socket.socket], None]) -> None:
-        """`take` gets each connection, which does not block, and keeps it."""
+    def __init__(
+        self, listener: socket.socket, take: Callable[[socket.socket], None], enter: Callable[[], None] | None = None
+    ) -> None:
+        """`take` gets each connection, which does not block, and keeps it. `enter` is called before each: what is due
+        leaves first."""
         self._listener = listener
         # Enumerations are slow to make.
         self._family, self._type, self._protocol = int(listener.family), int(listener.type), listener.proto
@@ -39,6 +42,7 @@ class Acceptor:
         # as much to ask for as one that is.
         self._turn = 1
         self._take = take
+        self._enter = enter or _nothing
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
         self._reserve: list[int] = []
@@ -60,6 +64,7 @@ class Acceptor:
 
     def _accept(self) -> None:
         for number in range(self._turn):
+            self._enter()
             try:
                 connection = self._next()
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
@@ -109,3 +114,7 @@ class Acceptor:
     def _release(self) -> None:
         while self._reserve:
             os.close(self._reserve.pop())
+
+
+def _nothing() -> None:
+    pass

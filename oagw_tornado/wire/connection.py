@@ -68,6 +68,11 @@ class ReplyConnection(httputil.HTTPConnection):
         "drained",
     )
 
+    @property
+    def readable_since(self) -> float:
+        """When what the client sent last can have been there, at the earliest (monotonic)."""
+        return time.monotonic()
+
     def __init__(self) -> None:
         # Facts of the current request, set by the engine before the delegate hears of it.
         self.method = "GET"

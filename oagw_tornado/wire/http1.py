@@ -81,6 +81,7 @@ class Http1Connection(SocketConnection):
             self.close()
 
     def data_received(self, data: bytes) -> None:
+        self._server.turn.enter()
         if self._fd < 0 or self._lingered >= 0:
             if self._lingered >= 0:
                 self._linger_on(len(data))

@@ -52,6 +52,9 @@ class RequestStream(IOStream):
         self._left_over = 0
         # When the last request had arrived.
         self._asked_at = 0.0
+        # When it was accepted, until something is read, and when what was read last can have been there.
+        self._accepted = server.turn.since
+        self.readable_since = 0.0
         # Last: over TLS it begins to wait for its client from here.
         super().__init__(connection, **options)
 
@@ -114,7 +117,12 @@ class RequestStream(IOStream):
             self.reply.refuse(refused)
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        turn = self._server.turn
+        turn.enter()
         size = super().read_from_fd(buf)
+        if size:
+            self.readable_since = turn.waited_since(self._accepted) if self._accepted else turn.since
+            self._accepted = 0.0
         if self._lingered >= 0 and size:
             self._lingered += size
             return None if self._lingered <= LINGER_BYTES else 0

@@ -14,6 +14,7 @@ from oagw_tornado.wire.connection import Delegate
 from oagw_tornado.wire.deadlines import Deadlines
 from oagw_tornado.wire.head import Limits
 from oagw_tornado.wire.presence import HALF_CLOSE_TIME, is_there, watch_for_loss
+from oagw_tornado.wire.turn import Turn
 
 if TYPE_CHECKING:
     from oagw_tornado.wire.tls import TlsTerms
@@ -41,6 +42,7 @@ class Server:
         self.delegate = delegate
         self.limits = limits
         self.deadlines = Deadlines(limits)
+        self.turn = Turn()
         # True once no more connections and no more requests are taken.
         self.draining = False
         # Connections whose clients have ended their side and are still owed a reply; whether a process was seen then
@@ -61,7 +63,7 @@ class Server:
         if not self._acceptors:
             self.deadlines.start(self.loop, self._look_for_clients)
         for listener in sockets:
-            acceptor = Acceptor(listener, take or self.take)
+            acceptor = Acceptor(listener, take or self.take, self.turn.enter)
             acceptor.start(backlog)
             self._acceptors.append(acceptor)
 

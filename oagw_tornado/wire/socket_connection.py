@@ -37,13 +37,25 @@ class Context:
 class SocketConnection(ReplyConnection, asyncio.Protocol):
     """The sending half of a connection on an asyncio transport."""
 
-    __slots__ = ("patience", "_server", "_transport", "_fd", "_queued", "_client", "_held", "_is_passed_on")
+    __slots__ = (
+        "patience",
+        "_server",
+        "_transport",
+        "_fd",
+        "_queued",
+        "_client",
+        "_held",
+        "_is_passed_on",
+        "_accepted",
+    )
     _transport: asyncio.Transport
 
     def __init__(self, server: SocketServer) -> None:
         super().__init__()
         self.patience: Patience | None = None
         self._server = server
+        # When it was accepted, until its first request is read.
+        self._accepted = server.turn.since
         # The socket's descriptor; -1 once it may be somebody else's.
         self._fd = -1
         # True while bytes wait in the transport, which then must have all that follows.
@@ -127,6 +139,14 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     @property
     def descriptor(self) -> int:
         return self._fd
+
+    @property
+    def readable_since(self) -> float:
+        turn, accepted = self._server.turn, self._accepted
+        if accepted:
+            self._accepted = 0.0
+            return turn.waited_since(accepted)
+        return turn.since
 
     @property
     def is_open(self) -> bool:

@@ -63,6 +63,10 @@ class StockConnection(ReplyConnection):
         if drained is not None:
             drained()
 
+    @property
+    def readable_since(self) -> float:
+        return self._stream.readable_since
+
     def send(self, data: bytes) -> bool:
         if self._stream.closed():
             # It may have been before anybody asked to be told.
@@ -269,6 +273,8 @@ class _Reading(httputil.HTTPMessageDelegate):
         self._is_awaited = False
         if not connection.is_over:
             connection.is_read = True
+            # Tornado has read all requests of this turn before the first is answered.
+            self._server.turn.enter()
             self._delegate.finish()
         elif not connection.is_read:
             connection.read_off()
