@@ -275,7 +275,7 @@ def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Collection[str]) -
             expected = f"expected one of {', '.join(table)}{nearest(alias, table)}"
             raise ConfigError("mount", f"no upstream {alias[:80]!r}; {expected}")
         if [other for _, other in mounts].count(prefix) > 1:
-            raise ConfigError("mount", f"two upstreams at {prefix or '/'}")
+            raise ConfigError("mount", f"two upstreams are mounted at {prefix or '/'}")
 
 
 def engine(wanted: str) -> str:

@@ -328,5 +328,5 @@ def test_the_missing_extra_is_named():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
-        "ImportError: oagw_tornado.client needs httpx (pip install httpx), which the extra 'client' brings"
+        "ImportError: oagw_tornado.client needs httpx (pip install httpx), from the extra 'client'"
     )

@@ -53,7 +53,7 @@ def test_no_text_breaks_it(text: str) -> None:
         ("status;message=a;message=b", "given twice"),
         ("status;code=304;error=server_error", "the status 304 has no content"),
         ("error-event;form=broken", "one of error, failed, incomplete"),
-        ("status;message=\ud800", "half a character"),
+        ("status;message=\ud800", "half a surrogate pair"),
     ],
 )
 def test_what_cannot_be_read_is_told(text: str, reason: str) -> None:

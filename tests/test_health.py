@@ -204,7 +204,7 @@ def test_a_mount_takes_nothing_of_the_servers_own(server: VisibleServer) -> None
     ("mount", "hint"),
     [
         (["openay=/"], "openay"),
-        (["openai=/", "weather=/"], "two upstreams at /"),
+        (["openai=/", "weather=/"], "two upstreams are mounted at /"),
         (["openai"], "openai"),
         (["openai="], "openai="),
         (["openai=v1"], "openai=v1"),

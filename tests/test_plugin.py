@@ -448,4 +448,4 @@ def test_the_client_says_which_extra_it_wants(project):
     )
     result = run(project)
     result.assert_outcomes(passed=1, errors=1)
-    assert "which the extra 'client' brings" in lines(result)
+    assert "from the extra 'client'" in lines(result)

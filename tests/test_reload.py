@@ -38,7 +38,7 @@ def test_what_has_changed_is_said() -> None:
 
 @pytest.mark.parametrize("text", ["port: 1", "token: other", "latency: 2ms\njournal-size: 5", "cors: '*'"])
 def test_what_cannot_change_changes_nothing(text: str) -> None:
-    with pytest.raises(ConfigError, match="start it anew"):
+    with pytest.raises(ConfigError, match="restart it"):
         changes_between(Config(), config_of(text))
 
 

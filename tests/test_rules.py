@@ -179,7 +179,7 @@ def test_replacing_is_all_or_nothing() -> None:
     rules = Rules([{"name": "old"}])
     with pytest.raises(RuleError):
         rules.replace([{"name": "new"}, {"fault": "rest"}])
-    with pytest.raises(RuleError, match="two rules"):
+    with pytest.raises(RuleError, match="another rule is called"):
         rules.replace([{"name": "a"}, {"name": "a"}])
     assert [rule.name for rule in rules.list] == ["old"]
 

@@ -262,7 +262,7 @@ def test_another_instance_has_knobs_and_tokens_of_its_own(control: Any, simulato
     ):
         with pytest.raises(ControlError, match=problem):
             control.add_upstream("x", **described)
-    with pytest.raises(ControlError, match="is a service that is there already"):
+    with pytest.raises(ControlError, match="is already the alias of a service"):
         control.add_upstream("openai")
 
 

@@ -121,7 +121,7 @@ def test_start_and_stop_again(kind):
         with server:
             assert get(f"{server.base_url}/health")[0] == 200
             assert server.control.timing()["events"] == 0
-            with pytest.raises(RuntimeError, match="started already"):
+            with pytest.raises(RuntimeError, match="already running"):
                 server.start()
         server.stop()
         assert not is_listening(server.port)

@@ -12,7 +12,7 @@ Imports `units` and `reply`, nothing of the server.
 try:
     import httpx as _httpx  # noqa: F401
 except ImportError as error:
-    raise ImportError("oagw_tornado.client needs httpx (pip install httpx), which the extra 'client' brings") from error
+    raise ImportError("oagw_tornado.client needs httpx (pip install httpx), from the extra 'client'") from error
 
 from oagw_tornado.client.asynchronous import AsyncOagwClient, AsyncResponse
 from oagw_tornado.client.blocking import OagwClient, Response

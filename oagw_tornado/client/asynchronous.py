@@ -48,7 +48,7 @@ class AsyncResponse(Head):
         return self._reply.text
 
     async def json(self) -> Any:
-        """The whole body, read as JSON; OagwResponseError if it is none."""
+        """The whole body, read as JSON; OagwResponseError if it is not valid JSON."""
         return self._decoded_json(await self.bytes())
 
     async def iter_bytes(self) -> AsyncIterator[Bytes]:

@@ -43,7 +43,7 @@ class Response(Head):
         return self._reply.text
 
     def json(self) -> Any:
-        """The whole body, read as JSON; OagwResponseError if it is none."""
+        """The whole body, read as JSON; OagwResponseError if it is not valid JSON."""
         return self._decoded_json(self.bytes())
 
     def iter_bytes(self) -> Iterator[Bytes]:

@@ -34,7 +34,7 @@ class Deadline:
 def _left(limit: Any, expired: type[httpcore.TimeoutException]) -> float | None:
     seconds = limit.left() if isinstance(limit, Deadline) else None
     if seconds is not None and seconds <= 0:
-        raise expired("the time of the request is up")
+        raise expired("the request timed out")
     return seconds
 
 

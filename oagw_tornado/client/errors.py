@@ -33,7 +33,7 @@ def translated() -> Iterator[None]:
     except (httpcore.TimeoutException, httpx.TimeoutException, TimeoutError) as error:
         if isinstance(error, OagwError):
             raise
-        raise OagwTimeoutError("the time of the request is up") from error
+        raise OagwTimeoutError("the request timed out") from error
     except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError, httpx.DecodingError) as error:
         raise OagwResponseError(f"the reply is incomplete or not valid: {error}") from error
     except (httpcore.NetworkError, httpx.NetworkError) as error:

@@ -18,7 +18,7 @@ TIMEOUT = 10.0
 class Remote:
     """The server at `url`, ``http://host[:port]`` or ``https://…``; its path stands before every path asked for.
 
-    Raises CommandError for a URL that is none.
+    Raises CommandError for an invalid URL.
     """
 
     def __init__(self, url: str, admin_token: str | None = None) -> None:

@@ -115,20 +115,20 @@ def check_listening(config: Config) -> None:
     if config.tls_cert is None and config.tls_key is not None:
         raise ConfigError("--tls-key", "needs --tls-cert too")
     if config.tls_cert is not None and config.tls == "auto":
-        raise ConfigError("--tls", "auto makes a certificate, and --tls-cert gives one: which of them is it to be?")
+        raise ConfigError("--tls", "auto creates a certificate, and --tls-cert names one: choose one of the two")
     if is_secure and config.tls_cert is None and config.tls != "auto":
         raise ConfigError("--listen", "https needs --tls-cert FILE, or --tls auto")
     if not is_secure:
         for name in ("tls-client-ca", "tls-fault", "tls-cert"):
             if getattr(config, name.replace("-", "_")) is not None:
-                raise ConfigError(f"--{name}", "nothing listens on https; --tls-cert FILE or --tls auto makes it so")
+                raise ConfigError(f"--{name}", "no address uses https; add --tls-cert FILE or --tls auto")
         if config.tls == "auto":
-            raise ConfigError("--tls", "nothing listens on https")
+            raise ConfigError("--tls", "no address uses https")
     for fault in (each.tls_fault for each in listeners):
         if fault is not None and fault.kind in CERTIFICATE_FAULTS and config.tls != "auto":
             raise ConfigError("--tls-fault", f"{fault} needs --tls auto, whose authority signs the certificate")
     if config.control_listen and config.no_control:
-        raise ConfigError("--control-listen", "there is no control with --no-control")
+        raise ConfigError("--control-listen", "cannot be combined with --no-control")
 
 
 def value_in(config: Config, option: Option) -> Any:

@@ -181,7 +181,7 @@ def _refuse_bombs(document: yaml.Node, path: str) -> None:
             known[id(node)] = None
             for item in inside:
                 if known.get(id(item), ()) is None:
-                    raise ConfigError(path, f"not valid YAML: an alias within what it stands for, {_line(item)}")
+                    raise ConfigError(path, f"not valid YAML: an alias inside its own anchor, {_line(item)}")
             nodes.extend(item for item in inside if id(item) not in known)
             continue
         nodes.pop()

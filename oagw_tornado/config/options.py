@@ -110,7 +110,7 @@ def parse_mount(text: str) -> tuple[str, str]:
     prefix = prefix.rstrip("/")
     for own in ("/_sim", "/metrics", "/health", "/healthz", "/readyz", "/api/oagw/v1"):
         if f"{prefix}/".startswith(f"{own}/"):
-            raise ValueError(f"{text[:80]!r}: {own} is the server's own")
+            raise ValueError(f"{text[:80]!r}: {own} is reserved for the server")
     return alias, prefix
 
 
@@ -119,7 +119,7 @@ def _shown_mounts(mounts: tuple[tuple[str, str], ...]) -> list[str]:
 
 
 def parse_origin(text: str) -> str:
-    """An origin as a browser writes it (WHATWG HTML, section 7.1.1): scheme, host, a port that is no default."""
+    """An origin as a browser writes it (WHATWG HTML, section 7.1.1): scheme, host, and any port but the default."""
     origin = text.strip().lower()
     if origin in ("*", "null"):
         return origin

@@ -50,7 +50,7 @@ def options_by_group() -> list[Option]:
 
 
 def default_text(option: Option) -> str:
-    """The default of `option` as a person would write it; nothing where there is none."""
+    """The default of `option` as a person would write it; empty if there is none."""
     if option is CONFIG or option.is_flag or option.form_of:
         return ""
     value = value_in(Config(), option)

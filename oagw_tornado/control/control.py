@@ -127,7 +127,7 @@ class ControlPlane:
         responder = self.responder
         streams = [playback.exchange for playback in responder.playing if playback.exchange.planned is not None]
         return Gauges(
-            # The request that asks is none of those it asks for.
+            # The request itself does not count.
             in_flight=max(0, responder.ledger.running - 1),
             streams_open=len(streams),
             waiting={alias: waiting for alias, (_, waiting) in responder.queues.lengths().items()},

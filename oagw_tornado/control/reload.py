@@ -26,7 +26,7 @@ class Changes(NamedTuple):
 def changes_between(before: Config, after: Config) -> Changes:
     """From `before` to `after`. Raises ConfigError for an option that cannot change while the server runs."""
     if before.upstreams != after.upstreams:
-        raise ConfigError("upstreams", "cannot be changed while the server runs; start it anew")
+        raise ConfigError("upstreams", "cannot be changed while the server runs; restart it")
     options: dict[Option, Any] = {}
     said: list[str] = []
     for option in OPTIONS.values():
@@ -34,7 +34,7 @@ def changes_between(before: Config, after: Config) -> Changes:
         if option.form_of or old == new:
             continue
         if not option.is_live:
-            raise ConfigError(option.name, "cannot be changed while the server runs; start it anew")
+            raise ConfigError(option.name, "cannot be changed while the server runs; restart it")
         options[option] = new
         said.append(f"{option.name} {_shown(option, old)} -> {_shown(option, new)}")
     rules = before.rules != after.rules

@@ -62,7 +62,7 @@ class OneUpstream(ControlHandler):
             self._unknown(alias)
 
     def _unknown(self, alias: str) -> None:
-        self.respond(refusal(404, f"No upstream {alias[:80]!r} was described"))
+        self.respond(refusal(404, f"No upstream {alias[:80]!r} was added"))
 
     head = get
 

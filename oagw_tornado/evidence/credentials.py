@@ -228,7 +228,7 @@ def _may_name_a_secret(body: bytes) -> bool:
 
 
 def _unless_a_word(match: re.Match[str]) -> str:
-    """Keys have digits in them, and begin where a word does: ``task-list-of-the-whole-week`` is none."""
+    """Keys contain digits and start at a word boundary: ``task-list-of-the-whole-week`` is not a key."""
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     key = match[0]
     return key if before.isalnum() or not any(map(str.isdigit, key)) else MASK

@@ -20,7 +20,7 @@ from oagw_tornado.units.knob_errors import InapplicableKnob
 class ErrorEvent(Cut):
     """An error inside a stream, in the stream's own form; then the body ends in order.
 
-    `form` is another way in which such streams end in trouble: ``failed`` or ``incomplete``, where they have it.
+    `form` is another way for such streams to fail: ``failed`` or ``incomplete``, where the service has it.
     """
 
     type = "error-event"
@@ -45,7 +45,7 @@ class ErrorEvent(Cut):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if self.form == "incomplete" and any(each is not None for each in (self.message, self.kind, self.param)):
-            raise ValueError("form=incomplete says why by error alone")
+            raise ValueError("form=incomplete takes its reason from error only")
 
     @property
     def turn(self) -> Stage:

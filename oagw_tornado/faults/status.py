@@ -61,7 +61,7 @@ class Status(Fault):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if self.code in WITHOUT_CONTENT and self.is_worded:
-            raise ValueError(f"a reply with the status {self.code} has no content that could hold an error")
+            raise ValueError(f"a reply with the status {self.code} has no body to hold an error")
 
     @property
     def is_worded(self) -> bool:

@@ -59,7 +59,7 @@ def read_text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{value[:40]!r} holds half a character") from None
+        raise ValueError(f"{value[:40]!r} contains half a surrogate pair") from None
     return value
 
 

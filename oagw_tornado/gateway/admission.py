@@ -28,7 +28,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:
 
 
 def _exceeds(length: str, limit: int) -> bool:
-    """Whether a Content-Length is over the limit; what is no number is the parser's business."""
+    """Whether a Content-Length is over the limit; the parser has dealt with anything but numbers."""
     digits = length.lstrip("0") if length.isascii() and length.isdigit() else ""
     return len(digits) > 18 or int(digits or "0") > limit
 

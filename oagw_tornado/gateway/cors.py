@@ -79,7 +79,7 @@ class Cors:
         if origin is None or method is None:
             return None
         if self._allowed(origin) is None:
-            return refusal(403, f"The origin {origin[:80]!r} is not among those that --cors names")
+            return refusal(403, f"The origin {origin[:80]!r} is not allowed by --cors")
         fields = [
             ("Access-Control-Allow-Methods", _METHODS),
             ("Access-Control-Max-Age", str(_MAX_AGE)),

@@ -14,7 +14,7 @@ from oagw_tornado.wire.connection import ReplyConnection
 
 
 class Gateway(Intake, httputil.HTTPServerConnectionDelegate):
-    """One gateway: it starts an admission for each request, and refuses what is none."""
+    """One gateway: it starts an admission for each request, and refuses invalid ones."""
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> Admission:
         assert isinstance(request_conn, ReplyConnection)

@@ -184,7 +184,7 @@ class LazyHandler(tornado.web.RequestHandler):
     # The reply.
 
     def clear(self) -> None:
-        """Start the reply anew, as Tornado's own does, without the headers that the server adds."""
+        """Start the reply over, as Tornado's own does, but without the headers that the server adds."""
         self._headers = default_headers()
         self._write_buffer: list[bytes] = []
         self._status_code = 200

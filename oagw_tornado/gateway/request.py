@@ -44,7 +44,7 @@ class Request(LazyRequest):
     read_conversation: Callable[[], Conversation | None] | None = None
 
     def converse(self) -> Conversation | None:
-        """The request as a conversation; None: it is none. Read once."""
+        """The request as a conversation, read once; None if it is not one."""
         if self.read_conversation is not None:
             self.conversation = self.read_conversation()
             self.read_conversation = None

@@ -42,7 +42,7 @@ class Upstream(Protocol):
     """What the gateway knows of a service."""
 
     key_header: str
-    """The header in which its clients send their key where they send no bearer; empty: there is none."""
+    """The header in which its clients send their key instead of a bearer token; empty if there is none."""
     methods: tuple[str, ...]
     """What it answers of `ON_REQUEST`."""
     errors: ErrorForm

@@ -240,7 +240,7 @@ class Terms:
         return request_seed(seed, alias, exchange.method, exchange.path, request.query, request.body)
 
     def _away(self, request: Request, alias: str, knobs: Knobs, outage: Outage) -> Reply | None:
-        """The answer in place of an upstream's that is away; None while it is there."""
+        """The answer in place of an unavailable upstream's; None while it is available."""
         seconds = outage.remaining(monotonic() - self._started, alias, self.knobs.seed)
         if not seconds:
             return None

@@ -58,7 +58,7 @@ class UpstreamTable(dict[str, Upstream]):
             if each.alias in self._services:
                 from oagw_tornado.knobs.upstream_document import UpstreamError
 
-                raise UpstreamError(f"{each.alias}: is a service that is there already")
+                raise UpstreamError(f"{each.alias}: is already the alias of a service")
             found[each.alias] = (each, self._upstream(each))
         for alias, (each, upstream) in found.items():
             self.described[alias] = each

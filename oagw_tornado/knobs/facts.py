@@ -15,7 +15,7 @@ _NOT_READ: Any = object()
 class Facts:
     """One request. `path` is the service's, percent-decoded, without its leading slash.
 
-    `converse` reads the body as a conversation; it gives None for a request that is none, and never raises.
+    `converse` reads the body as a conversation; it returns None for other requests, and never raises.
     """
 
     __slots__ = ("alias", "path", "method", "headers", "body", "_query", "_converse", "_conversation", "_document")
@@ -42,14 +42,14 @@ class Facts:
 
     @property
     def conversation(self) -> Conversation | None:
-        """The request as a conversation; None: it is none."""
+        """The request as a conversation; None if it is not one."""
         if self._conversation is _NOT_READ:
             self._conversation = None if self._converse is None else self._converse()
         return self._conversation  # type: ignore[no-any-return]
 
     @property
     def document(self) -> Any:
-        """The body as JSON; None if it is none."""
+        """The body as JSON; None if it is not valid JSON."""
         if self._document is _NOT_READ:
             try:
                 self._document = read_json(self.body) if self.body else None

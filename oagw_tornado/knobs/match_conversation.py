@@ -23,7 +23,7 @@ def _predicate(
     seen: Callable[[Conversation], object],
     text: Callable[[Conversation], str] | None = None,
 ) -> Predicate:
-    """A predicate of a conversation; what is none, does not fit. `wanted` is a glob if it is one of a `text`."""
+    """A predicate of a conversation; other requests do not match. `wanted` is a glob if it looks at a `text`."""
 
     def fits(facts: Facts) -> bool:
         conversation = facts.conversation
@@ -165,14 +165,14 @@ def jmespath_search(where: str, expression: str) -> Callable[[Any], Any]:
         import jmespath  # an extra: not before somebody looks at a document
         from jmespath.exceptions import JMESPathError
     except ImportError:
-        raise RuleError(f"{where}: needs jmespath (pip install jmespath), which the extra 'scripts' brings") from None
+        raise RuleError(f"{where}: needs jmespath (pip install jmespath), from the extra 'scripts'") from None
     if len(expression) > LONGEST_GLOB:
         raise RuleError(f"{where}: expected an expression of at most {LONGEST_GLOB} characters")
     try:
         compiled = jmespath.compile(expression)
     except (JMESPathError, RecursionError) as error:
         problem = " ".join(str(error).split())
-        raise RuleError(f"{where}: is no JMESPath expression: {problem[:200]}") from None
+        raise RuleError(f"{where}: is not a JMESPath expression: {problem[:200]}") from None
 
     def search(document: Any) -> Any:
         try:

@@ -65,7 +65,7 @@ def _grouped(pieces: list[str]) -> list[tuple[str, list[str]]]:
         if name is not None:
             groups.append((name, [piece[len(name) + 1 :]]))
         elif not groups:
-            raise KnobError("model", f"{piece[:80]!r} begins with the name of no knob")
+            raise KnobError("model", f"{piece[:80]!r} does not begin with the name of a knob")
         elif piece[:1].isdigit():
             groups[-1][1][-1] += f".{piece}"
         else:

@@ -1,4 +1,4 @@
-"""Outages by the clock: from time to time an upstream is away. Pure: the time is handed in."""
+"""Timetables of outages, during which an upstream is unavailable. Pure: the time is passed in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Outage(NamedTuple):
 
 
 def parse_outage(text: str) -> Outage | None:
-    """Read ``every 60s for 5s``, with ``;code=502`` behind it for another status; ``none`` is none.
+    """Read ``every 60s for 5s``, with ``;code=502`` after it for another status; ``none`` is no outage.
 
     Raises ValueError.
     """

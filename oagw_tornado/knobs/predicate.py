@@ -1,4 +1,4 @@
-"""One predicate of a rule's `match`, and what all of them read alike: words, globs, and what is wrong with a key."""
+"""One predicate of a rule's `match`, and what they have in common: words, globs, and errors about keys."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Maker = Callable[[str, Any], list[Predicate]]
 
 
 def unknown_key(key: object, known: Collection[str]) -> str:
-    """What is said of a key that is none of those `known`."""
+    """The error message for a key that is not one of those `known`."""
     name = key[:80] if isinstance(key, str) else quoted(key)
     return f"{name}: no such key; expected {', '.join(known)}{nearest(name, known)}"
 

@@ -97,7 +97,7 @@ class Rule:
         return None if self.when.per is None else self.when.per(facts)
 
     def over(self, base: Knobs) -> Knobs:
-        """The rule's knobs over the server's. Made anew only when those have changed."""
+        """The rule's knobs over the server's. Made again only when those have changed."""
         if self._resolved is None or self._resolved[0] is not base:
             self._resolved = (base, self._over(base))
         return self._resolved[1]
@@ -170,5 +170,5 @@ def _names_page(match: Any) -> bool:
 def _size(document: Any) -> int:
     try:
         return len(orjson.dumps(document))
-    except TypeError as error:  # YAML has values that JSON has not; and what nests too deep is none either
-        raise RuleError(f"expected what JSON can say: {error}") from None
+    except TypeError as error:  # YAML has values that JSON does not have; so is anything nested too deeply
+        raise RuleError(f"expected a JSON value: {error}") from None

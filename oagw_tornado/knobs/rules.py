@@ -140,7 +140,7 @@ class Rules:
         """A rule that goes with those of these names, which take `size` bytes."""
         rule = parse_rule(document, name)
         if rule.name in names:
-            raise RuleError(f"name: there would be two rules {rule.name!r}")
+            raise RuleError(f"name: another rule is called {rule.name!r}")
         if size + rule.size > LARGEST_RULES:
             raise RuleError(f"rules: expected at most {LARGEST_RULES} bytes of rules in all")
         if self._aliases is not None:

@@ -50,7 +50,7 @@ def literals(glob: str) -> list[str]:
 
 
 def _end_of_set(glob: str, at: int) -> int:
-    """Behind the ``]`` of a set whose ``[`` is before `at`; 0 if it is none, as `fnmatch` reads it."""
+    """The position after the ``]`` of a set whose ``[`` precedes `at`; 0 if it is not a set, as in `fnmatch`."""
     first = at + 1 if glob[at : at + 1] == "!" else at
     return glob.find("]", first + 1 if glob[first : first + 1] == "]" else first) + 1
 

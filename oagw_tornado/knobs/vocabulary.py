@@ -1,4 +1,4 @@
-"""The knobs of timing and trouble: one vocabulary for options, environment, file, rules, headers and queries.
+"""The knobs of timing and faults: one vocabulary for options, environment, file, rules, headers and queries.
 
 `VOCABULARY` names every knob once for each form it can be given in; `Knobs` is the value that holds for one request.
 Precedence (request over rule over server) is `resolve` applied three times, each over the result of the last.
@@ -274,7 +274,7 @@ def _keep_alive(text: str) -> KeepAlive | None:
     first, _, parameter = (part.strip() for part in text.partition(";"))
     interval = parse_duration(first)
     if interval < 0.001:
-        raise ValueError(f"{text[:80]!r}: expected at least 1ms between signs of life")
+        raise ValueError(f"{text[:80]!r}: expected an interval of at least 1ms")
     if parameter == "":
         return KeepAlive(interval)
     if parameter == "form=comment":

@@ -6,7 +6,7 @@ machine's own delay) late. All that is due in a slot costs one wake-up, so the p
 more events the more streams there are. A heap holds the numbers of the slots in use, not the streams in them.
 
 asyncio rounds timers to its clock's resolution and libuv to whole milliseconds; a Linux timerfd, read by the loop as
-any descriptor, does not. Where there is none the loop's own `call_at` takes its place.
+any descriptor, does not. Where there is none, the loop's own `call_at` takes its place.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ class Playback(RunPlayer):
         return True
 
     def _act(self, step: Step) -> bool:
-        """Do what `step`, which is no plain write, says; False if the schedule does not go on from here by itself."""
+        """Do what `step`, which is not a plain write, says; False if the schedule does not continue by itself."""
         action = step.action
         if action is Action.HEAD:
             self._strike(step)

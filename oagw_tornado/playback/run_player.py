@@ -32,7 +32,7 @@ NONE = Step(0.0, b"", Action.STALL)
 
 
 class RunPlayer(Delivery):
-    """Plays the events of a run; a subclass plays whatever is none."""
+    """Plays the events of a run; a subclass plays all other steps."""
 
     __slots__ = (
         "_step",

@@ -37,7 +37,7 @@ Fields = tuple[tuple[str, str], ...]
 
 
 class RecordingError(ValueError):
-    """A line that is none of a recording. The text names the key and says what was expected."""
+    """An invalid line of a recording. The text names the key and says what was expected."""
 
 
 class RecordedRequest(NamedTuple):
@@ -48,7 +48,7 @@ class RecordedRequest(NamedTuple):
     query: str = ""
     headers: Fields = ()
     body: bytes | None = None
-    """None: there is none, or it was too large, and its hash is all that is known of it."""
+    """None if there is none, or if it was too large, so that only its hash is known."""
     body_sha256: str = sha256().hexdigest()
     """Of the body as it was sent, in hexadecimal."""
     body_bytes: int = 0

@@ -54,7 +54,7 @@ class Answer:
 
 
 def text_answer(text: str) -> Answer:
-    """A text that answers a request which is no conversation."""
+    """A text that answers a request other than a conversation."""
     return Answer(200, _TEXT, text.encode())
 
 
@@ -84,7 +84,7 @@ def _body(kind: str, value: Any, where: str) -> tuple[bytes, Headers]:
         try:
             return orjson.dumps(value), JSON
         except TypeError as error:
-            raise ScriptError(f"{where}: expected what JSON can say: {error}") from None
+            raise ScriptError(f"{where}: expected a JSON value: {error}") from None
     try:
         return b64decode(value, validate=True), _BYTES
     except (TypeError, ValueError):
@@ -100,7 +100,7 @@ def _headers(value: Any, where: str) -> Headers:
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ScriptError(f"{where}: expected names of headers, not {quoted(name)}")
         if name.lower() in _FRAMING:
-            raise ScriptError(f"{where}.{name}: is the connection's own business")
+            raise ScriptError(f"{where}.{name}: is set by the connection itself")
         for each in values if isinstance(values, list) else [values]:
             text = str(each) if isinstance(each, (int, float)) and not isinstance(each, bool) else each
             if not isinstance(text, str) or not _VALUE.fullmatch(text):
@@ -138,7 +138,7 @@ def event_bytes(given: Mapping[str, Any], where: str) -> bytes:
         try:
             data = orjson.dumps(data).decode()
         except TypeError as error:
-            raise ScriptError(f"{where}.data: expected what JSON can say: {error}") from None
+            raise ScriptError(f"{where}.data: expected a JSON value: {error}") from None
     retry = whole(given["retry"], f"{where}.retry", 0, 2**53) if "retry" in given else None
     id = given.get("id")
     if isinstance(id, int) and not isinstance(id, bool):

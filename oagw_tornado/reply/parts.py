@@ -151,7 +151,7 @@ class Script:
 
     parts: tuple[Part, ...]
     is_text: bool = field(default=False)
-    """It is a text and nothing more, which can also answer a request that is no conversation."""
+    """Whether it is only a text, which can also answer a request other than a conversation."""
 
     @property
     def needs_conversation(self) -> bool:

@@ -29,7 +29,7 @@ class Reply:
     body may be given in `pieces`, which are made as the client takes them.
 
     `pace` names the knob that spaces the content frames. `error_event` writes the frame that tells a client of this
-    stream that something went wrong in the middle of it; `error_forms` are other ways to end in trouble, by name.
+    stream that something went wrong in the middle of it; `error_forms` are other ways to fail, by name.
     """
 
     status: int = 200

@@ -158,7 +158,7 @@ def json_text(value: Any, where: str) -> str:
     try:
         text = orjson.dumps(value).decode()
     except TypeError as error:
-        raise ScriptError(f"{where}: expected what JSON can say: {error}") from None
+        raise ScriptError(f"{where}: expected a JSON value: {error}") from None
     return as_text(text, where, LONGEST_TEXT)
 
 

@@ -22,7 +22,7 @@ def fields_of(value: Any, where: str) -> Mapping[str, Any]:
 
 
 def only(given: Mapping[str, Any], known: Collection[str], where: str) -> None:
-    """Raise ScriptError if there is a key that is none of those `known`."""
+    """Raise ScriptError if there is a key that is not one of those `known`."""
     for key in given:
         if key not in known:
             name = key[:80] if isinstance(key, str) else quoted(key)
@@ -38,7 +38,7 @@ def as_text(value: Any, where: str, longest: int) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ScriptError(f"{where}: expected text that UTF-8 can say, without half a surrogate pair") from None
+        raise ScriptError(f"{where}: expected a text that UTF-8 can encode, without lone surrogates") from None
     return value
 
 

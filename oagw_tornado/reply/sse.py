@@ -65,7 +65,7 @@ def encode(
     b'id: 1\nevent: update\ndata: First line\ndata: second line\n\n'
 
     Raises ValueError for what the format cannot carry: a line break in `event` or `id`, NUL in `id`, a negative
-    `retry`, a lone surrogate; and if `line_ending` is none.
+    `retry`, a lone surrogate; and for an unknown `line_ending`.
     """
     if line_ending == "\n" and data is not None and event is None and id is None and retry is None and comment is None:
         return b"data: %b\n\n" % _lines("data: ", data, "\n").encode()
@@ -76,11 +76,11 @@ def encode(
         text = f": {_lines(': ', comment, line_ending)}{line_ending}"
     if id is not None:
         if "\n" in id or "\r" in id or "\0" in id:
-            raise ValueError(f"an event id has no line break and no NUL: {id[:80]!r}")
+            raise ValueError(f"an event id must not contain a line break or NUL: {id[:80]!r}")
         text += f"id: {id}{line_ending}"
     if event is not None:
         if "\n" in event or "\r" in event:
-            raise ValueError(f"an event name has no line break: {event[:80]!r}")
+            raise ValueError(f"an event name must not contain a line break: {event[:80]!r}")
         text += f"event: {event}{line_ending}"
     if retry is not None:
         if retry < 0:

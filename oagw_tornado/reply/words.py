@@ -37,7 +37,7 @@ def count_words(text: str) -> int:
 
 
 class Words(Sequence[str]):
-    """The words of a text, cut anew each time they are gone through."""
+    """The words of a text, split again on each iteration."""
 
     __slots__ = ("_text", "_count")
 

@@ -26,7 +26,7 @@ class ServiceHandler(ExchangeHandler):
 
     # A variable, as Tornado's methods are: an override names the arguments that it takes.
     serve: Callable[..., Awaitable[None] | None] = _serve_nothing
-    """Answer GET, POST, PUT, DELETE and HEAD alike. Its arguments are the groups of the route's pattern."""
+    """Answer GET, POST, PUT, DELETE and HEAD. The arguments are the groups of the route's pattern."""
 
     def _serve_any(self, *path_args: str) -> Awaitable[None] | None:
         return self.serve(*path_args)

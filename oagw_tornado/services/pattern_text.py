@@ -27,7 +27,7 @@ class UnsupportedSchema(ValueError):
 def text_for_pattern(pattern: str, least: int = 0) -> str:
     """A text that `pattern` matches, of at least `least` characters if a repetition in it can give them.
 
-    Raises UnsupportedSchema: the pattern is none, or looks around, or refers back.
+    Raises UnsupportedSchema for an invalid pattern, lookaround assertions and backreferences.
     """
     return text_and_steps(pattern, least, 2 * MAX_LENGTH)[0]
 
@@ -35,7 +35,7 @@ def text_for_pattern(pattern: str, least: int = 0) -> str:
 def text_and_steps(pattern: str, least: int, most_steps: int) -> tuple[str, int]:
     """`text_for_pattern`, and in how many steps it was made.
 
-    Raises UnsupportedSchema: the pattern is none, or looks around, or refers back.
+    Raises UnsupportedSchema for an invalid pattern, lookaround assertions and backreferences.
     """
     try:
         with warnings.catch_warnings():

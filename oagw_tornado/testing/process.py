@@ -44,7 +44,7 @@ class SimulatorProcess(SimulatorServer):
 
     def start(self) -> Self:
         if self._process is not None:
-            raise RuntimeError("it has been started already")
+            raise RuntimeError("it is already running")
         deadline = time.monotonic() + self.start_timeout
         with tempfile.TemporaryDirectory() if self._rules else nullcontext() as folder:
             self._process = self._spawn(folder)
@@ -78,7 +78,7 @@ class SimulatorProcess(SimulatorServer):
     def pid(self) -> int:
         """The id of the server's process."""
         if self._process is None:
-            raise RuntimeError("it does not run")
+            raise RuntimeError("it is not running")
         return self._process.pid
 
     @property

@@ -74,7 +74,7 @@ class Request(dict[str, Any]):
 
     @property
     def status(self) -> int | None:
-        """Of the reply; None while there is none."""
+        """The status of the reply; None while there is none."""
         return cast("int | None", self["status"])
 
     @property

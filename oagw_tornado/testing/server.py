@@ -70,7 +70,7 @@ class SimulatorServer(ABC):
         self._addresses = Addresses()
         self._admin_token = admin_token
         if rules and "config" in options:
-            raise ValueError("rules and config: the file has the rules then")
+            raise ValueError("rules and config: with a file, put the rules into it")
         self._rules = list(rules)
         self._options = {"host": host, "token": tokens, "admin_token": admin_token, **self.default_options, **options}
         self._asked_port = port
@@ -111,7 +111,7 @@ class SimulatorServer(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """End the server at once; nothing of it is left. Does nothing if it does not run."""
+        """End the server at once; nothing of it is left. Does nothing if it is not running."""
 
     @property
     @abstractmethod

@@ -21,7 +21,7 @@ class Marker(Protocol):
 
 
 class SessionServer:
-    """One server, started anew only if it has died. `options` are lines of ``name = value``, or ``name`` for a flag."""
+    """One server, restarted only if it has died. `options` are lines of ``name = value``, or ``name`` for a flag."""
 
     def __init__(self, kind: str, options: Sequence[str], start_timeout: float) -> None:
         self._kind = kind

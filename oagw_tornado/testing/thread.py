@@ -49,7 +49,7 @@ class SimulatorThread(SimulatorServer):
 
     def start(self) -> Self:
         if self._thread is not None:
-            raise RuntimeError("it has been started already")
+            raise RuntimeError("it is already running")
         started: Future[int] = Future()
         self._errors = ErrorLog()
         self._thread = threading.Thread(target=self._run, args=(started,), name="simulator", daemon=True)

@@ -64,7 +64,7 @@ def parse_durations(texts: Sequence[str]) -> tuple[float, ...]:
 
 
 def did_you_mean(text: str) -> str:
-    """`` (did you mean …?)`` for a number without a unit, or with one that is none here; else nothing.
+    """`` (did you mean …?)`` for a number without a unit or with an unknown one; else empty.
 
     >>> did_you_mean("50"), did_you_mean("5 sec"), did_you_mean("soon")
     (' (did you mean 50ms or 50s?)', ' (did you mean 5s?)', '')

@@ -1,6 +1,6 @@
 """Frozen data classes with many fields, made in a tenth of the time that `dataclasses` takes.
 
-`dataclasses` writes the source of each method anew for each class and compiles it: two milliseconds for forty fields,
+`dataclasses` writes and compiles the source of each method for each class: two milliseconds for forty fields,
 at every start. Here the methods are written once, for all. What is made is a data class still: `dataclasses.replace`
 and `dataclasses.fields` know it.
 """

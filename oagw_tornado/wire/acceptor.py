@@ -72,7 +72,7 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno not in _OUT_OF_RESOURCES:
-                    # The network's trouble with one connection (accept(2)): the next one may be fine.
+                    # A network error of one connection (accept(2)): the next one may be fine.
                     log.warning("a connection was lost before it was accepted: %s", error)
                     return
                 self._loop.remove_reader(self._listener)
@@ -92,7 +92,7 @@ class Acceptor:
         self._turn = min(TURN, 2 * self._turn)
 
     def _next(self) -> socket.socket:
-        """What `socket.accept` does, in half the time: it asks the listener anew, by name, what its kind is."""
+        """Like `socket.accept`, in half the time, as that looks up the listener's family and type each time."""
         descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
         return socket.socket(self._family, self._type, self._protocol, descriptor)
 

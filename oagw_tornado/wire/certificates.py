@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-#: Days before its end at which a certificate is made anew.
+#: Days before its expiry at which a certificate is replaced.
 RENEWED_BEFORE = 30
 
 

@@ -250,7 +250,7 @@ class ReplyConnection(httputil.HTTPConnection):
 
 
 class Delegate(Protocol):
-    """What takes the requests: tornado's `HTTPServerConnectionDelegate`, and who answers what is no request."""
+    """What takes the requests: tornado's `HTTPServerConnectionDelegate`, plus the answer to invalid requests."""
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         """A request has begun."""

@@ -96,7 +96,7 @@ class Deadlines:
                     try:
                         who.time_out(patience)
                     except Exception:
-                        # One connection's trouble must not keep the others waiting for ever.
+                        # An error of one connection must not keep the others waiting for ever.
                         log.exception("a connection could not be ended")
             also()
 

@@ -1,4 +1,4 @@
-"""What comes before the first byte of HTTP or TLS: a PROXY header, and trouble in the handshake on purpose.
+"""What comes before the first byte of HTTP or TLS: a PROXY header, and faults in the handshake.
 
 Only listeners that have one of these take their connections here; all others are the engine's own from the start.
 """

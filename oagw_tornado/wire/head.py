@@ -21,7 +21,7 @@ TOKEN = rb"!#$%&'*+.^_`|~0-9A-Za-z-"
 # The longest method in the IANA registry has 16 characters.
 _METHOD = re.compile(rb"[%b]{1,64}(?: |\Z)" % TOKEN)
 _REQUEST_LINE = re.compile(rb"([%b]{1,64}) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])" % TOKEN)
-# The forms of a target that are none of a path: absolute-form, asterisk-form (RFC 9112, section 3.2).
+# The forms of a target other than a path: absolute-form, asterisk-form (RFC 9112, section 3.2).
 _OTHER_TARGET = re.compile(rb"[A-Za-z]+://|\*\Z")
 #: One field line, with its end.
 FIELD_LINE = re.compile(rb"[%b]++:[\t -~\x80-\xff]*+\r\n" % TOKEN)

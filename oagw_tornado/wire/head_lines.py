@@ -19,13 +19,13 @@ MOST = 512
 def render(status: int, headers: Headers, source: str | None, reason: str = "") -> bytes:
     """What `HeadLines` remembers."""
     if "\r" in reason or "\n" in reason:
-        raise ValueError("the reason phrase holds a line break")
+        raise ValueError("the reason phrase contains a line break")
     lines = [f"HTTP/1.1 {status} {reason or phrase(status)}"]
     if source is not None:
         lines.append(f"X-OAGW-Error-Source: {source}")
     for name, value in headers:
         if "\r" in value or "\n" in value or "\r" in name or "\n" in name:
-            raise ValueError(f"header {name!r} holds a line break")
+            raise ValueError(f"header {name!r} contains a line break")
         lines.append(f"{name}: {value}")
     return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
 

@@ -267,7 +267,7 @@ class Http1Connection(SocketConnection):
             self._go_on()
 
     def _refuse(self, status: int, text: str) -> None:
-        """Answer what is no request, or never became one, and close."""
+        """Answer an invalid or incomplete request, and close."""
         was_answered = self._is_answered and not self._is_read
         delegate, self._delegate = self._delegate, None
         self.keep_alive = False

@@ -2,7 +2,7 @@
 
 TCP says the same in both cases, a FIN, and an answer only once something is sent to a client that is gone. But of a
 client on the same machine Linux can be asked whether a process still holds its socket (sock_diag(7)). For all others
-time decides: whoever half-closes does so right behind its request, whoever gives up waited for something first.
+timing decides: a client that half-closes does so right after its request; one that gives up has waited first.
 """
 
 from __future__ import annotations

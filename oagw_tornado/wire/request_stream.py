@@ -20,7 +20,7 @@ from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, Patience, end_
 from oagw_tornado.wire.head import CHUNKED, Head, Limits, Refused, check_start, parse_head, too_large
 from oagw_tornado.wire.server import Server
 
-# The first byte of a head; or many that are none, so that a run of them is looked at once.
+# The first byte of a head, or a run of other bytes, which is looked at only once.
 _FIRST_BYTE = rb"[^\r\n]|[\r\n]{4096}"
 _HEAD_END = rb"\n\r?\n"
 # What tornado says of a body that is not framed as its head says.
@@ -236,7 +236,7 @@ class StreamReply(Protocol):
         """True while a client that has sent its request, and no more, waits for the reply."""
 
     def refuse(self, refused: Refused) -> None:
-        """Answer what is no request."""
+        """Answer an invalid request."""
 
 
 class StreamServer(Server):

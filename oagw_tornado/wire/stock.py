@@ -122,7 +122,7 @@ class StockConnection(ReplyConnection):
             self._finish()
 
     def refuse(self, refused: Refused) -> None:
-        """Answer what is no request, or never became one, and close."""
+        """Answer an invalid or incomplete request, and close."""
         self.keep_alive = False
         if self.is_over:
             self._stream.linger()

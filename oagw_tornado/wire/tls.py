@@ -36,7 +36,7 @@ class TlsError(Exception):
 
 
 class TlsTerms:
-    """The context of the handshakes of one listener, made anew when one of its files has changed."""
+    """The TLS context of one listener, made again when one of its files has changed."""
 
     def __init__(self, files: TlsFiles) -> None:
         """Raises TlsError."""

@@ -32,7 +32,7 @@ def check(conversation: Conversation, body: bytes) -> None:
 
 
 def _check(body: bytes) -> None:
-    # Those who test load ask the same again and again. What was refused is looked at anew each time.
+    # Load tests repeat themselves. Refused requests are checked again each time.
     check_request(read_body(body, MessagesRequest), body)
 
 
@@ -40,7 +40,7 @@ _check_once = Remembered(_check, 128)
 
 
 def check_request(request: CountRequest, body: bytes) -> None:
-    """As `check`, of a request that is no conversation yet."""
+    """As `check`, for a request that is not a conversation yet."""
     check_fields(decode(body), REQUEST if isinstance(request, MessagesRequest) else COUNT)
     check_history(request)
 

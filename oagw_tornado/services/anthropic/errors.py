@@ -86,7 +86,7 @@ def error_writer(request_id: str) -> ErrorWriter:
 
 
 def limit_headers(budgets: Sequence[Budget], now: float) -> Headers:
-    """``anthropic-ratelimit-*``, each reset an instant. What limits tokens limits those of input and output alike."""
+    """``anthropic-ratelimit-*``, each reset an instant. A limit on tokens applies to input and output tokens."""
     headers: Headers = ()
     for budget in budgets:
         names = ("tokens", "input-tokens", "output-tokens") if budget.name == "tokens" else (budget.name,)

@@ -141,7 +141,7 @@ def _refuse_unknown(fields: Iterable[str], known: frozenset[str], place: str) ->
 
 
 def unknown_tag(tag: object, tags: Iterable[str], place: str) -> InvalidRequest:
-    """The refusal of a value of a union that is none of its kinds."""
+    """The refusal of a value that matches no member of a union."""
     expected = ", ".join(f"'{each}'" for each in sorted(tags))
     return InvalidRequest(
         f"{place}: Input tag '{str(tag)[:100]}' found using 'type' does not match any of the expected tags: {expected}"

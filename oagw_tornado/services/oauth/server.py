@@ -54,7 +54,7 @@ class AuthorizationServer:
                 raise OAuthError("invalid_grant", "the refresh token is unknown, another client's, or used already")
             scope = scope or held[1]
             if not set(scope.split()) <= set(held[1].split()):
-                raise OAuthError("invalid_scope", "a refreshed token cannot have more scope than the first one")
+                raise OAuthError("invalid_scope", "a refreshed token cannot have more scope than the original one")
         number = secrets.token_urlsafe(16)
         now = int(time())
         claims = {

@@ -1,4 +1,4 @@
-"""The reply to a chat completion. Those who test load ask the same again and again: then little is made anew.
+"""The reply to a chat completion. Load tests repeat themselves: then little is made again.
 
 What a reply depends on beside its id and its time is kept, for bodies that are not long; so is its stream.
 """

@@ -47,7 +47,7 @@ def check(request: ResponseRequest) -> None:
 
 
 def items_of(request: ResponseRequest) -> list[InputItem]:
-    """The items of the input; a text is none."""
+    """The items of the input; a text has none."""
     return request.input if isinstance(request.input, list) else []
 
 

@@ -21,7 +21,7 @@ DEFAULT_MODEL = "gpt-4"
 _SYSTEM = ("system", "developer")
 
 
-#: What was said up to the response of an id; None: there is none.
+#: The conversation up to the response with an id; None if there is no such response.
 Recall = Callable[[str | None], tuple[InputItem, ...] | None]
 
 
@@ -147,7 +147,7 @@ def _format(request: ResponseRequest) -> ResponseFormat:
 
 
 def _tools(request: ResponseRequest) -> tuple[OfferedTool, ...]:
-    """The client's own tools; those of the service are none that a client could be called for."""
+    """The client's own tools; the service runs its own tools itself."""
     return tuple(
         OfferedTool(
             tool.name, None if tool.type == "custom" else tool.parameters or {"type": "object", "properties": {}}
