@@ -175,7 +175,7 @@ def test_where_there_is_no_content_there_is_none(client: Client, status: int) ->
 def test_a_success_may_hold_an_error(client: Client) -> None:
     reply = client.send(with_fault(ASKED["openai"], "status;code=200;error=server_error")).reply()
     assert (reply.status, reply.json["error"]["type"]) == (200, "server_error")
-    with pytest.raises(ValueError, match="204 has no content"):
+    with pytest.raises(ValueError, match="204 has no body"):
         parse_faults("status;code=204;message=no")
 
 

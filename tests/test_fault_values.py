@@ -51,7 +51,7 @@ def test_no_text_breaks_it(text: str) -> None:
         ("status;message=", "expected a text"),
         ("status;code=400;message=one; two", "stands in quotes"),
         ("status;message=a;message=b", "given twice"),
-        ("status;code=304;error=server_error", "the status 304 has no content"),
+        ("status;code=304;error=server_error", "the status 304 has no body"),
         ("error-event;form=broken", "one of error, failed, incomplete"),
         ("status;message=\ud800", "half a surrogate pair"),
     ],
