@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from oagw_tornado.control.control import ControlPlane
     from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.faults.fault import Fault
+    from oagw_tornado.playback.unread_watch import UnreadWatch
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.wire.server import Server
     from oagw_tornado.wire.tls import TlsTerms
@@ -102,7 +103,10 @@ class Simulator:
         self.responder = Responder(config, self.pacer, ledger, table.forms)
         terms.states = self.responder.states
         self._turn.after = self.responder.settle_waits
-        self._signs = VitalSigns(loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets)
+        self._signs = VitalSigns(
+            loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets, self._look_at_clients
+        )
+        self._unread: UnreadWatch | None = None
         self._terms = terms
         self._control: ControlPlane | None = None
         self.gateway = self._new_gateway(self._dialects(table), terms)
@@ -125,13 +129,24 @@ class Simulator:
             from oagw_tornado.control.control import ControlPlane
 
             apart = self.listeners.urls if self.config.control_listen else ()
-            self._control = ControlPlane(self.responder, self._terms, self._signs, apart)
+            self._control = ControlPlane(self.responder, self._terms, self._signs, apart, self._open_connections)
         return self._control
 
     def _control_routes(self, prefix: str) -> Dialect:
         from oagw_tornado.control.routes import ControlDialect
 
         return ControlDialect(prefix, self.control, self.config.admin_token, self.config.control_hosts)
+
+    def _open_connections(self) -> Collection[int]:
+        return self._server.open_numbers if self._server is not None else ()
+
+    def _look_at_clients(self) -> None:
+        if self.responder.playing:
+            if self._unread is None:
+                from oagw_tornado.playback.unread_watch import UnreadWatch
+
+                self._unread = UnreadWatch(self.responder.playing, self.responder.ledger)
+            self._unread.look()
 
     @property
     def preparations(self) -> tuple[Callable[[], object], ...]:

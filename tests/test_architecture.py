@@ -19,9 +19,9 @@ PACKAGE = "oagw_tornado"
 
 #: The folders (and the two modules of the wiring) in the order of the imports: each may import from those before it.
 ORDER = (
-    "units", "reply", "faults", "knobs", "config", "recordings", "evidence", "wire", "playback", "gateway", "page",
-    "services", "proxying", "control", "extensions", "simulator", "process", "commands", "cli", "__main__", "client",
-    "testing",
+    "units", "reply", "faults", "knobs", "config", "recordings", "evidence", "conduct", "wire", "playback", "gateway",
+    "page", "services", "proxying", "control", "extensions", "simulator", "process", "commands", "cli", "__main__",
+    "client", "testing",
 )  # fmt: skip
 
 #: Folders that may import less than all that stands before them.
@@ -39,7 +39,7 @@ NARROWER = {
 MOST_MODULES = 128
 
 #: Where everything is a function of what is handed in.
-PURE = ("units", "reply", "faults", "knobs", "config", "recordings")
+PURE = ("units", "reply", "faults", "knobs", "config", "recordings", "conduct")
 
 #: What a pure room must not know. `Random` itself is handed in; the functions of its module share one generator.
 IMPURE = ("tornado", "asyncio", "time", "socket", "threading", "logging")

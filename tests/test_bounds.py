@@ -105,6 +105,7 @@ FAULTS = st.one_of(
     st.builds("split{};bytes={}".format, POINTS, st.sampled_from([1, 100, 1_000_000])),
     st.builds("slow-body{};bytes-per-second={}".format, POINTS, st.sampled_from([1, 10_000, 1_000_000_000])),
     st.builds("garbage{};bytes={}".format, POINTS, st.sampled_from([1, 1_000_000])),
+    st.builds("hold-open;for={}ms".format, st.integers(1, 50)),
     st.builds("truncate{};bytes={}".format, POINTS, st.sampled_from([0, 100, 1_000_000_000])),
     st.sampled_from(["reset;at-event=5", "close;after=1ms", "empty", "malformed-chunk", "status", "status;code=201"]),
 )

@@ -115,6 +115,14 @@ def test_a_fault_that_is_never_reached_changes_nothing(fault: str) -> None:
     assert planned(fault) == UNTOUCHED
 
 
+@pytest.mark.parametrize(("fault", "ends"), [("hold-open", ("STALL", 0.2)), ("hold-open;for=1s", ("END", 1.2))])
+def test_a_stream_that_is_held_open_says_all_and_does_not_end(fault: str, ends: tuple[str, float]) -> None:
+    steps = planned(fault)
+    assert said(steps) == said(UNTOUCHED)
+    assert ending(fault) == (ends[1], ends[0], "")
+    assert struck(steps) == ["hold-open"]
+
+
 def test_a_malformed_chunk_is_no_chunk() -> None:
     *_, raw, close = planned("malformed-chunk;at-event=1")
     assert (raw.action, close.action) == (Action.RAW, Action.CLOSE)
@@ -386,6 +394,7 @@ single_faults = st.one_of(
     st.builds("{}{}".format, st.sampled_from(["malformed-event", "duplicate-event"]), points),
     st.builds("stall{};for={}ms".format, points, st.integers(1, 500)),
     st.builds("stall{}".format, points),
+    st.builds("hold-open;for={}ms".format, st.integers(1, 500)),
     st.builds("split{};bytes={}".format, points, st.integers(1, 40)),
     st.builds("slow-body{};bytes-per-second={}".format, points, st.integers(10, 10_000)),
     st.builds("garbage{};bytes={}".format, points, st.integers(1, 40)),

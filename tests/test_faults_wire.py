@@ -313,7 +313,7 @@ def mixture(dice: random.Random) -> bytes:
     def fault() -> str:
         kind = dice.choice([kind for kind in FAULTS.values() if kind.type != "slow-body"])
         text = kind.type
-        if kind.type == "stall":
+        if kind.type in ("stall", "hold-open"):
             text += ";for=3ms"
         if "at-event" in kind.parameters and dice.random() < 0.5:
             text += f";at-event={dice.randint(0, 8)}"

@@ -1,4 +1,4 @@
-"""docs/testing.md, run: each block of code that bears a file name is written to that file and executed."""
+"""docs/testing.md and docs/conduct.md, run: each block of code that bears a file name is written there and executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```\w+ (?P<name>\S+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-FILES = {match["name"]: match["code"] for match in FENCE.finditer((ROOT / "docs/testing.md").read_text())}
+PAGES = "".join((ROOT / "docs" / name).read_text() for name in ("testing.md", "conduct.md"))
+FILES = {match["name"]: match["code"] for match in FENCE.finditer(PAGES)}
 
 
 def run(folder: Path, *command: str) -> str:
@@ -43,6 +44,8 @@ def test_every_file_is_tested():
     assert set(FILES) == {
         "test_chat.py",
         "test_arrived.py",
+        "test_client.py",
+        "test_gateway.py",
         "pytest.ini",
         "test_weather.py",
         "script.py",
@@ -56,7 +59,8 @@ def test_every_file_is_tested():
 def test_pytest(folder, server):
     ini = folder / "pytest.ini"
     ini.write_text(re.sub(r"(?m)^oagw_server = .*", f"oagw_server = {server}", ini.read_text()))
-    assert "3 passed" in run(folder, sys.executable, "-m", "pytest", "test_chat.py", "test_arrived.py")
+    files = ("test_chat.py", "test_arrived.py", "test_client.py", "test_gateway.py")
+    assert "5 passed" in run(folder, sys.executable, "-m", "pytest", *files)
 
 
 def test_unittest(folder):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from oagw_tornado.conduct.marks import Marks
 from oagw_tornado.config.config import change_config, config_as_json
 from oagw_tornado.control.reload import changes_between, with_changes
 from oagw_tornado.control.turns import Turns
@@ -24,9 +25,15 @@ class ControlPlane:
     """The controls of one simulator."""
 
     def __init__(
-        self, responder: Responder, terms: Terms, signs: VitalSigns, own_addresses: Sequence[str] = ()
+        self,
+        responder: Responder,
+        terms: Terms,
+        signs: VitalSigns,
+        own_addresses: Sequence[str] = (),
+        open_connections: Callable[[], Collection[int]] = tuple,
     ) -> None:
-        """`own_addresses` are URLs of the gateway, where control has others."""
+        """`own_addresses` are URLs of the gateway, where control has others; `open_connections` gives the numbers of
+        the connections that are there."""
         self.responder = responder
         self.rules = terms.rules
         self.upstreams = terms.upstreams
@@ -36,6 +43,8 @@ class ControlPlane:
         self.timing = responder.timing
         self.gates = responder.gates
         self.signs = signs
+        self.marks = Marks()
+        self.open_connections = open_connections
         self.collector = Collector(responder.ledger.counters, responder.timing, self._gauges)
         self.own_addresses = own_addresses
         self._terms = terms
@@ -120,6 +129,7 @@ class ControlPlane:
         # What runs keeps its own counts: what has left so far belongs to the time before.
         self.responder.settle()
         self.signs.reset()
+        self.marks.clear()
         await turns.drop(self.responder.ledger.reset())
         self.responder.inference.clear()
 

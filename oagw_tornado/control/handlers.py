@@ -113,8 +113,8 @@ class Verdict(ControlHandler):
     def get(self, control: ControlPlane) -> None:
         with self.refusing():
             given = self.parameters("late-p99", "window", "history")
-            budget = _duration("late-p99", given.get("late-p99"), DEFAULT_BUDGET)
-            window = _duration("window", given.get("window"), None)
+            budget = duration("late-p99", given.get("late-p99"), DEFAULT_BUDGET)
+            window = duration("window", given.get("window"), None)
             if given.get("history", "0") not in ("0", "1"):
                 raise BadRequest(f"history: expected 0 or 1, not {given['history'][:80]!r}")
             self.say(control.verdict(budget, window, with_history=given.get("history") == "1"))
@@ -278,7 +278,7 @@ def whole_number(name: str, text: str | None, low: int, high: int) -> int | None
     return int(text)
 
 
-def _duration(name: str, text: str | None, default: T) -> float | T:
+def duration(name: str, text: str | None, default: T) -> float | T:
     if text is None:
         return default
     try:

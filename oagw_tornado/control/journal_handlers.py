@@ -53,7 +53,7 @@ class Requests(ControlHandler):
             fits = RequestFilter(control.disclosure)
             fits.read([(name, text) for name, texts in given.items() if name in NAMES for text in texts])
             single = {name: texts[0] for name, texts in given.items()}
-            since = _instant(single.get("since"))
+            since = instant(single.get("since"))
             if since is not None:
                 fits.since(since)
             form = _form(control, single.get("format", "json"), flag("events", single.get("events")))
@@ -168,7 +168,7 @@ def _event_lines(rows: Iterator[Sequence[Any]]) -> bytes:
     return b"".join(orjson.dumps(dict(zip(EVENT_COLUMNS, row, strict=True))) + b"\n" for row in rows)
 
 
-def _instant(text: str | None) -> float | None:
+def instant(text: str | None) -> float | None:
     """A Unix time in seconds, or ISO 8601; without an offset it is UTC."""
     if text is None:
         return None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from oagw_tornado import __version__
+from oagw_tornado.conduct.judging import RULES
 from oagw_tornado.control import schemas
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 
@@ -160,6 +161,40 @@ def _control_paths() -> dict[str, Any]:
                 ],
                 errors=(400,),
             )
+        },
+        "/_sim/conduct": {
+            "get": _control(
+                "conduct",
+                "Whether the client, or the gateway, behaved.",
+                schemas.ref("Conduct"),
+                parameters=[
+                    *(_query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
+                    _query("since", {"type": "string"}, "Only from this time on: Unix time in seconds, or ISO 8601."),
+                    _query("ignore", {"enum": list(RULES)}, "Leave this rule out; may be repeated."),
+                    _query(
+                        "final", {"enum": ["0", "1"]}, "1: the client has finished; what it has not done it never will."
+                    ),
+                    _query(
+                        "cancel-within", {"type": "string", "default": "1s"}, "Time to leave when its client has left."
+                    ),
+                ],
+                errors=(400,),
+            )
+        },
+        "/_sim/marks": {
+            "get": _control("marks", "What the simulator was told, the latest last.", schemas.ref("Marks")),
+            "delete": _control("forget_marks", "Forget it.", None, status=204),
+        },
+        "/_sim/marks/{name}": {
+            "parameters": [name],
+            "post": _control(
+                "mark",
+                "Say that a gateway's client has left, or when the events of a request arrived.",
+                schemas.ref("Mark"),
+                status=201,
+                body=schemas.ref("NewMark"),
+                errors=(400,),
+            ),
         },
         "/_sim/config": {
             "get": _control("config", "The options as they are.", schemas.ref("Config")),

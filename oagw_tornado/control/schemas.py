@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from oagw_tornado.conduct.judging import RULES
 from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.evidence.request_filter import NAMES
 from oagw_tornado.knobs.rule_schema import RULE, UPSTREAM
@@ -138,6 +139,23 @@ _VERDICT: dict[str, Schema] = {
     },
 }
 
+_MARK: dict[str, Schema] = {
+    "name": TEXT,
+    "time": {"type": "number", "description": "Unix time."},
+    "received": {"type": "array", "items": NUMBER, "description": "Unix times at which the events arrived behind it."},
+}
+
+_FINDING: dict[str, Schema] = {
+    "rule": {"enum": list(RULES)},
+    "severity": {"enum": ["error", "warning"]},
+    "message": TEXT,
+    "requests": {"type": "array", "items": TEXT, "description": "Their ids."},
+    "story": {
+        "type": "array",
+        "items": _object({"time": {"type": "number", "description": "Unix time."}, "request": TEXT, "text": TEXT}),
+    },
+}
+
 SCHEMAS: dict[str, Schema] = {
     "Error": _object({"error": TEXT, "message": TEXT, "hint": TEXT}, ("message", "hint")),
     "Health": _object(
@@ -196,6 +214,17 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Verdict": _object(_VERDICT, optional=("history",)),
+    "Conduct": _object(
+        {
+            "conduct": {"enum": ["sound", "faulty"]},
+            "requests": {**COUNT, "description": "Those that were judged, the latest ones."},
+            "counts": {"type": "object", "additionalProperties": COUNT, "description": "Findings by rule."},
+            "findings": {"type": "array", "items": _object(_FINDING)},
+        }
+    ),
+    "Mark": _object(_MARK),
+    "Marks": _object({"marks": {"type": "array", "items": ref("Mark")}}),
+    "NewMark": _object({name: _MARK[name] for name in ("time", "received")}, ("time", "received")),
     "Config": {
         "type": "object",
         "additionalProperties": {"anyOf": [WORD, {"type": "array", "items": TEXT}]},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oagw_tornado.control import handlers, journal_handlers, page_handlers, script_handlers
+from oagw_tornado.control import conduct_handlers, handlers, journal_handlers, page_handlers, script_handlers
 from oagw_tornado.control.health import HealthChecks
 from oagw_tornado.control.live import Live
 
@@ -17,6 +17,9 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/requests/{id}", journal_handlers.JournalEntry),
     ("/_sim/timing", handlers.Timing),
     ("/_sim/verdict", handlers.Verdict),
+    ("/_sim/conduct", conduct_handlers.Conduct),
+    ("/_sim/marks", conduct_handlers.MarkList),
+    ("/_sim/marks/{name}", conduct_handlers.OneMark),
     ("/_sim/config", handlers.Configuration),
     ("/_sim/rules", handlers.RuleList),
     ("/_sim/rules/explain", script_handlers.Explain),

@@ -35,6 +35,7 @@ class Exchange:
         "alias",
         "headers",
         "client",
+        "connection",
         "body_size",
         "body_head",
         "knobs",
@@ -61,6 +62,8 @@ class Exchange:
         "faults",
         "outcome",
         "ended",
+        "advice",
+        "unread",
     )
 
     def __init__(self, id: str, method: str, target: str, path: str, headers: Mapping[str, str]) -> None:
@@ -73,6 +76,7 @@ class Exchange:
         self.wall = 0.0  # Unix time of the same instant
         self.alias = ""  # the upstream asked for, once it is known to exist
         self.client = ""  # the peer's address
+        self.connection = 0  # the number of its connection, from 1; 0: nobody has said
         self.body_size = 0
         self.body_head = b""
         self.knobs: Knobs | None = None
@@ -102,6 +106,9 @@ class Exchange:
             ""  # "" while it runs; complete, client-left, drained, gate-timeout, backlog-full, closed, fault:<type>
         )
         self.ended: float | None = None  # offset
+        self.advice = b""  # the head of an error's reply, without its framing: it may say when to come back
+        # Looks at what the client's kernel held unread, each an offset, events sent so far, and bytes; None: no look.
+        self.unread: array[float] | None = None
 
 
 class PlannedOffsets(Numbers):

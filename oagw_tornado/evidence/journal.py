@@ -18,7 +18,12 @@ LINE_BYTES = 250
 EVENTS_BYTES = 18_000
 
 #: Paths whose requests never enter: probes and what browsers ask for by themselves.
-NOT_JOURNALED = frozenset(("/health", "/favicon.ico"))
+NOT_JOURNALED = frozenset(
+    (
+        *("/health", "/healthz", "/readyz"),
+        *("/favicon.ico", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png"),
+    )
+)
 #: Asking for evidence leaves none.
 _CONTROL = ("/_sim", "/metrics")
 
@@ -88,8 +93,10 @@ class Journal:
         if exchange.held:
             planned = 0 if exchange.planned is None else exchange.planned.single
             events = 0 if exchange.actual is None else 8 * (len(exchange.actual) + planned)
-            exchange.held += events - EVENTS_BYTES
-            self.held += events - EVENTS_BYTES
+            looks = 0 if exchange.unread is None else 8 * len(exchange.unread)
+            kept = events + looks + len(exchange.advice)
+            exchange.held += kept - EVENTS_BYTES
+            self.held += kept - EVENTS_BYTES
 
     def _make_room(self) -> None:
         kept = self._kept
@@ -101,7 +108,8 @@ class Journal:
             # An exchange that goes on without being remembered needs no evidence: that of ten thousand silent
             # streams would be most of what they hold.
             forgotten.headers = _NO_HEADERS
-            forgotten.body_head = b""
+            forgotten.body_head = forgotten.advice = b""
+            forgotten.unread = None
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from oagw_tornado.evidence.access_log import log_access
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Offsets kept for one exchange; a longer stream is counted in full and noted up to here.
 NOTED_EVENTS = 1000
+#: Looks at what a client has not read that are kept for one exchange.
+MOST_LOOKS = 64
 
 
 class Ledger:
@@ -74,6 +76,25 @@ class Ledger:
         """It is known which reply the request gets, and who made it."""
         exchange.status = status
         exchange.source = source
+
+    def advised(self, exchange: Exchange, head: bytes) -> None:
+        """The reply is an error; `head` is its status line and header lines, which may say what to do about it."""
+        if exchange.held:
+            exchange.advice = head
+
+    def saw_unread(self, exchange: Exchange, offset: float, size: int) -> None:
+        """The client's kernel held `size` bytes then that the client had not read."""
+        if not exchange.held:
+            return
+        looks = exchange.unread
+        if looks is None:
+            exchange.unread = looks = array("d")
+        elif len(looks) >= 3 * MOST_LOOKS:
+            # Every other one is enough for what goes on for so long.
+            exchange.unread = looks = array(
+                "d", chain.from_iterable(looks[at : at + 3] for at in range(0, len(looks), 6))
+            )
+        looks.extend((offset, len(exchange.actual or ()), size))
 
     def streams(self, exchange: Exchange) -> None:
         """The reply is a stream: the instants of its events are noted."""

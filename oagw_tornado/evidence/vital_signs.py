@@ -37,7 +37,8 @@ class VitalSigns:
     """Looks around on `loop` from `start` to `stop`, both of which are called in the loop's thread.
 
     `take_late` gives the lateness of the events since it was last asked: bins with their counts, the latest (seconds),
-    and how many waited for their client. `listening` gives the sockets whose queues are looked at.
+    and how many waited for their client. `listening` gives the sockets whose queues are looked at. `beside` is called
+    with each look: whoever has to look around as often.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class VitalSigns:
         loop: asyncio.AbstractEventLoop,
         take_late: Callable[[], tuple[Mapping[int, int], float, int]],
         listening: Callable[[], Iterable[socket.socket]],
+        beside: Callable[[], None] = lambda: None,
     ) -> None:
         self._loop = loop
         self._take_late = take_late
         self._listening = listening
+        self._beside = beside
         self._kernel = _LoopThread()
         self._seconds: deque[Second] = deque()
         # All that was before these, since the last reset.
@@ -124,6 +127,7 @@ class VitalSigns:
                 self._queued, self._queue = waiting, max(self._queue, waiting / room)
         if now - self._began >= 1.0:
             self._end()
+        self._beside()
         self._due = max(self._due + EVERY, now)
         self._handle = self._loop.call_later(self._due - now, self._look)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from oagw_tornado.faults.cuts import Close, Empty, Garbage, MalformedChunk, Reset, Stall, Truncate
+from oagw_tornado.faults.cuts import Close, Empty, Garbage, HoldOpen, MalformedChunk, Reset, Stall, Truncate
 from oagw_tornado.faults.events import DuplicateEvent, ErrorEvent, MalformedEvent
 from oagw_tornado.faults.fault import Fault, Stage
 from oagw_tornado.faults.status import Status
@@ -29,6 +29,7 @@ FAULTS: dict[str, type[Fault]] = {
         Empty,
         Stall,
         Truncate,
+        HoldOpen,
         MalformedChunk,
         Garbage,
         MalformedEvent,

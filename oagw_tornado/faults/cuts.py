@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from oagw_tornado.faults.fault import POSITION, Fault, Stage, whole
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.reply.schedule import Action, Step, Steps
+from oagw_tornado.reply.schedule import Action, Run, Step, Steps
 from oagw_tornado.reply.shaping import later, single_steps
 from oagw_tornado.units.durations import parse_duration
 
@@ -87,6 +87,45 @@ class Stall(Cut):
             return
         yield self.struck(Step(point.at, b"", Action.STRIKE))
         yield from later(point.rest, self.seconds)
+
+
+class HoldOpen(Fault):
+    """All of it is said, the end of the body is not: for a time, or until the client leaves."""
+
+    type = "hold-open"
+    stage = Stage.CLOCK
+    sees_runs = True
+    streams_only = True
+    parameters: ClassVar = {"for": ("seconds", parse_duration)}
+
+    seconds: float | None = None
+
+    def strike(self, schedule: Steps, reply: Reply, random: Random) -> Steps:
+        at = 0.0
+        for step in schedule:
+            if isinstance(step, Run):
+                yield step
+                at = step.at
+                continue
+            at = step.at
+            if step.action is Action.END:
+                faults = step.faults
+                if step.data:
+                    yield step._replace(action=Action.WRITE, outcome="")
+                    faults = ()
+                yield from self._held(Step(at, b"", Action.END, outcome=step.outcome, faults=faults))
+                return
+            yield step
+            if step.action in (Action.CLOSE, Action.RESET, Action.STALL):
+                return
+        yield from self._held(Step(at, b"", Action.END))
+
+    def _held(self, end: Step) -> Steps:
+        if self.seconds is None:
+            yield self.struck(end._replace(action=Action.STALL, outcome=""))
+        else:
+            yield self.struck(end._replace(action=Action.STRIKE, outcome=""))
+            yield end._replace(at=end.at + self.seconds, faults=())
 
 
 class Truncate(Cut):

@@ -64,6 +64,7 @@ class Admission(httputil.HTTPMessageDelegate):
         number = given if given is not None and _REQUEST_ID.fullmatch(given) else gateway.next_id()
         self.exchange = exchange = Exchange(number, method, target, path, headers)
         exchange.client = self._connection.client
+        exchange.connection = self._connection.number
         exchange.wall = time()
         exchange.admitted = monotonic()
         trace = headers.get("Traceparent")

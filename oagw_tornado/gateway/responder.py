@@ -102,6 +102,8 @@ class Responder:
         fields = head_fields(exchange, reply, knobs)
         status = reply.status
         self.ledger.replied(exchange, status, reply.source)
+        if status >= 400:
+            self.ledger.advised(exchange, fields)
         exchange.inference = reply.inference if status == 200 else None
         if (
             reply.frames is None

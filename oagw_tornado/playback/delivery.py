@@ -131,6 +131,11 @@ class Delivery(ABC):
         """The gate at which it waits; None: it does not."""
         return self._waits_at
 
+    @property
+    def unread(self) -> int | None:
+        """Bytes that the client has not read, as far as the kernel tells; None: nobody can tell."""
+        return self._connection.unread
+
     def client_left(self) -> None:
         """The connection is gone; so is the rest of the schedule."""
         self._over("client-left")

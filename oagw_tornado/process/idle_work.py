@@ -30,6 +30,7 @@ NEEDED_SOON = (
     "oagw_tornado.services.prompt_cache",
     "oagw_tornado.evidence.inference",
     "oagw_tornado.evidence.verdict",
+    "oagw_tornado.playback.unread_watch",
     "oagw_tornado.evidence.credentials",
     "oagw_tornado.knobs.rules",
     "oagw_tornado.knobs.match_conversation",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.client import HTTPConnection
 from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
@@ -106,6 +106,30 @@ class Control:
     def timing(self) -> dict[str, Any]:
         """How late the events left since the last reset: ``events``, ``late_ms``, ``earliest_ms`` and so on."""
         return cast(dict[str, Any], self.call("GET", "/_sim/timing"))
+
+    def conduct(
+        self,
+        *,
+        ignore: Iterable[str] = (),
+        final: bool = False,
+        cancel_within: str | None = None,
+        alias: str | None = None,
+        since: str | float | None = None,
+    ) -> dict[str, Any]:
+        """How the client or gateway behaved, by all rules but those that are to be ignored. `final`: it has finished,
+        and what it has not done it never will."""
+        query = {
+            "ignore": list(ignore), "final": "1" if final else None, "cancel-within": cancel_within, "alias": alias,
+            "since": since,
+        }  # fmt: skip
+        return cast(dict[str, Any], self.call("GET", "/_sim/conduct", query=query))
+
+    def mark(self, name: str, *, time: float | None = None, received: Iterable[float] = ()) -> Any:
+        """Say that the gateway's own client left, now or at `time` (Unix time); of one request if `name` is its id.
+        With `received`, when the events of that request's reply arrived behind the gateway."""
+        given = {"time": time, "received": list(received) or None}
+        body = {key: value for key, value in given.items() if value is not None}
+        return self.call("POST", f"/_sim/marks/{quote(name, safe='')}", body=body)
 
     def release(self, gate: str, events: int | Literal["all"] = "all") -> Any:
         """Let `events` more events pass the gate, or all that will come."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from oagw_tornado.testing.conduct import story_of
 from oagw_tornado.testing.control import Control
 from oagw_tornado.testing.expectation import Expectation, explained
 from oagw_tornado.testing.request import Request
@@ -27,6 +28,8 @@ class Oagw:
         self.requests = self.control.requests
         self.request = self.control.request
         self.timing = self.control.timing
+        self.conduct = self.control.conduct
+        self.mark = self.control.mark
         self.reset = self.control.reset
 
     def __repr__(self) -> str:
@@ -87,6 +90,20 @@ class Oagw:
                 break
             time.sleep(0.01)
         raise AssertionError("\n".join(explained(self.requests(), expectation, count)))
+
+    def assert_conduct(
+        self, ignore: Iterable[str] = (), *, final: bool = True, cancel_within: str | None = None
+    ) -> None:
+        """Assert that the client, or the gateway, behaved, by all rules but those in `ignore` (docs/conduct.md).
+
+        It is taken to have finished: what it has not tried again it never will. With `final` false it has as long for
+        that as the server had asked it to wait. `cancel_within` is a duration (1s): that of a gateway to leave when a
+        `mark` says that its own client left.
+        """
+        __tracebackhide__ = True
+        judged = self.conduct(ignore=ignore, final=final, cancel_within=cancel_within)
+        if judged["conduct"] != "sound":
+            raise AssertionError(story_of(judged))
 
     def unexpected_errors(self) -> list[Request]:
         """Replies of 5xx that no fault asked for, the newest first."""

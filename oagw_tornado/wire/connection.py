@@ -57,6 +57,7 @@ class ReplyConnection(httputil.HTTPConnection):
 
     # Slots, and no dictionary: thousands of these are open at once.
     __slots__ = (
+        "number",
         "method",
         "version",
         "keep_alive",
@@ -74,6 +75,8 @@ class ReplyConnection(httputil.HTTPConnection):
         return time.monotonic()
 
     def __init__(self) -> None:
+        # Of the connection, among those of its server, from 1.
+        self.number = 0
         # Facts of the current request, set by the engine before the delegate hears of it.
         self.method = "GET"
         self.version = "HTTP/1.1"
@@ -133,6 +136,11 @@ class ReplyConnection(httputil.HTTPConnection):
     def unsent(self) -> int:
         """Bytes that were sent and have not left, because the kernel did not take them."""
         raise NotImplementedError
+
+    @property
+    def unread(self) -> int | None:
+        """Bytes that the client has not read, as far as a kernel tells; None: nobody can tell."""
+        return None
 
     @property
     def is_open(self) -> bool:

@@ -39,6 +39,7 @@ class RequestStream(IOStream):
     def __init__(self, connection: socket.socket, server: StreamServer, **options: Any) -> None:
         self.patience: Patience | None = None
         self._server = server
+        self.number = server.next_number()
         # The head that tornado is about to hear of.
         self.head: Head | None = None
         # While a head is read: what began it and was taken already.
@@ -249,6 +250,10 @@ class StreamServer(Server):
     @property
     def open_connections(self) -> int:
         return len(self.streams)
+
+    @property
+    def open_numbers(self) -> set[int]:
+        return {stream.number for stream in self.streams}
 
     def forget(self, stream: RequestStream) -> None:
         """This connection is over."""

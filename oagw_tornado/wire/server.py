@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import cached_property
+from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +20,7 @@ from oagw_tornado.wire.turn import Turn
 
 if TYPE_CHECKING:
     from oagw_tornado.wire.tls import TlsTerms
+    from oagw_tornado.wire.unread import ClientQueues
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,8 @@ class Server:
         # Connections whose clients have ended their side and are still owed a reply; whether a process was seen then
         # to hold the other end.
         self.half_closed: dict[HalfClosable, bool] = {}
+        # Numbers the connections.
+        self.next_number = count(1).__next__
         self.is_there: Callable[[socket.socket], bool | None] = is_there
         self.loop: asyncio.AbstractEventLoop
         self._acceptors: list[Acceptor] = []
@@ -78,6 +83,18 @@ class Server:
     def open_connections(self) -> int:
         """How many clients are connected."""
         raise NotImplementedError
+
+    @property
+    def open_numbers(self) -> set[int]:
+        """The numbers of the connections that are there."""
+        raise NotImplementedError
+
+    @cached_property
+    def queues(self) -> ClientQueues:
+        """What the kernel tells of what clients have not read; loaded when somebody looks."""
+        from oagw_tornado.wire.unread import ClientQueues
+
+        return ClientQueues()
 
     @property
     def is_sending(self) -> bool:
@@ -123,3 +140,5 @@ class Server:
         """End all at once."""
         self.stop_accepting()
         self.deadlines.stop()
+        if "queues" in vars(self):
+            self.queues.close()

@@ -68,6 +68,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not registered as one
         self._fd = transport.get_extra_info("socket").fileno()
+        self.number = self._server.next_number()
         # Any byte that waits counts as back-pressure; `resume_writing` says that all have left.
         self._transport.set_write_buffer_limits(0)
 
@@ -109,6 +110,10 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     def unsent(self) -> int:
         waiting = self._transport.get_write_buffer_size() if self._queued else 0
         return len(self._held) + waiting
+
+    @property
+    def unread(self) -> int | None:
+        return self._server.queues.unread(self.socket) if self._fd >= 0 else None
 
     def send_held(self) -> None:
         """Send what was held; to be called before anything else leaves or the connection ends."""
@@ -221,6 +226,10 @@ class SocketServer(Server):
     @property
     def open_connections(self) -> int:
         return len(self.connections)
+
+    @property
+    def open_numbers(self) -> set[int]:
+        return {connection.number for connection in self.connections}
 
     def hold(self, connection: SocketConnection) -> None:
         """Have `connection` send what it holds when this turn of the loop ends."""

@@ -36,6 +36,7 @@ class StockConnection(ReplyConnection):
         assert isinstance(connection.stream, RequestStream)
         self._stream = connection.stream
         self._server = server
+        self.number = self._stream.number
         # True once the reply is over.
         self.is_over = False
         # True once the whole request has arrived.
@@ -90,6 +91,10 @@ class StockConnection(ReplyConnection):
     @property
     def unsent(self) -> int:
         return self._stream.unsent
+
+    @property
+    def unread(self) -> int | None:
+        return None if self._stream.closed() else self._server.queues.unread(self._stream.socket)
 
     def end_sent(self) -> None:
         if self.is_over:

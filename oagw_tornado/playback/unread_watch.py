@@ -1,0 +1,47 @@
+"""Looks now and then at what the clients of running streams have not read: a gateway that buffers reads nothing for
+long.
+
+Off the path of events: a look costs some microseconds, so there are `AT_ONCE` of them in one go, stream after stream
+in turn. A stream that runs alone is looked at each time, one of a thousand every few seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from itertools import islice
+from time import monotonic
+
+from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.playback.delivery import Delivery
+
+#: Streams that are looked at in one go, and those among which they are looked for.
+AT_ONCE = 4
+AMONG = 64
+#: Running replies of which one round is made; those beyond have their turn in another.
+ROUND = 2000
+
+
+class UnreadWatch:
+    """Looks at the replies that are `playing`, and tells the ledger."""
+
+    def __init__(self, playing: Set[Delivery], ledger: Ledger) -> None:
+        self._playing = playing
+        self._ledger = ledger
+        # Where the next look begins: a place, not a reply, as none is to be kept from here.
+        self._next = 0
+
+    def look(self) -> None:
+        """Look at the next few."""
+        if self._next >= min(ROUND, len(self._playing)):
+            self._next = 0
+        looked = 0
+        for delivery in islice(self._playing, self._next, self._next + AMONG):
+            self._next += 1
+            exchange = delivery.exchange
+            if exchange.held and exchange.ended is None and len(exchange.actual or ()) > 1:
+                size = delivery.unread
+                if size is not None:
+                    self._ledger.saw_unread(exchange, monotonic() - exchange.admitted, size)
+                looked += 1
+                if looked == AT_ONCE:
+                    return
