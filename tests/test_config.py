@@ -214,7 +214,7 @@ def test_a_trace_may_be_a_file_beside_the_configuration() -> None:
         (["--max-body-size=10 MiBs"], "--max-body-size: '10 MiBs' is not a size such as 10MiB"),
         (["--max-header-size=1"], "--max-header-size: '1' is not between 1KiB and 16MiB"),
         (["--idle-timeout=50"], "--idle-timeout: '50' is not a duration with its unit"),
-        (["--pacer-resolution=0"], "--pacer-resolution: '0' is not between 50us and 100ms"),
+        (["--pacer-resolution=0"], "--pacer-resolution: '0' is neither auto nor a duration from 50us to 100ms"),
         (["--journal-size=-1"], "--journal-size: '-1' is not a whole number from 0 to 1000000"),
         (["--latency=50"], "--latency: '50' is not a duration"),
         (["--itl=1ms", "--tokens-per-second=5"], "--tokens-per-second: is another form of itl, which is given too"),

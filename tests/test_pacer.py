@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oagw_tornado.playback.pacer
-from oagw_tornado.playback.pacer import LONGEST_SHARE, LONGEST_TURN, LoopTimer, Pacer, TimerfdTimer, new_timer
+from oagw_tornado.playback.pacer import (
+    FINEST,
+    LONGEST_SHARE,
+    LONGEST_TURN,
+    WAKE_UPS_A_SECOND,
+    WIDEST,
+    LoopTimer,
+    Pacer,
+    TimerfdTimer,
+    new_timer,
+    width_for,
+)
 from oagw_tornado.wire.turn import Turn
 
 RESOLUTION = 0.0005
@@ -84,6 +96,50 @@ def pacer(clock: Clock) -> Pacer:
 
 
 OFFSETS = st.lists(st.floats(0, 2, allow_subnormal=False), max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("rate", "microseconds"),
+    [
+        (0, 50),  # one stream: each event has its wake-up
+        (2_000, 50),  # a hundred streams of 20 events a second: still hardly two events in a slot
+        (4_400, 50),
+        (4_500, 100),
+        (7_000, 200),
+        (10_000, 250),  # from here on an event costs what a wake-up does, or less
+        (1e9, 250),
+    ],
+)
+def test_the_width_of_slots_follows_the_load(rate: float, microseconds: int) -> None:
+    assert round(width_for(rate) * 1e6) == microseconds
+
+
+@given(st.floats(0, 1e7))
+def test_no_more_slots_are_in_use_than_are_worth_it(rate: float) -> None:
+    width = width_for(rate)
+    assert FINEST <= width <= WIDEST
+    assert (1 - math.exp(-rate * width)) / width <= WAKE_UPS_A_SECOND * 1.0001
+    assert width == FINEST or (1 - math.exp(-rate * (width - FINEST))) / (width - FINEST) > WAKE_UPS_A_SECOND
+
+
+def test_slots_grow_wider_and_finer_while_events_wait(clock: Clock) -> None:
+    """None of which is early for it, in the wrong order, or later than the widest slot."""
+    pacer = Pacer(None)  # type: ignore[arg-type]
+    log: list[Note] = []
+    notes = [Note(clock, clock.now + number * gap, log) for gap in (1e-4, 0.01, 1e-4) for number in range(10_000)]
+    widths = set()
+    for note in notes:
+        note.then = lambda: widths.add(round(pacer.resolution * 1e6))
+        # As they come: a stream asks for its next event when it has sent the last one.
+        pacer.at(note.when, note)
+    late = Note(clock, clock.now + 1.5, log)
+    late.then = lambda: pacer.at(late.when + 0.00001, late) if len(late.played) < 2 else None
+    pacer.at(late.when, late)
+    clock.run_until(clock.now + 200)
+    assert widths == {50, 250}
+    assert all(0 < note.played[0] - note.when <= WIDEST + 1e-6 for note in notes)
+    assert [note.slot for note in log if note is not late] == sorted(note.slot for note in notes)
+    assert 0 < late.played[1] - late.when <= 2 * WIDEST
 
 
 @given(OFFSETS, st.floats(0, 0.01), st.sampled_from([0.0001, 0.0005, 0.001, 0.01, 1 / 3]))

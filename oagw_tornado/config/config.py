@@ -74,7 +74,8 @@ class Config:
     no_control: bool = False
     http_server: str = "auto"
     loop: str = "auto"
-    pacer_resolution: float = 600e-6
+    pacer_resolution: float | None = None
+    """None: as the load has it."""
     log_level: str = "info"
     access_log: bool | None = None
     """None: only if stderr is a terminal."""

@@ -167,6 +167,25 @@ def _within(parse: Callable[[str], Any], show: Callable[[Any], str], lowest: Any
     return parse_within
 
 
+# A microsecond less than is said: 50us, read, is a little less than 50e-6.
+_resolution = _within(parse_duration, format_duration, 49e-6, 0.1)
+
+
+def parse_resolution(text: str) -> float | None:
+    """The width of a slot in seconds; None for ``auto``. Raises ValueError."""
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        return _resolution(text)  # type: ignore[no-any-return]
+    except ValueError:
+        raise ValueError(f"{text[:80]!r} is neither auto nor a duration from 50us to 100ms") from None
+
+
+def show_resolution(seconds: float | None) -> str:
+    """As `parse_resolution` reads it."""
+    return "auto" if seconds is None else format_duration(seconds)
+
+
 def _masked(credentials: str | tuple[str, ...] | None) -> Any:
     if credentials is None:
         return None
@@ -179,7 +198,6 @@ CONFIG = Option("config", "", str, "FILE", "YAML file with options by these name
 def _table() -> dict[str, Option]:
     listen, tls, access, limits = "Listening", "TLS", "Who may ask", "Limits"
     evidence, engine, output = "Evidence and control", "Engine", "Output"
-    resolution = _within(parse_duration, format_duration, 50e-6, 0.1)
     patience = _within(parse_duration, format_duration, 0.001, LONGEST)
     header_size = _within(parse_size, format_size, 1024, 2**24)
     count = _whole("a whole number from 0 to 1000000", 0, 1_000_000)
@@ -284,9 +302,10 @@ def _table() -> dict[str, Option]:
                "HTTP engine: fast, tornado (the stock one) or auto (fast); httptools is an alias of fast", engine),
         Option("loop", "loop", _one_of("auto", "asyncio", "uvloop"), "NAME",
                "event loop: uvloop, asyncio or auto (uvloop where installed)", engine),
-        Option("pacer-resolution", "pacer_resolution", resolution, "DURATION",
-               "width of the pacer's time slots: an event leaves in the first slot that is not early", engine,
-               format_duration),
+        Option("pacer-resolution", "pacer_resolution", parse_resolution, "auto|DURATION",
+               "width of the pacer's time slots: an event leaves in the first slot that is not early; auto: from 50us "
+               "to 250us, as the load has it", engine,
+               show_resolution),
         Option("log-level", "log_level", _one_of("critical", "error", "warning", "info", "debug"), "LEVEL",
                "least severe message that is logged: critical, error, warning, info or debug", output),
         Option("access-log", "access_log", parse_flag, "",

@@ -117,7 +117,7 @@ class Admission(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         exchange = self.exchange
-        exchange.admitted = admitted = monotonic()
+        exchange.admitted = admitted = self._connection.asked_at
         if exchange.alias:
             exchange.waited = waited = max(admitted - self._connection.readable_since, 0.0)
             self._gateway.count_wait(waited)

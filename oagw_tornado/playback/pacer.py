@@ -5,6 +5,9 @@ played once the clock has passed the slot's *start*, at (floor(t / r) + 1) * r >
 machine's own delay) late. All that is due in a slot costs one wake-up, so the price of a wake-up is shared by
 more events the more streams there are. A heap holds the numbers of the slots in use, not the streams in them.
 
+How wide a slot is follows the load, unless it is told (`width_for`): slots of a wider grid are some of those of the
+finest one, so the width changes from one event to the next without moving what waits.
+
 asyncio rounds timers to its clock's resolution and libuv to whole milliseconds; a Linux timerfd, read by the loop as
 any descriptor, does not. Where there is none, the loop's own `call_at` takes its place.
 """
@@ -17,6 +20,7 @@ import os
 import sys
 from collections.abc import Callable
 from heapq import heappop, heappush
+from math import exp
 from time import monotonic
 from typing import Protocol
 
@@ -31,6 +35,31 @@ _NEVER = float("inf")
 LONGEST_TURN = 0.005
 #: The same between two requests of one turn of the loop.
 LONGEST_SHARE = 0.001
+
+
+#: Widths of slots that follow the load: multiples of the finest, up to the widest.
+FINEST, WIDEST = 50e-6, 250e-6
+#: Wake-ups a second that are worth their price: each costs about as much as an event.
+WAKE_UPS_A_SECOND = 4_000
+#: Seconds between two looks at the load.
+LOOK_EVERY = 0.25
+
+
+def width_for(rate: float) -> float:
+    """The width of slots for `rate` events a second: the finest of which few enough are in use.
+
+    Of slots w wide ``(1 - exp(-rate * w)) / w`` a second have an event in them, if events know nothing of each other.
+    Few events have a wake-up each anyway, however fine the slots; of many, wider slots share one. The result is a
+    multiple of `FINEST`, and at most `WIDEST`.
+
+    >>> [round(width_for(rate) * 1e6) for rate in (0, 2_000, 5_000, 20_000, 100_000)]
+    [50, 50, 100, 250, 250]
+    """
+    for multiple in range(1, round(WIDEST / FINEST)):
+        width = multiple * FINEST
+        if (1.0 - exp(-rate * width)) / width <= WAKE_UPS_A_SECOND:
+            return width
+    return WIDEST
 
 
 class Paced(Protocol):
@@ -61,10 +90,21 @@ class Timer(Protocol):
 class Pacer:
     """Plays each thing at its due time, never early. Times are of `time.monotonic`, in seconds."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, resolution: float, turn: Turn | None = None) -> None:
-        """`turn` is that of `loop`, in which what is due is played before requests that were read."""
-        self.resolution = resolution
-        self._rate = 1.0 / resolution
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, resolution: float | None = None, turn: Turn | None = None
+    ) -> None:
+        """`resolution` is the width of all slots; None: as the load has it. `turn` is that of `loop`, in which what is
+        due is played before requests that were read."""
+        self._follows_load = resolution is None
+        # Slots are numbered by the finest width there is.
+        self._finest = FINEST if resolution is None else resolution
+        self._finest_rate = 1.0 / self._finest
+        # How many of these a slot is wide that is used now.
+        self._multiple = 1
+        self._rate = self._finest_rate
+        # What was played since then.
+        self._played = 0
+        self._played_since = 0.0
         self._buckets: dict[int, list[Paced]] = {}
         self._slots: list[int] = []
         # The slot that the timer is armed for. 0 while slots are being played: then nobody arms.
@@ -84,7 +124,7 @@ class Pacer:
 
     def at(self, when: float, paced: Paced) -> None:
         """Have `paced` played at `when`."""
-        paced.slot = slot = int(when * self._rate) + 1
+        paced.slot = slot = (int(when * self._rate) + 1) * self._multiple
         bucket = self._buckets.get(slot)
         if bucket is not None:
             bucket.append(paced)
@@ -93,7 +133,7 @@ class Pacer:
         heappush(self._slots, slot)
         if slot < self._armed:
             self._armed = slot
-            self._turn.due = due = slot * self.resolution
+            self._turn.due = due = slot * self._finest
             self._timer.arm(due)
 
     def cancel(self, paced: Paced) -> None:
@@ -128,11 +168,14 @@ class Pacer:
         slots, buckets = self._slots, self._buckets
         # What falls due meanwhile waits for the next turn of the loop, too.
         begun = monotonic()
-        now, until = int(begun * self._rate), begun + seconds
+        now, until = int(begun * self._finest_rate), begun + seconds
+        if begun - self._played_since > LOOK_EVERY:
+            self._look_at_load(begun)
         try:
             while slots and slots[0] <= now:
                 slot = heappop(slots)
                 bucket = buckets.pop(slot)
+                self._played += len(bucket)
                 for number, paced in enumerate(bucket, 1):
                     try:
                         paced.play()
@@ -146,6 +189,20 @@ class Pacer:
             # Whatever went wrong, the streams that wait are woken again.
             self._end_turn()
             self._turn.passed(begun, monotonic())
+
+    def _look_at_load(self, now: float) -> None:
+        """Have slots of another width from now on, if another rate asks for it."""
+        if self._follows_load:
+            rate = self._played / (now - self._played_since)
+            self._multiple = round(width_for(rate) / FINEST)
+            self._rate = self._finest_rate / self._multiple
+        self._played = 0
+        self._played_since = now
+
+    @property
+    def resolution(self) -> float:
+        """The width of a slot that is used now, in seconds."""
+        return self._finest * self._multiple
 
     def _end(self, paced: Paced) -> None:
         try:
@@ -175,7 +232,7 @@ class Pacer:
             del buckets[heappop(slots)]
         if slots:
             self._armed = slots[0]
-            self._turn.due = due = slots[0] * self.resolution
+            self._turn.due = due = slots[0] * self._finest
             self._timer.arm(due)
         else:
             self._armed = _FAR

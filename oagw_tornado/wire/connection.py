@@ -70,6 +70,11 @@ class ReplyConnection(httputil.HTTPConnection):
     )
 
     @property
+    def asked_at(self) -> float:
+        """When the last byte of the request had been read (monotonic)."""
+        return time.monotonic()
+
+    @property
     def readable_since(self) -> float:
         """When what the client sent last can have been there, at the earliest (monotonic)."""
         return time.monotonic()

@@ -67,8 +67,12 @@ class Http1Connection(SocketConnection):
         self._lingered = -1
         # True once the client has ended its side.
         self._has_ended = False
-        # When the last request had arrived.
+        # When the last request had arrived, or its turn had come behind another one.
         self._asked_at = 0.0
+
+    @property
+    def asked_at(self) -> float:
+        return self._asked_at
 
     # asyncio.Protocol
 
@@ -122,6 +126,9 @@ class Http1Connection(SocketConnection):
         if self._is_busy:
             return
         self._is_busy = True
+        if self._is_answered or not self._is_read:
+            # What is read now had arrived by then: what it takes to read it is not to make its reply late.
+            self._asked_at = self._server.turn.now if data else monotonic()
         try:
             if data:
                 reader = self._reader
@@ -176,9 +183,7 @@ class Http1Connection(SocketConnection):
         self.body_length = head.length
         self.expects_continue = head.length != 0 and head.expects_continue
         delegate = server.delegate.start_request(self, self)
-        if self._is_read:
-            self._asked_at = monotonic()
-        else:
+        if not self._is_read:
             self._delegate = delegate
             self._body_size = 0
             server.deadlines.body.begin(self)
@@ -211,7 +216,6 @@ class Http1Connection(SocketConnection):
                 self._go_on_soon()
             return False
         self._is_read = True
-        self._asked_at = monotonic()
         self._delegate = None
         end_wait(self)
         if delegate is not None:

@@ -52,7 +52,7 @@ class RequestStream(IOStream):
         self._has_ended = False
         self._left_over = 0
         # When the last request had arrived.
-        self._asked_at = 0.0
+        self.asked_at = 0.0
         # When it was accepted, until something is read, and when what was read last can have been there.
         self._accepted = server.turn.since
         self.readable_since = 0.0
@@ -130,7 +130,7 @@ class RequestStream(IOStream):
         if size == 0 and self.reply.is_awaited:
             if not self._has_ended:
                 self._has_ended = True
-                self._server.client_ended(self, self._asked_at)
+                self._server.client_ended(self, self.asked_at)
             return None
         if size == 0 and self._left_over != self._read_buffer_size > 0:
             # The rest of a request may have come with the end: it is looked at first, and the end is seen again.
@@ -156,7 +156,7 @@ class RequestStream(IOStream):
     def request_arrived(self) -> None:
         """The request is whole."""
         end_wait(self)
-        self._asked_at = monotonic()
+        self.asked_at = monotonic()
 
     def write(self, data: bytes | memoryview) -> Future[None]:
         if data == _BAD_BODY:

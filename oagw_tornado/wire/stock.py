@@ -65,6 +65,10 @@ class StockConnection(ReplyConnection):
             drained()
 
     @property
+    def asked_at(self) -> float:
+        return self._stream.asked_at
+
+    @property
     def readable_since(self) -> float:
         return self._stream.readable_since
 

@@ -28,12 +28,14 @@ _NEVER = float("inf")
 class Turn:
     """The turns of one loop. Instants are of `time.monotonic`."""
 
-    __slots__ = ("due", "play", "since", "awake_since", "after", "_loop", "_began", "_last_began", "_last_ended")
+    __slots__ = ("due", "play", "now", "since", "awake_since", "after", "_loop", "_began", "_last_began", "_last_ended")
 
     def __init__(self) -> None:
         # When something is due that `play` plays: for a millisecond at most.
         self.due = _NEVER
         self.play: Callable[[], None] = _nothing
+        # When `enter` was called last.
+        self.now = 0.0
         # Since when, at the earliest, that waited which this turn handles, and since when the loop has not slept.
         self.since = 0.0
         self.awake_since = 0.0
@@ -47,7 +49,7 @@ class Turn:
 
     def enter(self) -> None:
         """To be called before each thing that the loop hands out, in the loop's thread."""
-        now = monotonic()
+        self.now = now = monotonic()
         if not self._began:
             self._began = now
             if now - self._last_ended < ASLEEP:
