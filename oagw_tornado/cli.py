@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from oagw_tornado import __version__
 from oagw_tornado.commands import COMMANDS, run_command
-from oagw_tornado.config.config import Config, check_listening, read_config
+from oagw_tornado.config.config import Config, check_listening, has_replays, read_config
 from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
@@ -85,7 +85,7 @@ def listen_early(config: Config, sockets: Sequence[Socket] = ()) -> tuple[Listen
 
     Raises CannotListen and ConfigError; then no address is held.
     """
-    has_more = config.rules or config.upstreams or config.mounts or config.knobs.fault is not None
+    has_more = config.rules or config.upstreams or config.mounts or config.replay or config.knobs.fault is not None
     if has_more or config.tls != "off" or config.tls_cert is not None:
         return None
     check_listening(config)
@@ -196,7 +196,7 @@ async def serve(
         say(f"oagw-tornado: reload: {said}")
 
     reloading = Reloading(files, reload)
-    if files.paths:
+    if files.paths or has_replays(config):
         reloading.on_signal(hang_up=lambda: stop(signal.SIGHUP))
         if config.watch:
             reloading.on_change()

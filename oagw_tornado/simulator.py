@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import tornado.web
 
-from oagw_tornado.config.config import Config, check_listening, control_listeners_of, listeners_of
+from oagw_tornado.config.config import Config, check_listening, control_listeners_of, has_replays, listeners_of
 from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.evidence.journal import Journal
@@ -103,6 +103,12 @@ class Simulator:
         self.responder = Responder(config, self.pacer, ledger, table.forms)
         terms.states = self.responder.states
         self._turn.after = self.responder.settle_waits
+        if has_replays(config):
+            from oagw_tornado.replaying.handlers import new_replays
+
+            terms.replays = replays = new_replays(lambda text: ledger.disclosure.text(text), table)
+            replays.configure(config)
+            await replays.ready()
         self._signs = VitalSigns(
             loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets, self._look_at_clients
         )
@@ -266,12 +272,17 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
     """All upstreams: the simulated ones, those that extensions offer beside them or in their place, and those that the
     configuration describes. Raises ConfigError."""
     services = {**simulated_upstreams(), **extensions.upstreams}
-    if not config.upstreams:
+    if not config.upstreams and config.replay is None:
         return UpstreamTable(services, blank_upstream(), ())
     from oagw_tornado.knobs.upstream_document import UpstreamError
 
     try:
-        return UpstreamTable(services, blank_upstream(), config.upstreams)
+        table = UpstreamTable(services, blank_upstream(), config.upstreams)
+        if config.replay is not None:
+            from oagw_tornado.replaying.replays import recorded_aliases
+
+            table.add_blank(recorded_aliases(config))
+        return table
     except UpstreamError as error:
         raise ConfigError("upstreams", str(error)) from None
 

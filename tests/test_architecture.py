@@ -20,8 +20,8 @@ PACKAGE = "oagw_tornado"
 #: The folders (and the two modules of the wiring) in the order of the imports: each may import from those before it.
 ORDER = (
     "units", "reply", "faults", "knobs", "config", "recordings", "evidence", "conduct", "wire", "playback", "gateway",
-    "page", "services", "proxying", "control", "extensions", "simulator", "process", "commands", "cli", "__main__",
-    "client", "testing",
+    "replaying", "page", "services", "proxying", "control", "extensions", "simulator", "process", "commands", "cli",
+    "__main__", "client", "testing",
 )  # fmt: skip
 
 #: Folders that may import less than all that stands before them.

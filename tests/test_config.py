@@ -108,6 +108,11 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "line-ending": ("crlf", "crlf"),
     "opening": ("with-first-token", "with-first-token"),
     "keep-alive": ("15s", ...),
+    "replay-speed": ("10", 10.0),
+    "replay": ("recordings", "recordings"),
+    "replay-ignore": ("user,metadata.id", ("user", "metadata.id")),
+    "replay-per": ("header:X-Session", "header:X-Session"),
+    "on-miss": ("pass", "pass"),
 }
 
 

@@ -45,6 +45,8 @@ NOT_BOUNDS = {
     "services.oauth.token_requests._MOST_FIELDS": "fields of a form that are read; its bytes are bounded with the body",
     "wire.head._LONGEST": "highest length that is read as a number",
     "control.handlers._MOST_EVENTS": "highest number that is read",
+    "control.replays._MOST": "highest number that is read",
+    "replaying.replays._MOST_LOGGED": "files that are named in the log",
     "control.journal_handlers._MOST": "highest number that is read",
     "evidence.verdict.LONGEST_STANDSTILL": "of a verdict",
     "faults.fault._MOST": "highest number that is read",

@@ -58,6 +58,11 @@ class Config:
     reasoning_field: str = "reasoning_content"
     prompt_cache: bool = False
     model_name_knobs: bool = True
+    replay: str | None = None
+    """The directory whose recordings answer."""
+    replay_ignore: tuple[str, ...] = ()
+    replay_per: str | None = None
+    on_miss: str = "fail"
     max_body_size: int = 64 * 2**20
     max_buffered: int = 256 * 2**20
     max_header_size: int = 64 * 2**10
@@ -132,6 +137,11 @@ def check_listening(config: Config) -> None:
         raise ConfigError("--control-listen", "cannot be combined with --no-control")
 
 
+def has_replays(config: Config) -> bool:
+    """Whether recordings answer in the place of some upstream."""
+    return config.replay is not None or any(each.replay is not None for each in config.upstreams)
+
+
 def value_in(config: Config, option: Option) -> Any:
     """The value of `option` in `config`."""
     return getattr(config.knobs if option.is_knob else config, option.field)
@@ -195,8 +205,9 @@ def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
             settings.append(Setting(name, option, "yes" if value else "no"))
         elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
             settings.append(Setting(name, option, str(value)))
-        elif isinstance(value, bool) and option.is_flag:
-            settings.append(Setting(name, option, "yes" if value else "no"))
+        elif isinstance(value, list) and option.is_repeatable and all(isinstance(each, str) for each in value):
+            settings += [Setting(name, option, each) for each in value]
+            defaults += [] if value else [option]
         else:
             raise ConfigError(name, f"{quoted(value)} is neither a text nor a number")
     return _assign(_replace(config, {option: value_in(Config(), option) for option in defaults}), settings)
@@ -254,7 +265,7 @@ def _assign(config: Config, *layers: Iterable[Setting]) -> Config:
                 raise ConfigError(source, f"is another form of {forms[option.field].name}, which is given too")
             value = _parse(source, option, text)
             if option.is_repeatable:
-                repeated.setdefault(option, []).append(value)
+                repeated.setdefault(option, []).extend(value if option.is_list else [value])
                 value = tuple(repeated[option])
             values.pop(option, None)  # of two forms of one thing, the last one counts
             values[option] = value

@@ -40,6 +40,8 @@ class Option(NamedTuple):
     is_flag: bool = False
     """Takes no value on the command line; ``--no-<name>`` turns it off."""
     is_repeatable: bool = False
+    is_list: bool = False
+    """One text may hold several of the repeatable values."""
     is_knob: bool = False
     form_of: str = ""
     """The option that this is another form of; both set the same field."""
@@ -68,6 +70,21 @@ def parse_name(text: str) -> str:
 def parse_model(text: str) -> str:
     if not text or not text.isprintable() or " " in text or len(text) > 256:
         raise ValueError(f"{text[:80]!r} is not the name of a model: 1 to 256 visible characters")
+    return text
+
+
+def parse_fields(text: str) -> tuple[str, ...]:
+    """Fields of a request that do not count when it is compared, such as ``user,metadata.id``. Raises ValueError."""
+    from oagw_tornado.knobs.ignored_fields import parse_ignored
+
+    return parse_ignored(text)
+
+
+def parse_per(text: str) -> str:
+    """What tells one session from another, as ``per`` of a rule has it. Raises ValueError."""
+    from oagw_tornado.knobs.when import parse_session
+
+    parse_session(text, "replay-per")
     return text
 
 
@@ -196,7 +213,7 @@ CONFIG = Option("config", "", str, "FILE", "YAML file with options by these name
 
 
 def _table() -> dict[str, Option]:
-    listen, tls, access, limits = "Listening", "TLS", "Who may ask", "Limits"
+    listen, tls, access, limits, replay = "Listening", "TLS", "Who may ask", "Limits", "Recordings"
     evidence, engine, output = "Evidence and control", "Engine", "Output"
     patience = _within(parse_duration, format_duration, 0.001, LONGEST)
     header_size = _within(parse_size, format_size, 1024, 2**24)
@@ -268,6 +285,18 @@ def _table() -> dict[str, Option]:
         Option("model-name-knobs", "model_name_knobs", parse_flag, "",
                "accept knobs in the model name, such as gpt-4.sim.ttft-200ms (default: yes)", TIMING,
                is_flag=True, is_live=True),
+        Option("replay", "replay", parse_path, "DIR",
+               "answer requests with the recordings in this directory, for the upstreams recorded there", replay,
+               is_live=True),
+        Option("replay-ignore", "replay_ignore", parse_fields, "FIELDS",
+               "request fields to ignore when looking for a recording: user,metadata.id,messages[].id,?parameter; may "
+               "be repeated", replay, _listed, is_repeatable=True, is_list=True, is_live=True),
+        Option("replay-per", "replay_per", parse_per, "WHAT",
+               "step through several recordings of one request separately for each session, identified by header:NAME, "
+               "bearer or json:EXPRESSION", replay, is_live=True),
+        Option("on-miss", "on_miss", _one_of("fail", "pass", "record"), "NAME",
+               "what to do with a request that has no recording: fail (504), pass it to the upstream, or record the "
+               "upstream's reply", replay, is_live=True),
         Option("max-body-size", "max_body_size", parse_size, "SIZE",
                "largest request body; larger ones get a 413", limits, format_size),
         Option("max-buffered", "max_buffered", parse_size, "SIZE",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from oagw_tornado.conduct.marks import Marks
-from oagw_tornado.config.config import change_config, config_as_json
+from oagw_tornado.config.config import change_config, config_as_json, has_replays
 from oagw_tornado.control.reload import changes_between, with_changes
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import Collector, Gauges
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oagw_tornado.gateway.responder import Responder
     from oagw_tornado.gateway.terms import Terms
     from oagw_tornado.page.feed import LiveFeed
+    from oagw_tornado.replaying.replays import Replays
 
 
 class ControlPlane:
@@ -50,6 +51,8 @@ class ControlPlane:
         self._terms = terms
         self._live: LiveFeed | None = None
         self._started_as = responder.config
+        # Recordings that answer in the place of upstreams, once there have been some.
+        self.replays = cast("Replays | None", terms.replays)
 
     @property
     def live(self) -> LiveFeed:
@@ -86,6 +89,7 @@ class ControlPlane:
     def change_config(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """All or nothing: raises `oagw_tornado.config.settings.ConfigError`. Replies under way go on as they began."""
         config = self._changed(changes)
+        self._configure_replays(config)
         self.responder.configure(config)
         self._terms.configure(config)
         return self.config
@@ -93,7 +97,25 @@ class ControlPlane:
     def _changed(self, changes: Mapping[str, Any]) -> Config:
         config = change_config(self.responder.config, changes)
         self._terms.check(config.knobs)
+        if has_replays(config):
+            from oagw_tornado.replaying.replays import sources_of
+
+            sources_of(config)
         return config
+
+    def _configure_replays(self, config: Config, again: bool = False) -> None:
+        if self.replays is None:
+            if not has_replays(config):
+                return
+            from oagw_tornado.replaying.handlers import new_replays
+
+            self._terms.replays = self.replays = new_replays(self.disclosure.text, self.upstreams)
+        self.replays.configure(config, again)
+
+    async def settled(self) -> None:
+        """Wait until the recordings are there that hold from now on. Raises ConfigError."""
+        if self.replays is not None:
+            await self.replays.ready()
 
     def reload(self, config: Config) -> str:
         """Take over what has changed since the start, or since the last time; gives that in words.
@@ -107,6 +129,7 @@ class ControlPlane:
             self._terms.replace_rules(config)
         self._started_as = config
         live = with_changes(self.responder.config, changes)
+        self._configure_replays(live, again=True)
         self.responder.configure(live)
         self._terms.knobs = live.knobs
         return changes.text
@@ -117,6 +140,10 @@ class ControlPlane:
         self.responder.configure(config)
         self._terms.configure(config)
         self.upstreams.reset()
+        self._configure_replays(config)
+        await self.settled()
+        if self.replays is not None:
+            self.replays.reset()
         self.rules.reset()
         self._terms.limiter.clear()
         turns = Turns()

@@ -128,13 +128,18 @@ class Configuration(ControlHandler):
     def get(self, control: ControlPlane) -> None:
         self.say(control.config)
 
-    def patch(self, control: ControlPlane) -> None:
+    async def patch(self, control: ControlPlane) -> None:
         with self.refusing():
             is_check = self.is_check()
             changes = self.document()
             if not isinstance(changes, dict):
                 raise BadRequest("expected an object of options and their values")
-            self.say(control.checked_config(changes) if is_check else control.change_config(changes))
+            if is_check:
+                self.say(control.checked_config(changes))
+                return
+            control.change_config(changes)
+            await control.settled()
+            self.say(control.config)
 
     head = get
 

@@ -307,6 +307,20 @@ def _control_paths() -> dict[str, Any]:
                 errors=(400,),
             ),
         },
+        "/_sim/replays": {
+            "get": _control(
+                "replays",
+                "What was replayed since the last reset, and how true that was.",
+                schemas.ref("Replays"),
+                parameters=[
+                    _query(
+                        "limit", {"type": "integer", "minimum": 0, "maximum": 1000}, "At most so many of the latest."
+                    ),
+                    _query("events", {"enum": [0, 1]}, "With the instants and errors of the events."),
+                ],
+                errors=(400,),
+            )
+        },
         "/_sim/reset": {"post": _control("reset", "Back to the state at start.", None, status=204)},
         "/_sim/openapi.json": {"get": _control("openapi", "This document.", {"type": "object"})},
         "/metrics": {

@@ -35,6 +35,20 @@ NUMBER: Schema = {"type": "number"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 WORD: Schema = {"type": ["string", "number", "boolean", "null"]}
 
+_OUTCOME: Schema = {"type": ["string", "null"]}
+_OFFSETS: Schema = {"type": "array", "items": NUMBER, "description": "Seconds from admission."}
+_QUANTILES: Schema = {"type": ["number", "null"]}
+_ERRORS: dict[str, Schema] = dict.fromkeys(("earliest", "p50", "p99", "max"), _QUANTILES)
+_REPLAYED: dict[str, Schema] = {
+    "recording": {"type": "string", "description": "The file, relative to its directory."},
+    "number": {**COUNT, "description": "It is the how many-th recording of this request."},
+    "of": COUNT,
+    "speed": {"type": "number", "minimum": 0},
+    "overridden": {"type": "array", "items": TEXT, "description": "Knobs in the place of recorded times."},
+    "events": COUNT,
+    "error_ms": {**_object(_ERRORS), "description": "How much later than recorded each event left."},
+}
+
 _REQUEST: dict[str, Schema] = {
     "id": {"type": "string", "description": "As X-Request-Id of the reply has it."},
     "time": {"type": "number", "description": "Unix time of its head, in seconds."},
@@ -48,6 +62,7 @@ _REQUEST: dict[str, Schema] = {
     "knobs": {"type": ["object", "null"], "additionalProperties": WORD},
     "rule": {"type": ["string", "null"], "description": "The rule that applied."},
     "nearest": {"type": "array", "items": ref("Miss"), "description": "Rules that came near and did not apply."},
+    "replay": _or_null(ref("Replayed")),
     "status": {"type": ["integer", "null"]},
     "source": {"enum": ["upstream", "gateway", None]},
     "waited": {
@@ -70,11 +85,12 @@ _REQUEST: dict[str, Schema] = {
     },
     "outcome": {
         "type": ["string", "null"],
-        "pattern": "^(complete|client-left|drained|gate-timeout|backlog-full|closed|fault:[a-z-]+)$",
+        "pattern": "^(complete|client-left|drained|gate-timeout|backlog-full|closed|fault:[a-z-]+|recorded:[a-z-]+)$",
         "description": "How it ended; null while it runs. complete: all of it has left. client-left: the client"
         " went, or its connection broke, before that. fault:TYPE: that fault ended the reply. gate-timeout: nobody"
         " released its gate. backlog-full: it did not read, and there was no room for more. drained: the server ended."
-        " closed: the server could not go on, and closed the connection.",
+        " closed: the server could not go on, and closed the connection. recorded:NAME: the recording"
+        " that is replayed ended so.",
     },
     "ended": {"type": ["number", "null"], "description": "Seconds from admission."},
 }
@@ -98,9 +114,7 @@ FILTERS: dict[str, tuple[Schema, str]] = {
 }
 assert set(FILTERS) == set(NAMES)
 
-_OFFSETS: Schema = {"type": "array", "items": NUMBER, "description": "Seconds from admission."}
 _GATE: dict[str, Schema] = {"open": {"type": "boolean"}, "permits": COUNT, "waiting": COUNT}
-_QUANTILES: Schema = {"type": ["number", "null"]}
 
 _SHARE: Schema = {"type": "number", "minimum": 0}
 _SHARE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0}
@@ -192,6 +206,52 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Request": _object(_REQUEST),
     "RequestWithEvents": _object({**_REQUEST, "events": _object({"planned": _OFFSETS, "actual": _OFFSETS})}),
+    "Replayed": _object(_REPLAYED),
+    "Replays": _object(
+        {
+            "upstreams": {"type": "object", "additionalProperties": COUNT, "description": "Recordings of each."},
+            "problems": {"type": "array", "items": TEXT, "description": "Files that cannot be used, and why."},
+            "replays": {**COUNT, "description": "Since the last reset."},
+            "misses": COUNT,
+            "counted": {**COUNT, "description": "Replays in error_ms: no knob, fault or client changed their times."},
+            "events": COUNT,
+            "error_ms": _object(_ERRORS),
+            "latest": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "id": TEXT,
+                        "alias": TEXT,
+                        "outcome": _OUTCOME,
+                        **_REPLAYED,
+                        "recorded": _OFFSETS,
+                        "errors_ms": {"type": "array", "items": NUMBER},
+                    },
+                    optional=("recorded", "errors_ms"),
+                ),
+            },
+            "latest_misses": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "id": TEXT,
+                        "alias": TEXT,
+                        "method": TEXT,
+                        "nearest": _object(
+                            {
+                                "recording": TEXT,
+                                "difference": _object(
+                                    {"at": TEXT, "recorded": {}, "requested": {}}, ("recorded", "requested")
+                                ),
+                                "differences": COUNT,
+                            }
+                        ),
+                    },
+                    optional=("nearest",),
+                ),
+            },
+        }
+    ),
     "Miss": _object({"rule": TEXT, "predicate": TEXT, "wanted": TEXT, "saw": {"type": ["string", "null"]}}),
     "Requests": {
         "type": "object",
@@ -238,7 +298,12 @@ SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "properties": {
             option.name: {
-                "anyOf": [TEXT, {"type": "boolean"} if option.is_flag else NUMBER, {"type": "null"}],
+                "anyOf": [
+                    TEXT,
+                    {"type": "boolean"} if option.is_flag else NUMBER,
+                    {"type": "null"},
+                    *([{"type": "array", "items": TEXT}] if option.is_repeatable else []),
+                ],
                 "description": option.help,
             }
             for option in OPTIONS.values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oagw_tornado.control import conduct_handlers, handlers, journal_handlers, page_handlers, script_handlers
 from oagw_tornado.control.health import HealthChecks
 from oagw_tornado.control.live import Live
+from oagw_tornado.control.replays import ReplayList
 
 ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/", page_handlers.Root),
@@ -28,6 +29,7 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/upstreams/{alias}", script_handlers.OneUpstream),
     ("/_sim/gates", handlers.GateList),
     ("/_sim/gates/{name}/release", handlers.Release),
+    ("/_sim/replays", ReplayList),
     ("/_sim/health", HealthChecks),
     ("/_sim/reset", handlers.Reset),
     ("/_sim/openapi.json", handlers.OpenApi),

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from oagw_tornado.evidence.replayed import Replayed
     from oagw_tornado.knobs.rule_index import Miss
     from oagw_tornado.knobs.vocabulary import Knobs
     from oagw_tornado.reply.inference import Inference
@@ -41,6 +42,7 @@ class Exchange:
         "knobs",
         "rule",
         "nearest",
+        "replay",
         "gate",
         "seed",
         "waited",
@@ -82,6 +84,7 @@ class Exchange:
         self.knobs: Knobs | None = None
         self.rule: str | None = None  # the rule that was applied
         self.nearest: tuple[Miss, ...] = ()  # rules before it that came near, and why they did not apply
+        self.replay: Replayed | None = None  # the recording that it replays
         self.gate: str | None = None  # the gate that holds each event of the reply
         self.seed: int | None = None  # of this request's own draws; None: they need not be the same again
         self.waited: float | None = None  # from the arrival of its last byte to its admission, at most

@@ -27,6 +27,15 @@ NOTED_EVENTS = 1000
 MOST_LOOKS = 64
 
 
+#: Of a recording that is replayed more of them are kept: how true it was is asked of each event.
+NOTED_REPLAYED = 20_000
+
+
+def noted_events(exchange: Exchange) -> int:
+    """How many offsets are kept for `exchange`."""
+    return NOTED_EVENTS if exchange.replay is None else NOTED_REPLAYED
+
+
 class Ledger:
     """Counts what runs, keeps the journal, the counters and the timing, and tells the access log, if there is one.
 
@@ -113,7 +122,7 @@ class Ledger:
         if exchange.actual is not None and exchange.planned is not None:
             if not exchange.events:
                 self.counters.count_first_event(offset)
-            if len(exchange.actual) < NOTED_EVENTS:
+            if len(exchange.actual) < noted_events(exchange):
                 exchange.actual.append(offset)
                 exchange.planned.append(planned)
         exchange.events += events

@@ -64,6 +64,7 @@ def exchange_as_json(
         "knobs": None if exchange.knobs is None else _shown(exchange.knobs, {} if shown is None else shown),
         "rule": exchange.rule,
         "nearest": [miss.as_json() for miss in exchange.nearest],
+        "replay": None if exchange.replay is None else exchange.replay.as_json(exchange.actual, exchange.ended),
         "status": exchange.status or None,
         "source": exchange.source,
         "waited": exchange.waited,

@@ -21,6 +21,8 @@ def head_fields(exchange: Exchange, reply: Reply, knobs: Knobs | None = None) ->
     if exchange.page_headers:
         headers = with_cors(headers, exchange.page_headers, limits)
     server_timing = _AT_ONCE if knobs is None else knobs.server_timing
+    if exchange.replay is not None:
+        server_timing = exchange.replay.server_timing
     if exchange.queued:
         server_timing = b"%b, queue;dur=%.3f\r\n" % (server_timing[:-2], exchange.queued * 1000)
     fields = b"%b%bX-Request-Id: %b\r\n" % (

@@ -119,6 +119,7 @@ class Responder:
         length = None
         if reply.frames is not None:
             self.ledger.streams(exchange)
+            length = reply.length
         elif reply.pieces is None:
             length = len(reply.body)
         knobs = knobs or _NO_KNOBS

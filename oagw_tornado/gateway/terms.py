@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from random import Random, SystemRandom
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from oagw_tornado.config.config import Config
@@ -20,7 +20,7 @@ from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.outage import Outage
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
 from oagw_tornado.knobs.seed import request_seed
-from oagw_tornado.knobs.vocabulary import MODEL_MARK, Knobs, knobs_in_headers, read_knobs, split_query
+from oagw_tornado.knobs.vocabulary import MODEL_MARK, VOCABULARY, Knobs, knobs_in_headers, read_knobs, split_query
 from oagw_tornado.reply.errors import Errors, retry_headers
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.units.knob_errors import KnobError
@@ -37,6 +37,16 @@ _LONGEST_KEPT = 512
 
 # A page of the gateway's own has only what is asked of it by its name.
 _OF_PAGES = Knobs(source="gateway")
+
+
+class Replays(Protocol):
+    """Recordings that answer in the place of upstreams."""
+
+    def covers(self, alias: str) -> bool:
+        """Whether they answer for this upstream, and nothing else does where there is none."""
+
+    def route(self, request: Request, route: Route, given: frozenset[str]) -> Route:
+        """`route`, or the way to a recording; `given` are the fields of the knobs that were set for this request."""
 
 
 class Terms:
@@ -58,6 +68,8 @@ class Terms:
         self._dice = SystemRandom()
         # What the services remember; the simulator hands in those that they share with the responder.
         self.states = ServiceStates()
+        # Recordings that answer in the place of upstreams, if there are any.
+        self.replays: Replays | None = None
 
     @property
     def rules(self) -> Rules:
@@ -173,6 +185,7 @@ class Terms:
                 return refused(bad_knob(str(error)))
         knobs = self._base(route.alias)
         answers = False
+        rule: Rule | None = None
         has_rules = self._rules is not None and self._rules.list
         try:
             if has_rules:
@@ -191,7 +204,8 @@ class Terms:
             return refused(bad_knob(str(error)))
         if knobs is _OF_PAGES:
             return route
-        if self._config.strict and not answers and route.alias:
+        replays = self.replays
+        if self._config.strict and not answers and route.alias and not (replays and replays.covers(route.alias)):
             from oagw_tornado.gateway.scripted import no_rule
 
             return refused(no_rule(exchange.nearest))
@@ -209,12 +223,20 @@ class Terms:
             reply = self._over_limit(request, route.alias, knobs)
         if reply is None:
             if knobs.reply is None:
-                return route
+                return (
+                    route if replays is None else replays.route(request, route, self._given(route.alias, given, rule))
+                )
             from oagw_tornado.gateway.scripted import scripted
 
             return scripted(route, request, knobs.reply)
         exchange.knobs = None
         return refused(reply)
+
+    def _given(self, alias: str, own: Collection[str], rule: Rule | None) -> frozenset[str]:
+        """The fields of the knobs that the request, a rule, or the upstream's own description sets."""
+        described = self._upstreams.described.get(alias)
+        names = (*(rule.knobs if rule is not None else ()), *(described.knobs if described is not None else ()), *own)
+        return frozenset(VOCABULARY[name].field for name in names)
 
     def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Applied:
         from oagw_tornado.knobs.facts import Facts

@@ -37,6 +37,14 @@ class UpstreamTable(dict[str, Upstream]):
         """More upstreams, or others in the place of those that were described before. All or none: UpstreamError."""
         self._put(described)
 
+    def add_blank(self, aliases: Iterable[str]) -> None:
+        """Upstreams that know no path by these aliases, unless there are such already."""
+        from oagw_tornado.knobs.upstream_document import UpstreamDocument
+
+        missing = [UpstreamDocument(alias) for alias in aliases if alias not in self]
+        if missing:
+            self._put(missing)
+
     def remove(self, alias: str) -> bool:
         """Whether such an upstream had been described; it is gone now."""
         if alias not in self.described:

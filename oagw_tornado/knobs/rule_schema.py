@@ -163,6 +163,10 @@ UPSTREAM: Schema = _object(
     {
         "service": {"type": "string", "description": "The alias of the service that it is another instance of."},
         "token": {**TEXTS, "description": "Tokens that are taken here alone."},
+        "replay": {"type": "string", "description": "The directory whose recordings answer."},
+        "replay-ignore": {**TEXTS, "description": "What does not count when a request is compared with recordings."},
+        "replay-per": {"type": "string", "description": "What tells one session from another, as `per` of `when`."},
+        "on-miss": {"enum": ["fail", "pass", "record"], "description": "Where no recording answers."},
         **{name: {**SETTING, "description": knob.help} for name, knob in VOCABULARY.items()},
     },
     description="Without a service only rules answer.",

@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oagw_tornado.knobs.predicate import RuleError, unknown_key, words
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.knob_errors import KnobError
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.replay_terms import ReplayTerms
 
 #: Upstreams that are added to those there are.
 MOST_UPSTREAMS = 1000
@@ -23,9 +26,11 @@ MOST_UPSTREAMS = 1000
 #: Tokens of one upstream.
 MOST_TOKENS = 100
 
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._~-]{0,62}[A-Za-z0-9])?", re.ASCII)
+#: The aliases that an upstream may have.
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._~-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,1000}", re.ASCII)
-_OWN_KEYS = ("service", "token")
+REPLAY_KEYS = ("replay", "replay-ignore", "replay-per", "on-miss")
+_OWN_KEYS = ("service", "token", *REPLAY_KEYS)
 
 
 class UpstreamError(ValueError):
@@ -40,6 +45,8 @@ class UpstreamDocument(NamedTuple):
     tokens: tuple[str, ...] = ()
     """Tokens that are taken here alone; none: those of the gateway."""
     knobs: Mapping[str, str] = MappingProxyType({})
+    replay: ReplayTerms | None = None
+    """How recordings stand in the place of it."""
 
     def over(self, base: Knobs) -> Knobs:
         """Its knobs over the server's."""
@@ -50,12 +57,14 @@ class UpstreamDocument(NamedTuple):
         view: dict[str, Any] = {"service": self.service} if self.service else {}
         if self.tokens:
             view["token"] = ["***"] * len(self.tokens)
+        if self.replay is not None:
+            view |= self.replay.as_json()
         return {**view, **self.knobs}
 
 
 def parse_upstream(alias: Any, document: Any) -> UpstreamDocument:
     """Read the description of an upstream. Raises UpstreamError."""
-    if not isinstance(alias, str) or not _NAME.fullmatch(alias):
+    if not isinstance(alias, str) or not NAME.fullmatch(alias):
         raise UpstreamError(f"{quoted(alias)}: expected a name of 1 to 64 letters, digits and . _ ~ -")
     if not isinstance(document, dict):
         raise UpstreamError(f"{alias}: expected an object such as {{}} or {{service: openai}}, not {quoted(document)}")
@@ -72,7 +81,7 @@ def parse_upstream(alias: Any, document: Any) -> UpstreamDocument:
                 knobs[key] = as_text(value)
             except ValueError as error:
                 raise UpstreamError(f"{alias}.{key}: {error}") from None
-    described = UpstreamDocument(alias, service, _tokens(alias, document), knobs)
+    described = UpstreamDocument(alias, service, _tokens(alias, document), knobs, _replay(alias, document))
     try:
         described.over(Knobs())
     except KnobError as error:
@@ -87,6 +96,17 @@ def parse_upstreams(document: Any) -> tuple[UpstreamDocument, ...]:
     if len(document) > MOST_UPSTREAMS:
         raise UpstreamError(f"expected at most {MOST_UPSTREAMS} upstreams")
     return tuple(parse_upstream(alias, each) for alias, each in document.items())
+
+
+def _replay(alias: str, document: Mapping[str, Any]) -> ReplayTerms | None:
+    if document.keys().isdisjoint(REPLAY_KEYS):
+        return None
+    from oagw_tornado.knobs.replay_terms import parse_replay_terms
+
+    try:
+        return parse_replay_terms(document)
+    except RuleError as error:
+        raise UpstreamError(f"{alias}.{error}") from None
 
 
 def _tokens(alias: str, document: Mapping[str, Any]) -> tuple[str, ...]:

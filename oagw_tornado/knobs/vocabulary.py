@@ -84,6 +84,8 @@ class Knobs:
     opening: Literal["with-head", "with-first-token"] = "with-head"
     """When that leaves which a service says before its first token."""
     keep_alive: KeepAlive | None = None
+    replay_speed: float = 1.0
+    """How many times as fast as recorded; 0: at once."""
     source: Literal["upstream", "gateway"] | None = None
     """Who is to blame for an injected error or a limit. Rules set it."""
     reply: Script | Answer | None = None
@@ -341,6 +343,8 @@ _KNOBS = (
          "from the real services, or with-first-token", "NAME"),
     Knob("keep-alive", "keep_alive", _keep_alive, "",
          "keep-alive interval of a silent stream: INTERVAL[;form=comment|event]", "INTERVAL"),
+    Knob("replay-speed", "replay_speed", parse_number(0, 1_000_000), "1",
+         "replay recordings this many times as fast as they were recorded; 0: all at once", "FACTOR"),
 )
 # fmt: on
 

@@ -101,7 +101,7 @@ def parse_when(when: Any) -> When:
             raise RuleError(f"when.{key}: expected a whole number from {low} up, not {quoted(value)}")
     given = dict(when)
     if "per" in given:
-        given["per"] = _session(given["per"])
+        given["per"] = parse_session(given["per"], "when.per")
     return When(**given)
 
 
@@ -110,8 +110,8 @@ def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def _session(value: Any) -> Session:
-    """What tells one session from another: ``header:NAME``, ``bearer``, ``json:EXPRESSION``."""
+def parse_session(value: Any, where: str) -> Session:
+    """What tells one session from another: ``header:NAME``, ``bearer``, ``json:EXPRESSION``. Raises RuleError."""
     kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
     if value == "bearer":
         return lambda facts: _digest(facts.headers.get("Authorization") or facts.headers.get("X-Api-Key") or "")
@@ -121,6 +121,6 @@ def _session(value: Any) -> Session:
     if kind == "json" and name.strip():
         from oagw_tornado.knobs.match_conversation import jmespath_search
 
-        search = jmespath_search("when.per", name.strip())
+        search = jmespath_search(where, name.strip())
         return lambda facts: _digest(repr(search(facts.document)))
-    raise RuleError(f"when.per: expected header:NAME, bearer or json:EXPRESSION, not {quoted(value)}")
+    raise RuleError(f"{where}: expected header:NAME, bearer or json:EXPRESSION, not {quoted(value)}")

@@ -15,7 +15,7 @@ from itertools import islice, repeat
 from os import write
 from time import monotonic
 
-from oagw_tornado.evidence.ledger import NOTED_EVENTS
+from oagw_tornado.evidence.ledger import noted_events
 from oagw_tornado.playback.delivery import Delivery
 from oagw_tornado.playback.pacer import Paced
 from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Run, Step
@@ -179,7 +179,7 @@ class RunPlayer(Delivery):
         if exchange.actual is not None and exchange.planned is not None:
             self._actual = exchange.actual
             self._planned = None if type(run.gaps) is repeat else exchange.planned
-            self._room = NOTED_EVENTS - len(self._actual)
+            self._room = noted_events(exchange) - len(self._actual)
         return True
 
     def _leave(self, at: float, more: int) -> None:

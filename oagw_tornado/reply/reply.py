@@ -52,6 +52,8 @@ class Reply:
     """The types of the faults that made this reply out of another, or part of it."""
     sign_of_life: bytes | None = None
     """What the service itself says in a stream that is silent for long; None: nothing of its own."""
+    length: int | None = None
+    """Of the body of a stream, where its head is to say it."""
     pauses: tuple[Latency, ...] = ()
     """What a reply that is sent whole waits for, beside the knob `latency`."""
 

@@ -1,0 +1,164 @@
+"""Which recordings there are, and by what requests each is known. Bodies stay on the disk until one is asked for.
+
+Of each file the first line is read, and what is kept of it are a key of 16 bytes, at most 96 numbers that say what it
+has in common with others, and its name: some 800 bytes a recording. That is done in a thread of its own, which lets the
+others have their turn.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from heapq import nsmallest
+from typing import NamedTuple
+
+from oagw_tornado.knobs.ignored_fields import IgnoredFields
+from oagw_tornado.recordings.asked import Asked, asked
+from oagw_tornado.recordings.format import SUFFIX, Head, RecordingError
+from oagw_tornado.recordings.recording import read_head
+
+#: Recordings of one directory.
+MOST_RECORDINGS = 100_000
+
+#: Files that cannot be read and are named.
+MOST_PROBLEMS = 100
+
+# Heads that are read in one go.
+_AT_A_TIME = 4
+
+# Entries that are compared in one go.
+_COMPARED_AT_A_TIME = 100
+
+
+class Entry(NamedTuple):
+    """One recording: where it is, and by what it is found."""
+
+    directory: str
+    name: str
+    """The file, relative to the directory."""
+    at: str
+    method: str
+    place: str
+    """The path that was asked for, percent-decoded."""
+    key: bytes
+    traits: array[int]
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.directory, self.name)
+
+
+class Index:
+    """The recordings of one alias, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._by_key: dict[bytes, list[Entry]] = {}
+        self._by_place: dict[tuple[str, str], list[Entry]] = {}
+        # Whether there are bodies of which only the hash is known.
+        self._has_hashes = False
+
+    def add(self, entry: Entry, is_hash: bool = False) -> None:
+        self._has_hashes = self._has_hashes or is_hash
+        self.entries.append(entry)
+        self._by_key.setdefault(entry.key, []).append(entry)
+        self._by_place.setdefault((entry.method, entry.place), []).append(entry)
+
+    def find(self, request: Asked, sha256: Callable[[], str]) -> list[Entry]:
+        """The recordings of what `request` asks for, in order. `sha256` gives the hash of its body as it was sent."""
+        found = self._by_key.get(request.key)
+        if found is None and self._has_hashes:
+            found = self._by_key.get(request.key_by_hash(sha256()))
+        return found or []
+
+    def near(self, request: Asked, most: int, rest: Callable[[], object] = int) -> list[Entry]:
+        """Those that have most in common with `request`, the nearest first: of its method and path, if there are.
+
+        `rest` is called now and then, so that others have their turn.
+        """
+        candidates = self._by_place.get((request.method, request.path)) or self.entries
+        wanted = set(request.traits())
+        distances: list[tuple[int, int]] = []
+        for number, entry in enumerate(candidates):
+            distances.append((len(entry.traits) - 2 * len(wanted.intersection(entry.traits)), number))
+            if number % _COMPARED_AT_A_TIME == 0:
+                rest()
+        return [candidates[number] for _, number in nsmallest(most, distances)]
+
+
+class Library(NamedTuple):
+    """The recordings of one directory."""
+
+    aliases: dict[str, Index]
+    problems: list[str]
+    """What is wrong with files that cannot be used, a line each."""
+
+    def __len__(self) -> int:
+        return sum(len(index.entries) for index in self.aliases.values())
+
+
+def aliases_in(directory: str) -> list[str]:
+    """The aliases that have recordings in `directory`, by the names of its directories. Raises OSError."""
+    with os.scandir(directory) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def files_in(directory: str) -> Iterator[str]:
+    """The names of all recordings in `directory` and in the directories in it, in order. Raises OSError."""
+    with os.scandir(directory) as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                try:
+                    inner = sorted(os.listdir(entry.path))
+                except OSError:  # not for us to read
+                    continue
+                yield from (os.path.join(entry.name, name) for name in inner if name.endswith(SUFFIX))
+            elif entry.name.endswith(SUFFIX):
+                yield entry.name
+
+
+def read_library(
+    directory: str, ignored: IgnoredFields, alias: str | None = None, rest: Callable[[], object] = int
+) -> Library:
+    """What there is in `directory`. Raises OSError.
+
+    With an `alias` it is all for that one, whatever the recordings' own; without one each is for its own. `rest` is
+    called between files, so that others have their turn.
+    """
+    found: list[tuple[str, bool, Entry]] = []
+    problems: list[str] = []
+    for number, name in enumerate(files_in(directory)):
+        if number >= MOST_RECORDINGS:
+            problems.append(f"{directory}: more than {MOST_RECORDINGS} recordings; the others are left out")
+            break
+        if number % _AT_A_TIME == 0:
+            rest()
+        try:
+            with open(os.path.join(directory, name), "rb") as file:
+                head = read_head(file)
+            found.append((alias or head.alias, *_entry(directory, name, head, ignored)))
+        except (OSError, RecordingError) as error:
+            if len(problems) < MOST_PROBLEMS:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                problems.append(f"{os.path.join(directory, name)}: {reason}")
+    aliases: dict[str, Index] = {}
+    for owner, is_hash, entry in sorted(found, key=lambda each: (each[2].at, each[2].name)):
+        aliases.setdefault(owner, Index()).add(entry, is_hash)
+    return Library(aliases, problems)
+
+
+def asked_in(head: Head, ignored: IgnoredFields) -> Asked:
+    """What the request of a recording asks for."""
+    request = head.request
+    kind = next((value for name, value in request.headers if name.lower() == "content-type"), "")
+    return asked(request.method, request.path, request.query, request.body or b"", kind, ignored)
+
+
+def _entry(directory: str, name: str, head: Head, ignored: IgnoredFields) -> tuple[bool, Entry]:
+    request = asked_in(head, ignored)
+    is_hash = head.request.body is None and head.request.body_bytes > 0
+    key = request.key_by_hash(head.request.body_sha256) if is_hash else request.key
+    return is_hash, Entry(directory, name, head.at, request.method, request.path, key, request.traits())

@@ -1,0 +1,187 @@
+"""The reply that a recording is: as it was, when it was, and as it ended, unless knobs want it otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import cached_property
+from typing import NamedTuple
+
+from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.recordings.events import Pieces, as_read, one_by_one
+from oagw_tornado.recordings.format import Fields, RecordingError
+from oagw_tornado.recordings.recording import Recording, in_writes
+from oagw_tornado.reply.recorded_reads import RecordedReads
+from oagw_tornado.reply.recorded_stream import RecordedStream
+from oagw_tornado.reply.reply import Headers, Reply
+from oagw_tornado.reply.schedule import Action
+from oagw_tornado.units.latency import Fixed
+
+MICROSECOND = 1e-6
+
+#: What the connection itself says of a reply, and what the gateway says in its own words.
+NOT_REPLAYED = frozenset(
+    (
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-oagw-error-source",
+        "x-request-id",
+    )
+)
+
+#: The knobs that say when a stream leaves, and when a reply that is sent whole does; by their fields.
+STREAM_TIMES = ("header_delay", "time_to_first_token", "inter_token_latency", "event_interval")
+WHOLE_TIMES = ("latency",)
+
+# What ends a stream in the dialects that say so: whoever has read it need not wait for the end of the body.
+_LAST_WORD = re.compile(
+    rb"^data: ?\[DONE\]|^event: ?(?:message_stop|response\.(?:completed|failed|incomplete)|error|done)\b"
+    rb'|^data: ?\{"type": ?"message_stop"',
+    re.MULTILINE,
+)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Planned(NamedTuple):
+    """A reply and the plan it follows."""
+
+    reply: Reply
+    offsets: list[float] | None
+    """When each write with an event in it was recorded, in seconds from admission, at the speed of the replay; None:
+    the reply is sent whole."""
+    ends_at: float
+    """When it was over, likewise."""
+    overridden: tuple[str, ...]
+    """The knobs that stand in the place of recorded times, by their fields."""
+
+
+class RecordedReply:
+    """A recording as it is replayed, again and again. Raises RecordingError if it is none that can be."""
+
+    def __init__(self, recording: Recording) -> None:
+        reply = recording.head.reply
+        if reply is None:
+            raise RecordingError("line 1: reply: there was none")
+        if reply.status < 200:
+            raise RecordingError(f"line 1: reply.status: expected 200 or above, not {reply.status}")
+        _check(reply.headers)
+        self.recording = recording
+        self.status = reply.status
+        self.reason = reply.reason
+        dropped = NOT_REPLAYED | {name.lower() for name in _listed(reply.headers, "connection")}
+        self.headers: Headers = tuple(field for field in reply.headers if field[0].lower() not in dropped)
+        lengths = _listed(reply.headers, "content-length")
+        #: What the head says of the length of the body; None: nothing.
+        self.length = int(lengths[0]) if lengths and re.fullmatch(r"[0-9]{1,18}", lengths[0]) else None
+        is_coded = any(coding.lower() != "identity" for coding in _listed(reply.headers, "content-encoding"))
+        kinds = _listed(reply.headers, "content-type")
+        self.is_event_stream = bool(kinds) and kinds[0].lower().startswith("text/event-stream") and not is_coded
+        self.ending, self.outcome = self._ending()
+        #: It came at once, and ended in order.
+        self.is_whole = (
+            not self.is_event_stream
+            and len(recording.reads) <= 1
+            and self.ending is Action.END
+            and recording.head.request.method != "HEAD"
+        )
+        self.as_read = self._pieces()
+
+    @cached_property
+    def one_by_one(self) -> Pieces:
+        """The body event by event, for what has to take hold of single events."""
+        if not self.is_event_stream:
+            return self.as_read
+        return one_by_one(self.as_read.contents, self.as_read.offsets)
+
+    def planned(self, knobs: Knobs, given: Collection[str]) -> Planned:
+        """The reply under `knobs`; `given` are the fields of those that a rule or the request sets."""
+        recording, speed = self.recording, knobs.replay_speed
+        scale = MICROSECOND / speed if speed else 0.0
+        ends_at = recording.end_us * scale
+        as_whole = self.is_whole or (
+            self.ending is Action.END
+            and not self.is_event_stream
+            and recording.head.request.method != "HEAD"
+            and bool(knobs.fault or knobs.gate is not None or "latency" in given)
+        )
+        if as_whole:
+            overridden = tuple(field for field in WHOLE_TIMES if field in given)
+            pauses = () if overridden else (Fixed(ends_at),)
+            body = b"".join(recording.reads)
+            reply = Reply(self.status, self.headers, body, reason=self.reason, pauses=pauses)
+            return Planned(reply, None, ends_at, overridden)
+        overridden = tuple(field for field in STREAM_TIMES if field in given)
+        is_spaced = "inter_token_latency" in given or "event_interval" in given
+        is_plain = knobs.plays_as_said and knobs.keep_alive is None and "line_ending" not in given and not is_spaced
+        pieces = self.as_read if is_plain else self.one_by_one
+        contents = pieces.contents
+        if "line_ending" in given and self.is_event_stream:
+            contents = [_with_lf(data) for data in contents]
+        offsets = None if is_spaced else pieces.offsets
+        frames = (
+            RecordedStream(contents, offsets) if pieces.are_events else RecordedReads(contents, offsets, pieces.events)
+        )
+        frames.head = None if "header_delay" in given else recording.head.first_byte_us or 0
+        frames.first = pieces.offsets[0] if pieces.offsets and "time_to_first_token" not in given else None
+        frames.end, frames.ending, frames.outcome, frames.speed = recording.end_us, self.ending, self.outcome, speed
+        pace = "event-interval" if "event_interval" in given and "inter_token_latency" not in given else None
+        reply = Reply(
+            self.status,
+            self.headers,
+            frames=frames,
+            pace="event-interval" if pace else "inter-token-latency",
+            reason=self.reason,
+            length=self.length,
+        )
+        recorded = [at * scale for at, events in zip(pieces.offsets, pieces.events, strict=True) if events]
+        return Planned(reply, recorded, ends_at, overridden)
+
+    def _pieces(self) -> Pieces:
+        recording = self.recording
+        pairs = list(in_writes(zip(recording.offsets, recording.reads, strict=True)))
+        contents, offsets = [data for _, data in pairs], type(recording.offsets)("q", [at for at, _ in pairs])
+        return as_read(contents, offsets) if self.is_event_stream else Pieces(contents, offsets, [1] * len(contents))
+
+    def _ending(self) -> tuple[Action, str]:
+        recording = self.recording
+        ended = recording.ended
+        if ended == "complete":
+            return Action.END, ""
+        if ended == "reset":
+            return Action.RESET, "recorded:reset"
+        if ended in (None, "client-left") and self._is_all_there():
+            return Action.END, ""
+        return Action.CLOSE, f"recorded:{ended or 'killed'}"
+
+    def _is_all_there(self) -> bool:
+        """Whether the body is whole, although the recorder did not see it end."""
+        if self.length is not None:
+            return self.recording.body_bytes >= self.length
+        return self.is_event_stream and _LAST_WORD.search(b"".join(self.recording.reads[-4:])) is not None
+
+
+def _with_lf(data: bytes) -> bytes:
+    """An event with LF at the end of each line."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _listed(headers: Fields, wanted: str) -> list[str]:
+    return [part.strip() for name, value in headers if name.lower() == wanted for part in value.split(",")]
+
+
+def _check(headers: Fields) -> None:
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name):
+            raise RecordingError(f"line 1: reply.headers: {name[:80]!r} is not the name of a header")
+        if not value.isprintable() and any(
+            (ord(letter) < 32 and letter != "\t") or letter == "\x7f" for letter in value
+        ):
+            raise RecordingError(f"line 1: reply.headers: {name}: a value without control characters is expected")

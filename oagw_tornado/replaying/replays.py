@@ -1,0 +1,311 @@
+"""What one simulator replays: which upstreams, from which directories, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Collection
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oagw_tornado.config.settings import ConfigError
+from oagw_tornado.evidence.replayed import Replayed
+from oagw_tornado.gateway.router import Route
+from oagw_tornado.knobs.ignored_fields import IgnoredFields, ignored_fields
+from oagw_tornado.knobs.upstream_document import NAME
+from oagw_tornado.recordings.asked import Asked, asked
+from oagw_tornado.recordings.difference import Difference, difference
+from oagw_tornado.recordings.format import RecordingError
+from oagw_tornado.recordings.recording import read_head
+from oagw_tornado.replaying.index import Entry, Index, Library, aliases_in, asked_in, read_library
+from oagw_tornado.replaying.loading import Loader, give_turn
+from oagw_tornado.replaying.order import Order
+
+if TYPE_CHECKING:
+    from oagw_tornado.config.config import Config
+    from oagw_tornado.evidence.exchange import Exchange
+    from oagw_tornado.gateway.handler import ExchangeHandler
+    from oagw_tornado.gateway.request import Request
+    from oagw_tornado.knobs.facts import Facts
+    from oagw_tornado.knobs.replay_terms import ReplayTerms
+
+log = logging.getLogger(__name__)
+
+#: Replays and misses that are remembered, the latest.
+MOST_REMEMBERED = 1000
+
+#: Recordings that are compared with a request which none of them answers, those that have most in common with it.
+MOST_COMPARED = 20
+
+# Files that are named in the log.
+_MOST_LOGGED = 10
+
+
+class Source(NamedTuple):
+    """Where the recordings of an upstream are, and how they are found."""
+
+    directory: str
+    alias: str | None
+    """All that is there is for this upstream; None: each recording is for its own."""
+    ignored: IgnoredFields
+    on_miss: str = "fail"
+    session: Callable[[Facts], str] | None = None
+
+    @property
+    def place(self) -> tuple[str, str | None, IgnoredFields]:
+        return self.directory, self.alias, self.ignored
+
+
+class Hit(NamedTuple):
+    """The recording that answers a request."""
+
+    entry: Entry
+    number: int
+    of: int
+    given: frozenset[str]
+    """The knobs that the request or a rule has set, by their fields."""
+
+
+class Miss(NamedTuple):
+    """A request that no recording answers."""
+
+    alias: str
+    request: Asked
+    there: Index
+    """What is recorded of that upstream."""
+    ignored: IgnoredFields
+
+
+class Nearest(NamedTuple):
+    """The recording that comes nearest to a request, and where it differs."""
+
+    name: str
+    first: Difference
+    differences: int
+
+
+class Replays:
+    """The replays of one simulator. `handlers` are those of a hit and of a miss."""
+
+    def __init__(
+        self,
+        handlers: tuple[type[ExchangeHandler], type[ExchangeHandler]],
+        shown: Callable[[str], str],
+        appeared: Callable[[Collection[str]], None],
+    ) -> None:
+        """`shown` gives a text without what is a credential in it; `appeared` is told the aliases that are replayed."""
+        self._hit, self._miss = handlers
+        self._shown = shown
+        self._appeared = appeared
+        self._sources: dict[str, Source] = {}
+        self._default: Source | None = None
+        self._libraries: dict[tuple[str, str | None, IgnoredFields], Library] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self._upstreams: dict[str, tuple[Source, Index]] = {}
+        self.order = Order()
+        self.loader = Loader()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was replayed; every request begins with its first recording."""
+        self.order.clear()
+        self.hits = self.misses = 0
+        self.latest: deque[Exchange] = deque(maxlen=MOST_REMEMBERED)
+        self.missed: deque[dict[str, Any]] = deque(maxlen=MOST_REMEMBERED)
+
+    # What there is to replay.
+
+    def configure(self, config: Config, again: bool = False) -> None:
+        """Replay what `config` says from now on; directories that are not known are read, or all of them `again`.
+
+        Until they are, what was there before holds; `ready` waits for it. Raises ConfigError.
+        """
+        sources, default = sources_of(config)
+        places = {source.place for source in (*sources.values(), *([default] if default else ()))}
+        self._sources, self._default = sources, default
+        wanted = places if again else places - self._libraries.keys()
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        if wanted:
+            self._reading = asyncio.ensure_future(self._read(wanted, places))
+        else:
+            self._put()
+
+    async def ready(self) -> None:
+        """Wait until the directories have been read. Raises ConfigError for one that cannot be."""
+        while self._reading is not None:
+            reading = self._reading
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.result()
+            if self._reading is reading:
+                self._reading = None
+
+    async def _read(self, wanted: Collection[tuple[str, str | None, IgnoredFields]], places: Collection[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        libraries = {place: library for place, library in self._libraries.items() if place in places}
+        for directory, alias, ignored in wanted:
+            try:
+                library = await loop.run_in_executor(None, read_library, directory, ignored, alias, give_turn)
+            except OSError as error:
+                raise ConfigError("replay", f"cannot read {directory!r}: {error.strerror or error}") from None
+            libraries[directory, alias, ignored] = library
+            for problem in library.problems[:_MOST_LOGGED]:
+                log.warning("a recording cannot be replayed: %s", problem)
+            if len(library.problems) > _MOST_LOGGED:
+                log.warning("and %d recordings more", len(library.problems) - _MOST_LOGGED)
+        self._libraries = libraries
+        self._put()
+
+    def _put(self) -> None:
+        upstreams: dict[str, tuple[Source, Index]] = {}
+        if self._default is not None:
+            aliases = self._libraries[self._default.place].aliases
+            upstreams = {alias: (self._default, index) for alias, index in aliases.items()}
+        for alias, source in self._sources.items():
+            library = self._libraries[source.place]
+            upstreams[alias] = source, library.aliases.get(alias, Index())
+        self._upstreams = upstreams
+        self.loader.clear()
+        self._appeared(upstreams)
+
+    @property
+    def aliases(self) -> dict[str, int]:
+        """The upstreams that are replayed, and how many recordings there are of each."""
+        return {alias: len(index.entries) for alias, (_, index) in self._upstreams.items()}
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with files that cannot be used."""
+        return [problem for library in self._libraries.values() for problem in library.problems]
+
+    def covers(self, alias: str) -> bool:
+        """Whether recordings answer for this upstream, and nothing else does where there is none."""
+        found = self._upstreams.get(alias)
+        return found is not None and found[0].on_miss == "fail"
+
+    # Who answers a request?
+
+    def route(self, request: Request, route: Route, given: frozenset[str]) -> Route:
+        """`route`, or the way to a recording; `given` are the knobs of a rule and of the request, by their fields."""
+        found = self._upstreams.get(route.alias)
+        if found is None:
+            return route
+        source, index = found
+        kind = request.headers.get("Content-Type") or ""
+        wanted = asked(request.method or "", route.path, request.query, request.body, kind, source.ignored)
+        entries = index.find(wanted, lambda: sha256(request.body).hexdigest())
+        if entries:
+            session = "" if source.session is None else source.session(_facts(request, route))
+            number = self.order.take(route.alias, entries[0].key, session, len(entries))
+            hit = Hit(entries[number], number + 1, len(entries), given)
+            return route._replace(handler=self._hit, arguments=(self, hit))
+        self.misses += 1
+        if source.on_miss == "fail":
+            miss = Miss(route.alias, wanted, index, source.ignored)
+            return route._replace(handler=self._miss, arguments=(self, miss))
+        return route
+
+    # What became of it.
+
+    def replayed(self, exchange: Exchange, replayed: Replayed) -> None:
+        """A recording is about to be replayed."""
+        exchange.replay = replayed
+        self.hits += 1
+        self.latest.append(exchange)
+
+    def missed_by(self, exchange: Exchange, miss: Miss, nearest: Nearest | None) -> None:
+        """No recording answers this exchange."""
+        view: dict[str, Any] = {"id": exchange.id, "alias": miss.alias, "method": exchange.method}
+        self.missed.append(view | ({} if nearest is None else {"nearest": nearest_as_json(nearest, self._shown)}))
+
+    async def nearest(self, miss: Miss) -> Nearest | None:
+        """The recording that comes nearest to a request which none answers; looked for off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(None, find_nearest, miss)
+
+
+def nearest_as_json(nearest: Nearest, shown: Callable[[str], str]) -> dict[str, Any]:
+    """The nearest recording, the first place where it differs, and how many there are."""
+    place = {name: shown(each) if isinstance(each, str) else each for name, each in nearest.first.as_json().items()}
+    return {"recording": nearest.name, "difference": place, "differences": nearest.differences}
+
+
+def find_nearest(miss: Miss) -> Nearest | None:
+    """The recording that differs in the fewest places, of those that have most in common with the request."""
+    found: Nearest | None = None
+    for entry in miss.there.near(miss.request, MOST_COMPARED, give_turn):
+        try:
+            with open(entry.path, "rb") as file:
+                head = read_head(file)
+        except (OSError, RecordingError):
+            continue
+        first, differences = difference(asked_in(head, miss.ignored), miss.request)
+        if first is not None:
+            other = Nearest(entry.name, first, differences)
+            found = other if found is None else min(found, other, key=_distance)
+        give_turn()
+    return found
+
+
+def _distance(nearest: Nearest) -> tuple[int, int]:
+    return nearest.differences, -nearest.first.in_common
+
+
+def sources_of(config: Config) -> tuple[dict[str, Source], Source | None]:
+    """The sources of single upstreams, and that of all others. Raises ConfigError."""
+    default = None
+    if config.replay is not None:
+        _check("replay", config.replay)
+        ignored = ignored_fields(config.replay_ignore)
+        default = Source(os.path.abspath(config.replay), None, ignored, config.on_miss, _session(config.replay_per))
+    own = [(each.alias, each.replay) for each in config.upstreams if each.replay is not None]
+    return {alias: _own_source(alias, terms, config) for alias, terms in own}, default
+
+
+def _own_source(alias: str, terms: ReplayTerms, config: Config) -> Source:
+    where = f"upstreams: {alias}.replay"
+    given = terms.directory or config.replay
+    if given is None:
+        raise ConfigError(where, "expected the directory of its recordings beside the other keys")
+    _check(where, given)
+    directory = os.path.abspath(given)
+    owner: str | None = None
+    if terms.directory is not None:
+        # Its own recordings there, or all of them where nobody has sorted them.
+        own, owner = os.path.join(directory, alias), alias
+        directory = own if os.path.isdir(own) else directory
+    fields = terms.ignored if terms.ignored is not None else config.replay_ignore
+    on_miss, per = terms.on_miss or config.on_miss, terms.per or config.replay_per
+    return Source(directory, owner, ignored_fields(fields), on_miss, _session(per))
+
+
+def recorded_aliases(config: Config) -> list[str]:
+    """The aliases that have recordings in the directory for all upstreams. Raises ConfigError."""
+    if config.replay is None:
+        return []
+    _check("replay", config.replay)
+    return [alias for alias in aliases_in(config.replay) if NAME.fullmatch(alias)]
+
+
+def _check(where: str, directory: str) -> None:
+    try:
+        os.scandir(directory).close()
+    except OSError as error:
+        raise ConfigError(where, f"cannot read the directory {directory!r}: {error.strerror or error}") from None
+
+
+def _session(text: str | None) -> Callable[[Facts], str] | None:
+    if text is None:
+        return None
+    from oagw_tornado.knobs.when import parse_session
+
+    return parse_session(text, "replay-per")
+
+
+def _facts(request: Request, route: Route) -> Facts:
+    from oagw_tornado.knobs.facts import Facts
+
+    return Facts(route.alias, route.path, request.method or "", request.headers, request.body, request.query)
