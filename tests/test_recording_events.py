@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import write_recording
 
-from oagw_tornado.recordings.events import as_read, one_by_one
+from oagw_tornado.recordings.events import as_read, pieces_of
 from oagw_tornado.recordings.format import End, RecordingError, encode_end
 from oagw_tornado.recordings.recording import bounded_lines, read_head, read_recording
+
+SSE = "text/event-stream; charset=utf-8"
 
 BLOCKS = st.sampled_from(
     [b"data: a\n\n", b": c\r\n\r\n", b"event: x\rdata: y\r\r", b"id: 1\n\n", b"data: 1\ndata: 2\r\n\n", b"data\n\n"]
@@ -28,7 +30,7 @@ def test_events_are_found_however_the_bytes_are_cut(blocks: list[bytes], data: s
     reads = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True) if end > start]
     offsets = range(len(reads))
     count = sum(b"data" in block for block in blocks)
-    read, single = as_read(reads, offsets), one_by_one(reads, offsets)
+    read, single = as_read(SSE, reads, offsets), pieces_of(SSE, reads, offsets)
     assert list(read.contents) == reads
     assert b"".join(single.contents) == whole
     assert sum(read.events) == sum(single.events) == count
@@ -37,7 +39,7 @@ def test_events_are_found_however_the_bytes_are_cut(blocks: list[bytes], data: s
 
 
 def test_an_event_is_there_when_its_last_byte_is() -> None:
-    single = one_by_one([b"data: a\n\ndata: b", b"\n", b"\ndata: c\n\n: x"], [10, 20, 30])
+    single = pieces_of(SSE, [b"data: a\n\ndata: b", b"\n", b"\ndata: c\n\n: x"], [10, 20, 30])
     assert list(zip(single.contents, single.offsets, single.events, strict=True)) == [
         (b"data: a\n\n", 10, 1),
         (b"data: b\n\n", 30, 1),

@@ -1,19 +1,12 @@
-"""Server-sent events in what was read of a stream, which was cut anywhere: between two, or in the middle of one.
-
-An event is a block of lines that ends with a blank one and has a data line; a block without one (a comment, say) is
-none, as clients do not see it.
-"""
+"""Events in what was read of a stream, which was cut anywhere: between two of them, or in the middle of one."""
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# The end of a line, and of the blank one behind it.
-_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
-_HAS_DATA = re.compile(rb"(?:\A|[\r\n])\xef?\xbb?\xbf?data(?::|\r|\n|\Z)")
+from oagw_tornado.reply.boundaries import boundaries_of
 
 
 class Pieces(NamedTuple):
@@ -29,50 +22,32 @@ class Pieces(NamedTuple):
         return all(count == 1 for count in self.events)
 
 
-def as_read(contents: Sequence[bytes], offsets: Sequence[int]) -> Pieces:
-    """The reads as they are."""
-    blocks = _Blocks()
-    return Pieces(contents, offsets, array("q", [sum(map(_is_event, blocks.feed(data))) for data in contents]))
+def as_read(content_type: str, contents: Sequence[bytes], offsets: Sequence[int]) -> Pieces:
+    """The reads as they are. Of a body that has no events by its media type, each read counts as one."""
+    boundaries = boundaries_of(content_type)
+    if boundaries is None:
+        return Pieces(contents, offsets, [1] * len(contents))
+    counts = [sum(found.is_event for found in boundaries.feed(data)) for data in contents]
+    return Pieces(contents, offsets, array("q", counts))
 
 
-def one_by_one(contents: Iterable[bytes], offsets: Iterable[int]) -> Pieces:
-    """Every block by itself, whole: it is there when its last byte was. What is left at the end is the last piece."""
+def pieces_of(content_type: str, contents: Iterable[bytes], offsets: Iterable[int]) -> Pieces:
+    """Every event by itself, whole: it is there when its last byte was. What is left at the end is the last piece."""
+    boundaries = boundaries_of(content_type)
     pieces: list[bytes] = []
     instants, counts = array("q"), array("q")
-    blocks, at = _Blocks(), 0
+    rest, at = bytearray(), 0
     for data, at in zip(contents, offsets, strict=True):
-        for block in blocks.feed(data):
-            pieces.append(block)
+        start = 0
+        for end, is_event in boundaries.feed(data) if boundaries is not None else [(len(data), True)]:
+            pieces.append(bytes(rest) + data[start:end])
             instants.append(at)
-            counts.append(_is_event(block))
-    if blocks.open:
-        pieces.append(bytes(blocks.open))
+            counts.append(is_event)
+            rest.clear()
+            start = end
+        rest += data[start:]
+    if rest:
+        pieces.append(bytes(rest))
         instants.append(at)
         counts.append(0)
     return Pieces(pieces, instants, counts)
-
-
-def _is_event(block: bytes) -> bool:
-    return _HAS_DATA.search(block) is not None
-
-
-class _Blocks:
-    """Bytes in, whole blocks out, each with the blank line that ends it; linear in the bytes, however they are cut."""
-
-    def __init__(self) -> None:
-        #: The block that has not ended yet.
-        self.open = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The blocks that end in `data`."""
-        known = len(self.open)
-        self.open += data
-        blocks: list[bytes] = []
-        start = 0
-        # What ends a block may have begun in the bytes before.
-        for match in _END.finditer(self.open, max(0, known - 3)):
-            blocks.append(bytes(self.open[start : match.end()]))
-            start = match.end()
-        if start:
-            del self.open[:start]
-        return blocks

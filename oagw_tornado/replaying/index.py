@@ -12,11 +12,15 @@ from array import array
 from collections.abc import Callable, Iterator
 from heapq import nsmallest
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 from oagw_tornado.knobs.ignored_fields import IgnoredFields
 from oagw_tornado.recordings.asked import Asked, asked
 from oagw_tornado.recordings.format import SUFFIX, Head, RecordingError
 from oagw_tornado.recordings.recording import read_head
+
+#: What the recorder writes in the place of a credential.
+MASK = "***"
 
 #: Recordings of one directory.
 MOST_RECORDINGS = 100_000
@@ -58,12 +62,19 @@ class Index:
         self._by_place: dict[tuple[str, str], list[Entry]] = {}
         # Whether there are bodies of which only the hash is known.
         self._has_hashes = False
+        # Parameters of queries that are credentials: the recorder has masked them.
+        self._masked: frozenset[str] = frozenset()
 
-    def add(self, entry: Entry, is_hash: bool = False) -> None:
+    def add(self, entry: Entry, is_hash: bool = False, masked: frozenset[str] = frozenset()) -> None:
         self._has_hashes = self._has_hashes or is_hash
+        self._masked |= masked
         self.entries.append(entry)
         self._by_key.setdefault(entry.key, []).append(entry)
         self._by_place.setdefault((entry.method, entry.place), []).append(entry)
+
+    def heeding(self, ignored: IgnoredFields) -> IgnoredFields:
+        """What does not count of a request that is looked for: what is ignored, and what was masked."""
+        return ignored._replace(parameters=ignored.parameters | self._masked) if self._masked else ignored
 
     def find(self, request: Asked, sha256: Callable[[], str]) -> list[Entry]:
         """The recordings of what `request` asks for, in order. `sha256` gives the hash of its body as it was sent."""
@@ -128,7 +139,7 @@ def read_library(
     With an `alias` it is all for that one, whatever the recordings' own; without one each is for its own. `rest` is
     called between files, so that others have their turn.
     """
-    found: list[tuple[str, bool, Entry]] = []
+    found: list[tuple[str, bool, frozenset[str], Entry]] = []
     problems: list[str] = []
     for number, name in enumerate(files_in(directory)):
         if number >= MOST_RECORDINGS:
@@ -145,20 +156,30 @@ def read_library(
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 problems.append(f"{os.path.join(directory, name)}: {reason}")
     aliases: dict[str, Index] = {}
-    for owner, is_hash, entry in sorted(found, key=lambda each: (each[2].at, each[2].name)):
-        aliases.setdefault(owner, Index()).add(entry, is_hash)
+    for owner, is_hash, masked, entry in sorted(found, key=lambda each: (each[3].at, each[3].name)):
+        aliases.setdefault(owner, Index()).add(entry, is_hash, masked)
     return Library(aliases, problems)
 
 
 def asked_in(head: Head, ignored: IgnoredFields) -> Asked:
     """What the request of a recording asks for."""
     request = head.request
+    masked = _masked_in(request.query)
+    if masked:
+        ignored = ignored._replace(parameters=ignored.parameters | masked)
     kind = next((value for name, value in request.headers if name.lower() == "content-type"), "")
     return asked(request.method, request.path, request.query, request.body or b"", kind, ignored)
 
 
-def _entry(directory: str, name: str, head: Head, ignored: IgnoredFields) -> tuple[bool, Entry]:
+def _masked_in(query: str) -> frozenset[str]:
+    if MASK not in query:
+        return frozenset()
+    return frozenset(name for name, value in parse_qsl(query) if value == MASK)
+
+
+def _entry(directory: str, name: str, head: Head, ignored: IgnoredFields) -> tuple[bool, frozenset[str], Entry]:
     request = asked_in(head, ignored)
     is_hash = head.request.body is None and head.request.body_bytes > 0
     key = request.key_by_hash(head.request.body_sha256) if is_hash else request.key
-    return is_hash, Entry(directory, name, head.at, request.method, request.path, key, request.traits())
+    entry = Entry(directory, name, head.at, request.method, request.path, key, request.traits())
+    return is_hash, _masked_in(head.request.query), entry

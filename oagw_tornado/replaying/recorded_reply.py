@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from oagw_tornado.knobs.vocabulary import Knobs
-from oagw_tornado.recordings.events import Pieces, as_read, one_by_one
+from oagw_tornado.recordings.events import Pieces, as_read, pieces_of
 from oagw_tornado.recordings.format import Fields, RecordingError
 from oagw_tornado.recordings.recording import Recording, in_writes
 from oagw_tornado.reply.recorded_reads import RecordedReads
@@ -56,7 +56,7 @@ class Planned(NamedTuple):
     reply: Reply
     offsets: list[float] | None
     """When each write with an event in it was recorded, in seconds from admission, at the speed of the replay; None:
-    the reply is sent whole."""
+    the reply is sent whole. Empty: nobody knows."""
     ends_at: float
     """When it was over, likewise."""
     overridden: tuple[str, ...]
@@ -82,8 +82,9 @@ class RecordedReply:
         #: What the head says of the length of the body; None: nothing.
         self.length = int(lengths[0]) if lengths and re.fullmatch(r"[0-9]{1,18}", lengths[0]) else None
         is_coded = any(coding.lower() != "identity" for coding in _listed(reply.headers, "content-encoding"))
-        kinds = _listed(reply.headers, "content-type")
-        self.is_event_stream = bool(kinds) and kinds[0].lower().startswith("text/event-stream") and not is_coded
+        # What is in a content coding has no events that anybody could see.
+        self._kind = "" if is_coded else ",".join(_listed(reply.headers, "content-type"))
+        self.is_event_stream = self._kind.lower().startswith("text/event-stream")
         self.ending, self.outcome = self._ending()
         #: It came at once, and ended in order.
         self.is_whole = (
@@ -92,14 +93,14 @@ class RecordedReply:
             and self.ending is Action.END
             and recording.head.request.method != "HEAD"
         )
+        #: It is known when it was said; else knobs give the times, as where nothing was recorded.
+        self.is_timed = recording.head.first_byte_us is not None
         self.as_read = self._pieces()
 
     @cached_property
     def one_by_one(self) -> Pieces:
         """The body event by event, for what has to take hold of single events."""
-        if not self.is_event_stream:
-            return self.as_read
-        return one_by_one(self.as_read.contents, self.as_read.offsets)
+        return pieces_of(self._kind, self.as_read.contents, self.as_read.offsets)
 
     def planned(self, knobs: Knobs, given: Collection[str]) -> Planned:
         """The reply under `knobs`; `given` are the fields of those that a rule or the request sets."""
@@ -114,11 +115,13 @@ class RecordedReply:
         )
         if as_whole:
             overridden = tuple(field for field in WHOLE_TIMES if field in given)
-            pauses = () if overridden else (Fixed(ends_at),)
+            pauses = () if overridden or not self.is_timed else (Fixed(ends_at),)
             body = b"".join(recording.reads)
             reply = Reply(self.status, self.headers, body, reason=self.reason, pauses=pauses)
-            return Planned(reply, None, ends_at, overridden)
+            return Planned(reply, None if self.is_timed else [], ends_at, overridden)
         overridden = tuple(field for field in STREAM_TIMES if field in given)
+        if not self.is_timed:
+            given = {*given, *STREAM_TIMES[:3]}
         is_spaced = "inter_token_latency" in given or "event_interval" in given
         is_plain = knobs.plays_as_said and knobs.keep_alive is None and "line_ending" not in given and not is_spaced
         pieces = self.as_read if is_plain else self.one_by_one
@@ -141,6 +144,8 @@ class RecordedReply:
             reason=self.reason,
             length=self.length,
         )
+        if not self.is_timed:
+            return Planned(reply, [], ends_at, overridden)
         recorded = [at * scale for at, events in zip(pieces.offsets, pieces.events, strict=True) if events]
         return Planned(reply, recorded, ends_at, overridden)
 
@@ -148,7 +153,7 @@ class RecordedReply:
         recording = self.recording
         pairs = list(in_writes(zip(recording.offsets, recording.reads, strict=True)))
         contents, offsets = [data for _, data in pairs], type(recording.offsets)("q", [at for at, _ in pairs])
-        return as_read(contents, offsets) if self.is_event_stream else Pieces(contents, offsets, [1] * len(contents))
+        return as_read(self._kind, contents, offsets)
 
     def _ending(self) -> tuple[Action, str]:
         recording = self.recording

@@ -196,7 +196,8 @@ class Replays:
             return route
         source, index = found
         kind = request.headers.get("Content-Type") or ""
-        wanted = asked(request.method or "", route.path, request.query, request.body, kind, source.ignored)
+        ignored = index.heeding(source.ignored)
+        wanted = asked(request.method or "", route.path, request.query, request.body, kind, ignored)
         entries = index.find(wanted, lambda: sha256(request.body).hexdigest())
         if entries:
             session = "" if source.session is None else source.session(_facts(request, route))
@@ -205,7 +206,7 @@ class Replays:
             return route._replace(handler=self._hit, arguments=(self, hit))
         self.misses += 1
         if source.on_miss == "fail":
-            miss = Miss(route.alias, wanted, index, source.ignored)
+            miss = Miss(route.alias, wanted, index, ignored)
             return route._replace(handler=self._miss, arguments=(self, miss))
         return route
 
