@@ -183,7 +183,11 @@ async def serve(
         from oagw_tornado.process.first_minute import greeting
 
         scheme, host = urlsplit(next(url for url in simulator.listeners.urls if url.startswith("http")))[:2]
-        say(greeting(scheme, host.rpartition(":")[0], simulator.port, config.tokens, Config().tokens))
+        say(
+            greeting(
+                scheme, host.rpartition(":")[0], simulator.port, config.tokens, Config().tokens, simulator.page_server
+            )
+        )
 
     idle_work = IdleWork(loop, lambda: not simulator.responder.playing, simulator.preparations)
     idle_work.start()

@@ -165,6 +165,14 @@ class Simulator:
         control = ", ".join(self.control_listeners.urls)
         return f"listening on {', '.join(self.listeners.urls)}" + (f"; control on {control}" if control else "")
 
+    @property
+    def page_server(self) -> str | None:
+        """The URL of the server that has the page where that is another than the gateway's; empty: there is none."""
+        if self.config.no_control:
+            return ""
+        apart = [url for url in self.control_listeners.urls if url.startswith("http")]
+        return apart[0] if apart else "" if self.config.control_listen else None
+
     async def drain(self, timeout: float) -> None:
         """Stop accepting, and give the replies under way `timeout` seconds to finish; then cut them off."""
         self.responder.health.is_draining = True

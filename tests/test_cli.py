@@ -445,14 +445,22 @@ def test_a_person_is_told_where_to_point_a_client() -> None:
     match = re.search(r"listening on http://0\.0\.0\.0:(\d+)$", ready)
     assert match
     proxy = f"http://127.0.0.1:{match[1]}/api/oagw/v1/proxy"
-    assert lines[:3] == [
+    assert lines[:4] == [
         f"  upstreams  {proxy}/ALIAS/PATH",
         f"  OpenAI     {proxy}/openai/v1",
         "  token      test-integration-token",
+        f"  page       http://127.0.0.1:{match[1]}/_sim/",
     ]
-    assert lines[3].startswith(
+    assert lines[4].startswith(
         f"  try        curl -N {proxy}/openai/v1/chat/completions -H 'Authorization: Bearer test-"
     )
+
+
+def test_a_page_that_is_elsewhere_or_nowhere() -> None:
+    said = at_a_terminal("--control-listen=127.0.0.1:0")
+    (control,) = re.findall(r"control on (http://\S+)", said)
+    assert f"  page       {control}/_sim/\n" in said
+    assert "page" not in at_a_terminal("--no-control")
 
 
 def test_a_token_of_ones_own_is_not_shown() -> None:

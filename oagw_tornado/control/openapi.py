@@ -12,9 +12,9 @@ from typing import Any
 from oagw_tornado import __version__
 from oagw_tornado.conduct.judging import RULES
 from oagw_tornado.control import schemas
+from oagw_tornado.control.openapi_operations import Operation, control, error, query, read, refusals, said
+from oagw_tornado.control.openapi_page import page_paths
 from oagw_tornado.knobs.vocabulary import VOCABULARY
-
-Operation = dict[str, Any]
 
 
 def document(aliases: Sequence[str]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def document(aliases: Sequence[str]) -> dict[str, Any]:
             "version": __version__,
             "description": "A simulated outbound API gateway with its upstreams, its evidence and its controls.",
         },
-        "paths": {**_gateway_paths(list(aliases)), **_control_paths()},
+        "paths": {**_gateway_paths(list(aliases)), **page_paths(), **_control_paths()},
         "components": {
             "schemas": schemas.SCHEMAS,
             "parameters": _knob_parameters(),
@@ -53,18 +53,18 @@ def _gateway_paths(aliases: list[str]) -> dict[str, Any]:
             "security": [{"bearer": []}],
             **({"requestBody": {"content": {"*/*": {}}}} if method in ("post", "put") else {}),
             "responses": {
-                "400": _said("A knob that is not one, or a body that the service refuses.", schema={}),
-                "401": _error("No bearer."),
-                "403": _error("A wrong bearer."),
-                "429": _said("A rate limit, asked for with the knob rate-limit or made up by the service.", schema={}),
-                "default": _said("What the service, or the fault that was asked for, says.", schema=None),
+                "400": said("A knob that is not one, or a body that the service refuses.", schema={}),
+                "401": error("No bearer."),
+                "403": error("A wrong bearer."),
+                "429": said("A rate limit, asked for with the knob rate-limit or made up by the service.", schema={}),
+                "default": said("What the service, or the fault that was asked for, says.", schema=None),
             },
         }
     return {
-        "/health": {"get": _read("health", "Whether the server is up.", schemas.ref("Health"))},
-        "/healthz": {"get": _read("healthz", "Whether the process lives.", schemas.ref("Health"))},
-        "/readyz": {"get": _read("readyz", "Whether the server takes more requests.", schemas.ref("Health"))},
-        "/api/oagw/v1/status": {"get": _read("status", "What the gateway is.", schemas.ref("Status"))},
+        "/health": {"get": read("health", "Whether the server is up.", schemas.ref("Health"))},
+        "/healthz": {"get": read("healthz", "Whether the process lives.", schemas.ref("Health"))},
+        "/readyz": {"get": read("readyz", "Whether the server takes more requests.", schemas.ref("Health"))},
+        "/api/oagw/v1/status": {"get": read("status", "What the gateway is.", schemas.ref("Status"))},
         "/api/oagw/v1/proxy/{alias}/{path}": proxied,
     }
 
@@ -73,61 +73,26 @@ def _control_paths() -> dict[str, Any]:
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     return {
-        "/": {
-            "get": _control("index", "Where what is; leads a browser to the page.", schemas.ref("Index")),
-        },
-        "/_sim": {"get": _page("to_the_page", "Leads to the page.", "302", None)},
-        "/_sim/": {"get": _page("page", "The live page.", "200", "text/html")},
-        "/_sim/assets/{name}": {
-            "parameters": [name],
-            "get": _page("page_file", "A script or a style sheet of the page.", "200", "text/javascript"),
-        },
-        "/_sim/live": {
-            "get": {
-                "operationId": "live",
-                "summary": "What happens, as server-sent events: at most ten updates a second, each a JSON object.",
-                "security": [{"admin": []}, {}],
-                "parameters": [
-                    _query(
-                        "show",
-                        {"type": "string", "pattern": "^(streams|requests|gates|rules|,)*$"},
-                        "Topics beside the figures of each second: streams, requests, gates, rules, joined by commas.",
-                    ),
-                    *(_query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
-                ],
-                "responses": {
-                    "200": {
-                        "description": "A stream without an end.",
-                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-                    },
-                    "503": _error("So many pages are open already."),
-                    **_refusals((400,)),
-                },
-            }
-        },
-        "/_sim/vocabulary": {
-            "get": _control("vocabulary", "Options, faults and keys of rules, for forms.", schemas.ref("Vocabulary"))
-        },
         "/_sim/requests": {
-            "get": _control(
+            "get": control(
                 "requests",
                 "The journal, newest first.",
                 schemas.ref("Requests"),
                 parameters=[
-                    *(_query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
-                    _query(
+                    *(query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
+                    query(
                         "since",
                         {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]},
                         "Only from this time on: Unix time in seconds, or ISO 8601.",
                     ),
-                    _query("limit", {"type": "integer", "minimum": 0, "maximum": 1_000_000_000}, "At most so many."),
-                    _query(
+                    query("limit", {"type": "integer", "minimum": 0, "maximum": 1_000_000_000}, "At most so many."),
+                    query(
                         "after",
                         {"type": "integer", "minimum": 1, "maximum": 10**18},
                         "The next page: `next` of the one before.",
                     ),
-                    _query("events", {"enum": [0, 1]}, "With the instants of the events."),
-                    _query(
+                    query("events", {"enum": [0, 1]}, "With the instants of the events."),
+                    query(
                         "format",
                         {"enum": ["json", "har", "ndjson", "csv"], "default": "json"},
                         "json; an HTTP Archive; a line each; with events=1 the events as ndjson or CSV.",
@@ -135,46 +100,44 @@ def _control_paths() -> dict[str, Any]:
                 ],
                 errors=(400,),
             ),
-            "delete": _control("forget_requests", "Empty the journal.", None, status=204),
+            "delete": control("forget_requests", "Empty the journal.", None, status=204),
         },
         "/_sim/requests/{id}": {
             "parameters": [id],
-            "get": _control(
+            "get": control(
                 "request",
                 "One request, with the instants of its events.",
                 schemas.ref("RequestWithEvents"),
                 errors=(404,),
             ),
         },
-        "/_sim/timing": {
-            "get": _control("timing", "How late events left since the last reset.", schemas.ref("Timing"))
-        },
+        "/_sim/timing": {"get": control("timing", "How late events left since the last reset.", schemas.ref("Timing"))},
         "/_sim/verdict": {
-            "get": _control(
+            "get": control(
                 "verdict",
                 "Whether this server was late for reasons of its own.",
                 schemas.ref("Verdict"),
                 parameters=[
-                    _query("late-p99", {"type": "string", "default": "2ms"}, "Lateness that is allowed at p99."),
-                    _query("window", {"type": "string"}, "Look back so far, not to the last reset."),
-                    _query("history", {"enum": ["0", "1"]}, "With the seconds one by one."),
+                    query("late-p99", {"type": "string", "default": "2ms"}, "Lateness that is allowed at p99."),
+                    query("window", {"type": "string"}, "Look back so far, not to the last reset."),
+                    query("history", {"enum": ["0", "1"]}, "With the seconds one by one."),
                 ],
                 errors=(400,),
             )
         },
         "/_sim/conduct": {
-            "get": _control(
+            "get": control(
                 "conduct",
                 "Whether the client, or the gateway, behaved.",
                 schemas.ref("Conduct"),
                 parameters=[
-                    *(_query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
-                    _query("since", {"type": "string"}, "Only from this time on: Unix time in seconds, or ISO 8601."),
-                    _query("ignore", {"enum": list(RULES)}, "Leave this rule out; may be repeated."),
-                    _query(
+                    *(query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
+                    query("since", {"type": "string"}, "Only from this time on: Unix time in seconds, or ISO 8601."),
+                    query("ignore", {"enum": list(RULES)}, "Leave this rule out; may be repeated."),
+                    query(
                         "final", {"enum": ["0", "1"]}, "1: the client has finished; what it has not done it never will."
                     ),
-                    _query(
+                    query(
                         "cancel-within", {"type": "string", "default": "1s"}, "Time to leave when its client has left."
                     ),
                 ],
@@ -182,12 +145,12 @@ def _control_paths() -> dict[str, Any]:
             )
         },
         "/_sim/marks": {
-            "get": _control("marks", "What the simulator was told, the latest last.", schemas.ref("Marks")),
-            "delete": _control("forget_marks", "Forget it.", None, status=204),
+            "get": control("marks", "What the simulator was told, the latest last.", schemas.ref("Marks")),
+            "delete": control("forget_marks", "Forget it.", None, status=204),
         },
         "/_sim/marks/{name}": {
             "parameters": [name],
-            "post": _control(
+            "post": control(
                 "mark",
                 "Say that a gateway's client has left, or when the events of a request arrived.",
                 schemas.ref("Mark"),
@@ -197,8 +160,8 @@ def _control_paths() -> dict[str, Any]:
             ),
         },
         "/_sim/config": {
-            "get": _control("config", "The options as they are.", schemas.ref("Config")),
-            "patch": _control(
+            "get": control("config", "The options as they are.", schemas.ref("Config")),
+            "patch": control(
                 "change_config",
                 "Change options, all or nothing; null stands for the default.",
                 schemas.ref("Config"),
@@ -208,8 +171,8 @@ def _control_paths() -> dict[str, Any]:
             ),
         },
         "/_sim/rules": {
-            "get": _control("rules", "All rules, in order.", schemas.ref("Rules")),
-            "post": _control(
+            "get": control("rules", "All rules, in order.", schemas.ref("Rules")),
+            "post": control(
                 "add_rule",
                 "Add a rule behind the others.",
                 schemas.ref("CountedRule"),
@@ -218,43 +181,43 @@ def _control_paths() -> dict[str, Any]:
                 body=schemas.ref("Rule"),
                 errors=(400,),
             ),
-            "patch": _control(
+            "patch": control(
                 "reorder_rules",
                 "Put the rules into another order; their counts go on.",
                 schemas.ref("Rules"),
                 body=schemas.ref("NewOrder"),
                 errors=(400,),
             ),
-            "put": _control(
+            "put": control(
                 "replace_rules",
                 "Other rules in the place of all, all or nothing.",
                 schemas.ref("Rules"),
                 body=schemas.ref("NewRules"),
                 errors=(400,),
             ),
-            "delete": _control("remove_rules", "Remove all rules.", None, status=204),
+            "delete": control("remove_rules", "Remove all rules.", None, status=204),
         },
         "/_sim/rules/{name}": {
             "parameters": [name],
-            "get": _control("rule", "One rule with its counts.", schemas.ref("CountedRule"), errors=(404,)),
+            "get": control("rule", "One rule with its counts.", schemas.ref("CountedRule"), errors=(404,)),
             "put": _put_rule("put_rule"),
-            "delete": _control("remove_rule", "Remove one rule.", None, status=204, errors=(404,)),
+            "delete": control("remove_rule", "Remove one rule.", None, status=204, errors=(404,)),
         },
         "/_sim/rules/explain": {
-            "post": _control(
+            "post": control(
                 "explain_rules",
                 "Which rule would apply to a request that is described, and which come nearest.",
                 schemas.ref("Explained"),
                 body=schemas.ref("DescribedRequest"),
                 errors=(400,),
             ),
-            "get": _control("rule_explain", "The rule of that name.", schemas.ref("CountedRule"), errors=(404,)),
+            "get": control("rule_explain", "The rule of that name.", schemas.ref("CountedRule"), errors=(404,)),
             "put": _put_rule("put_rule_explain"),
-            "delete": _control("remove_rule_explain", "Remove the rule of that name.", None, status=204, errors=(404,)),
+            "delete": control("remove_rule_explain", "Remove the rule of that name.", None, status=204, errors=(404,)),
         },
         "/_sim/upstreams": {
-            "get": _control("upstreams", "The upstreams that were described.", schemas.ref("Upstreams")),
-            "post": _control(
+            "get": control("upstreams", "The upstreams that were described.", schemas.ref("Upstreams")),
+            "post": control(
                 "add_upstreams",
                 "Describe more upstreams, by their aliases.",
                 schemas.ref("Upstreams"),
@@ -264,20 +227,20 @@ def _control_paths() -> dict[str, Any]:
         },
         "/_sim/upstreams/{alias}": {
             "parameters": [{**name, "name": "alias"}],
-            "get": _control("upstream", "One that was described.", schemas.ref("Upstream"), errors=(404,)),
-            "put": _control(
+            "get": control("upstream", "One that was described.", schemas.ref("Upstream"), errors=(404,)),
+            "put": control(
                 "describe_upstream",
                 "Describe an upstream.",
                 schemas.ref("Upstream"),
                 body=schemas.ref("Upstream"),
                 errors=(400,),
             ),
-            "delete": _control("remove_upstream", "Take an upstream away.", None, status=204, errors=(404,)),
+            "delete": control("remove_upstream", "Take an upstream away.", None, status=204, errors=(404,)),
         },
-        "/_sim/gates": {"get": _control("gates", "The gates in use.", schemas.ref("Gates"))},
+        "/_sim/gates": {"get": control("gates", "The gates in use.", schemas.ref("Gates"))},
         "/_sim/health": {
-            "get": _control("health_checks", "What the health checks are answered.", schemas.ref("HealthChecks")),
-            "post": _control(
+            "get": control("health_checks", "What the health checks are answered.", schemas.ref("HealthChecks")),
+            "post": control(
                 "set_health",
                 "Have health checks answered with a status.",
                 schemas.ref("HealthChecks"),
@@ -287,12 +250,12 @@ def _control_paths() -> dict[str, Any]:
         },
         "/_sim/gates/{name}/release": {
             "parameters": [name],
-            "post": _control(
+            "post": control(
                 "release",
                 "Let events pass a gate.",
                 schemas.ref("Released"),
                 parameters=[
-                    _query(
+                    query(
                         "events",
                         {
                             "anyOf": [
@@ -308,21 +271,21 @@ def _control_paths() -> dict[str, Any]:
             ),
         },
         "/_sim/replays": {
-            "get": _control(
+            "get": control(
                 "replays",
                 "What was replayed since the last reset, and how true that was.",
                 schemas.ref("Replays"),
                 parameters=[
-                    _query(
+                    query(
                         "limit", {"type": "integer", "minimum": 0, "maximum": 1000}, "At most so many of the latest."
                     ),
-                    _query("events", {"enum": [0, 1]}, "With the instants and errors of the events."),
+                    query("events", {"enum": [0, 1]}, "With the instants and errors of the events."),
                 ],
                 errors=(400,),
             )
         },
-        "/_sim/reset": {"post": _control("reset", "Back to the state at start.", None, status=204)},
-        "/_sim/openapi.json": {"get": _control("openapi", "This document.", {"type": "object"})},
+        "/_sim/reset": {"post": control("reset", "Back to the state at start.", None, status=204)},
+        "/_sim/openapi.json": {"get": control("openapi", "This document.", {"type": "object"})},
         "/metrics": {
             "get": {
                 "operationId": "metrics",
@@ -333,82 +296,22 @@ def _control_paths() -> dict[str, Any]:
                         "description": "Prometheus text format.",
                         "content": {"text/plain": {"schema": {"type": "string"}}},
                     },
-                    **_refusals(()),
+                    **refusals(()),
                 },
             }
         },
     }
 
 
-def _read(id: str, summary: str, schema: Operation) -> Operation:
-    return {"operationId": id, "summary": summary, "responses": {"200": _said("Done.", schema)}}
-
-
-def _control(
-    id: str,
-    summary: str,
-    schema: Operation | None,
-    *,
-    status: int = 200,
-    parameters: Sequence[Operation] = (),
-    body: Operation | None = None,
-    errors: tuple[int, ...] = (),
-) -> Operation:
-    operation: Operation = {
-        "operationId": id,
-        "summary": summary,
-        "security": [{"admin": []}, {}],
-        "responses": {str(status): _said("Done.", schema), **_refusals(errors)},
-    }
-    if parameters:
-        operation["parameters"] = list(parameters)
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
-    return operation
-
-
 def _put_rule(id: str) -> Operation:
     summary = "Have a rule in the place of that of this name, or behind the others."
-    operation = _control(id, summary, schemas.ref("CountedRule"), body=schemas.ref("Rule"), errors=(400,))
-    operation["responses"]["201"] = _said("It is a new one.", schemas.ref("CountedRule"))
+    operation = control(id, summary, schemas.ref("CountedRule"), body=schemas.ref("Rule"), errors=(400,))
+    operation["responses"]["201"] = said("It is a new one.", schemas.ref("CountedRule"))
     return operation
 
 
 def _check() -> Operation:
-    return _query("check", {"enum": [0, 1]}, "Only say whether it could be so; nothing changes.")
-
-
-def _page(id: str, summary: str, status: str, media_type: str | None) -> Operation:
-    content = {} if media_type is None else {"content": {media_type: {"schema": {"type": "string"}}}}
-    return {
-        "operationId": id,
-        "summary": summary,
-        "responses": {status: {"description": summary, **content}, **_refusals((404,))},
-    }
-
-
-def _said(description: str, schema: Operation | None) -> Operation:
-    if schema is None:
-        return {"description": description}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _error(description: str) -> Operation:
-    return _said(description, schemas.ref("Error"))
-
-
-def _refusals(errors: tuple[int, ...]) -> dict[str, Operation]:
-    texts = {
-        400: "What was asked for cannot be understood; `error` names it.",
-        401: "There is an --admin-token, and it was not sent.",
-        403: "A wrong --admin-token, or a client that is not on this machine.",
-        404: "Nothing has that name.",
-    }
-    return {str(code): _error(texts[code]) for code in sorted({*errors, 401, 403})}
-
-
-def _query(name: str, schema: Operation, description: str) -> Operation:
-    return {"name": name, "in": "query", "schema": schema, "description": description}
+    return query("check", {"enum": [0, 1]}, "Only say whether it could be so; nothing changes.")
 
 
 def _knob_parameters() -> dict[str, Operation]:

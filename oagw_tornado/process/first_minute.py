@@ -10,18 +10,24 @@ _ANY = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 _CHAT = '{"stream": true, "messages": [{"role": "user", "content": "hi"}]}'
 
 
-def greeting(scheme: str, host: str, port: int, tokens: Sequence[str], public: Sequence[str]) -> str:
-    """Base URLs, token and a command to try, for a server at `host` (with its brackets) and `port`.
+def greeting(
+    scheme: str, host: str, port: int, tokens: Sequence[str], public: Sequence[str], control: str | None = None
+) -> str:
+    """Base URLs, token, the page and a command to try, for a server at `host` (with its brackets) and `port`.
+
+    `control` is the URL of the page's server where that is another; empty: there is none.
 
     A token is shown if it is one of `public`, those that everybody knows; any other is the person's own secret.
     """
-    proxy = f"{scheme}://{_ANY.get(host, host)}:{port}/api/oagw/v1/proxy"
+    here = f"{scheme}://{_ANY.get(host, host)}:{port}"
+    proxy = f"{here}/api/oagw/v1/proxy"
+    page = f"\n  page       {(here if control is None else control).rstrip('/')}/_sim/" if control != "" else ""
     shown = tokens[0] if tokens[0] in public else None
     token = shown or "the one that you gave"
     return f"""\
   upstreams  {proxy}/ALIAS/PATH
   OpenAI     {proxy}/openai/v1
-  token      {token}
+  token      {token}{page}
   try        curl -N {proxy}/openai/v1/chat/completions -H 'Authorization: Bearer {shown or "TOKEN"}' -d '{_CHAT}'
   stop       Ctrl-C"""
 

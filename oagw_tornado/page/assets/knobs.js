@@ -21,7 +21,8 @@ class Knobs extends HTMLElement {
   }
 
   known(vocabulary, config) {
-    this.#options = vocabulary.options.filter((option) => !option["form-of"]);
+    const own = vocabulary.options.filter((option) => !option["form-of"]);
+    this.#options = [...own.filter((option) => option.knob), ...own.filter((option) => !option.knob)];
     this.#config = config;
     this.#draw();
   }

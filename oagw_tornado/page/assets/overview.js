@@ -8,8 +8,8 @@ const SPANS = [["1 min", 60], ["3 min", 180], ["10 min", 600]];
 const PLOTS = [
   { key: "requests", title: "Requests per second", unit: "", series: [["requests", (each) => rate(each, each.requests)]], area: true },
   { key: "events", title: "Events per second", unit: "", series: [["events", (each) => rate(each, each.events)]], area: true },
-  { key: "first", title: "First event", unit: "ms", series: quantiles("first") },
-  { key: "late", title: "Lateness of events", unit: "ms", series: quantiles("late") },
+  { key: "first", title: "First event", unit: "ms", series: quantiles("first"), log: true },
+  { key: "late", title: "Lateness of events", unit: "ms", series: quantiles("late"), log: true },
 ];
 const BUDGET = 2;
 
@@ -22,7 +22,7 @@ function rate(sample, count) {
 }
 
 class Overview extends HTMLElement {
-  #span = 180;
+  #span = 60;
   #client = "curl";
   #drawn = 0;
 
@@ -125,11 +125,11 @@ class Overview extends HTMLElement {
     const to = this.store.clock;
     const from = to - this.#span;
     const kept = all.filter((each) => each.t >= from);
-    for (const { place, title, unit, series, area } of this.plots) {
+    for (const { place, title, unit, series, area, log } of this.plots) {
       if (place.contains(document.activeElement) || place.matches(":hover")) continue;
       const width = Math.max(240, place.clientWidth || 480);
       fill(place, timeSeries({
-        title: `${title}, the last ${this.#span / 60} minutes`, unit, from, to, width, height: 130,
+        title: `${title} over the last ${this.#span} seconds`, unit, from, to, width, height: 130, log,
         series: series.map(([name, value]) => ({ name, area, points: kept.map((each) => [each.t, value(each)]) })),
       }));
     }

@@ -50,8 +50,25 @@ function frame({ title, width, height, left = 40, right = 10, top = 8, bottom = 
   return { root, box: { left, top, right: width - right, bottom: height - bottom, width, height } };
 }
 
-function valueAxis(root, box, low, high, unit, y) {
-  for (const tick of ticks(low, high, box.height > 150 ? 5 : 3)) {
+/* The values of an axis: round ones, or powers of ten. */
+function valuesOf(low, high, height, log) {
+  if (!log) return ticks(low, high, height > 150 ? 5 : 4);
+  const powers = [];
+  for (let power = low; power <= high * 1.0001; power *= 10) powers.push(Number(power.toPrecision(3)));
+  return powers;
+}
+
+/* From a value to its share of the axis, which begins at `low`: 0, or a power of ten that nothing is below. */
+function scaleOf(values, most, log) {
+  const high = Math.max(...values, most, 0) * 1.08 || 1;
+  if (!log) return { low: 0, high, share: (value) => value / high };
+  const least = Math.min(...values.filter((value) => value > 0), high / 10);
+  const low = 10 ** Math.floor(Math.log10(least));
+  return { low, high, share: (value) => Math.log(Math.max(value, low) / low) / Math.log(high / low) };
+}
+
+function valueAxis(root, box, low, high, unit, y, log = false) {
+  for (const tick of valuesOf(low, high, box.height, log)) {
     const at = Math.round(y(tick));
     root.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: at, y2: at }));
     root.append(svg("text", { x: box.left - 5, y: at + 4, "text-anchor": "end" }, `${short(tick)}${unit}`));
@@ -83,17 +100,15 @@ function loners(points) {
  *
  * `series`: [{name, points: [[x, y or null], …], area}], x rising in seconds; `from` and `to` are the ends of the axis;
  * `unit` stands behind each value; `label(x)` says an x in words (Unix time on a clock if it is not given).
- * `most` is what the value axis reaches at least.
+ * `most` is what the value axis reaches at least; `log` makes it logarithmic.
  */
-export function timeSeries({ title, unit = "", series, from, to, width = 480, height = 120, most = 0, label = clock }) {
+export function timeSeries({ title, unit = "", series, from, to, width = 480, height = 120, most = 0, log = false, label = clock }) {
   const { root, box } = frame({ title, width, height });
-  let high = most;
-  for (const { points } of series) for (const [, value] of points) if (value > high) high = value;
-  high = high > 0 ? high * 1.08 : 1;
+  const { low, high, share } = scaleOf(series.flatMap(({ points }) => points.map(([, value]) => value ?? 0)), most, log);
   const span = Math.max(to - from, 1e-9);
   const x = (at) => box.left + ((at - from) / span) * (box.right - box.left);
-  const y = (value) => box.bottom - (value / high) * (box.bottom - box.top);
-  valueAxis(root, box, 0, high, unit, y);
+  const y = (value) => box.bottom - share(value) * (box.bottom - box.top);
+  valueAxis(root, box, low, high, unit, y, log);
   root.append(svg("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
   for (const [at, anchor] of [[from, "start"], [(from + to) / 2, "middle"], [to, "end"]]) {
     root.append(svg("text", { x: x(at), y: box.height - 4, "text-anchor": anchor }, label(at)));
@@ -148,23 +163,12 @@ export function quantilePoints(values, points = 200) {
 export function percentiles({ title, unit = "", series, width = 640, height = 240, log = false }) {
   const { root, box } = frame({ title, width, height });
   const values = series.flatMap(({ points }) => points.map(([, value]) => value)).filter(Number.isFinite);
-  const least = Math.min(...values.filter((value) => value > 0), 1e9);
-  const high = Math.max(...values, 0) * 1.08 || 1;
-  const low = log ? 10 ** Math.floor(Math.log10(Math.min(least, high))) : 0;
+  const { low, high, share } = scaleOf(values, 0, log);
   const deepest = Math.max(2, ...series.flatMap(({ points }) => points.map(([p]) => nines(p)).filter(Number.isFinite)));
   const decades = Math.min(6, Math.ceil(deepest - 1e-9));
   const x = (p) => box.left + (Math.min(nines(p), decades) / decades) * (box.right - box.left);
-  const share = (value) => (log ? Math.log(Math.max(value, low) / low) / Math.log(high / low) : value / high);
   const y = (value) => box.bottom - share(value) * (box.bottom - box.top);
-  if (log) {
-    for (let power = low; power <= high; power *= 10) {
-      const at = Math.round(y(power));
-      root.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: at, y2: at }));
-      root.append(svg("text", { x: box.left - 5, y: at + 4, "text-anchor": "end" }, `${short(power)}${unit}`));
-    }
-  } else {
-    valueAxis(root, box, 0, high, unit, y);
-  }
+  valueAxis(root, box, low, high, unit, y, log);
   for (let decade = 0; decade <= decades; decade += 1) {
     const p = 100 * (1 - 10 ** -decade);
     const at = Math.round(x(p));

@@ -135,7 +135,7 @@ function facts(entry) {
   const rows = [
     ["status", `${entry.status ?? "none yet"}${entry.source ? ` by the ${entry.source}` : ""}`],
     ["outcome", entry.outcome ?? "running"],
-    ["time", `${new Date(entry.time * 1000).toLocaleString()}, from ${entry.client}`],
+    ["time", `${new Date(entry.time * 1000).toLocaleString("sv")}, from ${entry.client}`],
     ["upstream", entry.alias ?? "none"],
     ["rule", entry.rule ?? "none applied"],
     ["first event", entry.first_event === null ? null : seconds(entry.first_event)],
