@@ -8,6 +8,7 @@ it reaches.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.evidence.timing import BINS_PER_SECOND
@@ -25,6 +26,8 @@ SHARE = 300
 _BIN = 1 / BINS_PER_SECOND
 # Seconds of a bad time that a verdict is put down to, one by one; older ones are taken together.
 _BAD_SECONDS = 60
+# Seconds of a second that may have passed before counting began: a reset is noticed with the next update.
+_GRACE = 0.2
 
 
 class Pulse:
@@ -66,6 +69,7 @@ class Pulse:
         self._good: Second | None = None
         self._bad: list[Second] = []
         self._past = self._look_back(whole)
+        self._counts_from = time()
         self._count()
 
     def _count(self) -> None:
@@ -112,6 +116,8 @@ class Pulse:
         self._count()
         times = self._ledger.counters.first_event_times or []
         first, times[:] = sorted(times), []
+        if second.ended - second.length < self._counts_from - _GRACE:
+            return _as_json(second)  # what came in the first part of it was not counted
         return _as_json(
             second,
             requests=self._number - before[0],
@@ -153,8 +159,8 @@ def _all(exchange: Exchange) -> bool:
 
 def _as_json(
     second: Second,
-    requests: int | None,
-    first: list[float] | None,
+    requests: int | None = None,
+    first: list[float] | None = None,
     faults: int | None = None,
     left: int | None = None,
 ) -> dict[str, Any]:

@@ -12,16 +12,18 @@ const VIEWS = ["overview", "streams", "requests", "controls"];
 const TITLES = { overview: "Overview", streams: "Streams", requests: "Requests", controls: "Controls" };
 const KEYS = [
   ["1 2 3 4", "Overview, Streams, Requests, Controls"],
-  ["/", "to the filter"],
-  ["j k ↓ ↑", "through the requests; Enter opens one, Escape closes it"],
-  ["+ − 0", "zoom in and out, and back, in Streams"],
-  ["p", "pause: the page stands still, the server goes on"],
-  ["t", "light, dark, or as the system has it"],
-  ["?", "this list"],
+  ["/", "focus the filter"],
+  ["j k ↓ ↑", "move through the requests; Enter opens one, Escape closes it"],
+  ["+ − 0", "zoom in, out and reset, in Streams"],
+  ["p", "pause the page; the server goes on"],
+  ["t", "light, dark or system theme"],
+  ["?", "show this list"],
 ];
 const THEMES = ["system", "light", "dark"];
 //: Updates that are kept while the page is paused; then it begins anew.
 const MOST_PAUSED = 600;
+//: Milliseconds for which a page may be hidden before it stops watching.
+const HIDDEN = 60000;
 
 /** What all views share: `samples` by time, the latest `now`, `verdict`, `hello`, and the server's clock. */
 class Store {
@@ -61,6 +63,7 @@ class App extends HTMLElement {
     this.#build();
     addEventListener("hashchange", () => this.#show());
     addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("visibilitychange", () => this.#seen());
     events.addEventListener("token", () => this.#askToken());
     events.addEventListener("act", (event) => this.#told(event.detail));
     this.#theme(localStorage.getItem("oagw-theme") ?? "system");
@@ -76,12 +79,12 @@ class App extends HTMLElement {
       h("a", { href: `#${name}`, title: String(number + 1), data: { view: name } }, TITLES[name]));
     this.main = h("main", { id: "main", tabindex: "-1" });
     this.curl = h("code", {});
-    this.bar = h("footer", { class: "done", hidden: true, "aria-label": "What was done, as curl" },
+    this.bar = h("footer", { class: "done", hidden: true, "aria-label": "The last change as curl" },
       h("span", { class: "label" }, "as curl"), this.curl,
       copyButton("copy", () => this.done[0] ?? ""),
       button("×", () => { this.bar.hidden = true; }, { kind: "quiet", "aria-label": "Close" }));
     fill(this,
-      h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); this.main.focus(); } }, "To the content"),
+      h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); this.main.focus(); } }, "Skip to content"),
       h("header", {},
         h("h1", {}, "oagw", h("span", {}, "-tornado")),
         h("nav", { "aria-label": "Views" }, this.tabs),
@@ -119,6 +122,17 @@ class App extends HTMLElement {
     this.feed.open(this.view.query());
   }
 
+  /* A page that nobody sees costs the server nothing. */
+  #seen() {
+    clearTimeout(this.leaving);
+    if (document.hidden) {
+      this.leaving = setTimeout(() => { this.feed.close(); this.isAway = true; }, HIDDEN);
+    } else if (this.isAway) {
+      this.isAway = false;
+      this.watch();
+    }
+  }
+
   take(update) {
     if (this.paused) {
       this.paused.push(update);
@@ -132,7 +146,7 @@ class App extends HTMLElement {
 
   stand(word, text) {
     const words = {
-      connecting: "connecting", live: "live", lost: text || "no connection, trying again",
+      connecting: "connecting", live: "live", lost: text || "disconnected, retrying",
       refused: text || "refused", paused: "paused",
     };
     this.word = word;
@@ -146,14 +160,14 @@ class App extends HTMLElement {
     if (this.word === "live") this.stand("live", "");
     this.verdict.dataset.verdict = verdict?.verdict ?? "";
     say(this.verdict, verdict?.verdict ?? "");
-    this.verdict.title = verdict?.reasons?.join("\n") || "The server itself was in time";
+    this.verdict.title = verdict?.reasons?.join("\n") || "The server itself was on time";
     if (hello) this.querySelector("h1").title = `oagw-tornado ${hello.version}`;
   }
 
   #pause() {
     const updates = this.paused;
     this.paused = updates ? null : [];
-    say(this.pauseButton, updates ? "Pause" : "Go on");
+    say(this.pauseButton, updates ? "Pause" : "Resume");
     this.pauseButton.setAttribute("aria-pressed", String(!updates));
     if (!updates) {
       this.stand("paused", "");
@@ -211,10 +225,10 @@ class App extends HTMLElement {
   #askToken() {
     if (this.querySelector("dialog.token")) return;
     const input = h("input", { type: "password", autocomplete: "off", "aria-label": "Admin token", required: true });
-    const again = token.get() ? h("p", { class: "error" }, "That was not the server's token.") : null;
+    const again = token.get() ? h("p", { class: "error" }, "That is not the server's token.") : null;
     const dialog = h("dialog", { class: "token narrow", "aria-label": "Admin token" },
       h("h2", {}, "Admin token"),
-      h("p", {}, "This server was started with ", h("code", {}, "--admin-token"), ". It is kept as long as this tab is open."),
+      h("p", {}, "This server was started with ", h("code", {}, "--admin-token"), ". The token is kept until you close this tab."),
       again,
       h("form", {
         onsubmit: (event) => {

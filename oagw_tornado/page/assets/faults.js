@@ -18,13 +18,13 @@ class Faults extends HTMLElement {
     this.said = h("output", { class: "verdict-line", "aria-live": "polite" });
     this.now = h("p", { class: "quiet" });
     this.check = settled(() => this.#check());
-    this.forAll = button("For all requests", () => this.#set(this.#built()));
-    this.none = button("No fault", () => this.#set("none"), { hidden: true });
+    this.forAll = button("Set for all requests", () => this.#set(this.#built()));
+    this.none = button("Clear", () => this.#set("none"), { hidden: true });
     fill(this, h("h2", {}, "Faults"), this.now,
       h("div", { class: "fault-form" }, h("label", {}, "fault", this.kind), this.fields),
       this.help, h("p", {}, this.text), this.said,
       h("div", { class: "group" }, this.forAll, this.none,
-        button("In a rule…", () => this.controls.rules.edit(null, JSON.stringify({ match: { alias: "openai" }, when: { first: 1 }, fault: this.#built() }, null, 2))),
+        button("Use in a rule…", () => this.controls.rules.edit(null, JSON.stringify({ match: { alias: "openai" }, when: { first: 1 }, fault: this.#built() }, null, 2))),
         copyButton("Copy as header", () => `X-Sim-Fault: ${this.#built()}`),
         copyButton("as curl", () => curlOf("PATCH", "/_sim/config", { body: { fault: this.#built() } }))));
   }
@@ -41,7 +41,7 @@ class Faults extends HTMLElement {
   #stand(config) {
     this.#current = String(config.fault ?? "");
     const there = this.#current && this.#current !== "none";
-    fill(this.now, there ? ["All requests meet ", h("code", {}, this.#current), "."] : "No fault stands for all requests.");
+    fill(this.now, there ? ["Set for all requests: ", h("code", {}, this.#current), "."] : "No fault is set for all requests.");
     this.none.hidden = !there;
   }
 

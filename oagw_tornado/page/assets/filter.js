@@ -3,7 +3,7 @@
 import { button, fill, h, settled } from "./dom.js";
 
 export const NAMES = ["alias", "path", "model", "method", "status", "outcome", "rule", "source", "header", "id"];
-const QUICK = [["running", "outcome:\"\""], ["errors 4xx", "status:4xx"], ["errors 5xx", "status:5xx"], ["faults", "outcome:fault:*"], ["left", "outcome:client-left"]];
+const QUICK = [["running", "outcome:\"\""], ["errors 4xx", "status:4xx"], ["errors 5xx", "status:5xx"], ["faults", "outcome:fault:*"], ["client left", "outcome:client-left"]];
 
 /** What a text asks for: {query} by names, or {error}. A word without a name is a part of the path. */
 export function parse(text) {
@@ -11,7 +11,7 @@ export function parse(text) {
   for (const [word] of text.matchAll(/(?:[^\s"]|"[^"]*")+/g)) {
     const colon = word.indexOf(":");
     const name = colon > 0 ? word.slice(0, colon).toLowerCase() : "";
-    if (name && !NAMES.includes(name)) return { error: `${name}: no such filter; expected ${NAMES.join(", ")}` };
+    if (name && !NAMES.includes(name)) return { error: `${name}: unknown filter; expected ${NAMES.join(", ")}` };
     const value = (name ? word.slice(colon + 1) : word).replaceAll('"', "");
     const key = name || "path";
     if (key in query && key !== "header") return { error: `${key}: given more than once` };
@@ -31,7 +31,7 @@ export class FilterBar extends HTMLElement {
     const change = settled(() => this.#changed(), 250);
     this.input = h("input", {
       type: "search", placeholder: "filter: status:4xx alias:openai path:*chat*", "aria-label": "Filter", spellcheck: "false",
-      autocomplete: "off", title: `Names: ${NAMES.join(", ")}. Values may be globs. A word alone is a part of the path.`, oninput: change,
+      autocomplete: "off", title: `Names: ${NAMES.join(", ")}. Values may be globs. A bare word matches part of the path.`, oninput: change,
     });
     fill(this, this.input,
       h("div", { class: "group" }, QUICK.map(([label, text]) => button(label, () => this.#toggle(text), { hint: text }))), this.error);

@@ -33,14 +33,14 @@ class Gates extends HTMLElement {
     }
     const shown = names.map((name) => this.#open.get(name).element);
     if (!shown.length) {
-      fill(this.list, h("p", { class: "quiet" }, "Nobody waits. A request under ", h("code", {}, "X-Sim-Gate: NAME"), " waits before each event until it is let pass."));
+      fill(this.list, h("p", { class: "quiet" }, "No request is waiting. With ", h("code", {}, "X-Sim-Gate: NAME"), " a stream waits before each event until you release it."));
     } else if (shown.length !== this.list.children.length || shown.some((element, number) => this.list.children[number] !== element)) {
       fill(this.list, shown);
     }
   }
 
   #make(name) {
-    const many = h("input", { type: "number", min: "1", max: "1000000000", value: "10", "aria-label": `Events to let pass at ${name}` });
+    const many = h("input", { type: "number", min: "1", max: "1000000000", value: "10", "aria-label": `Number of events to release at ${name}` });
     const state = h("span", { class: "quiet" });
     const who = h("ul", { class: "who" });
     const release = (events) => this.#release(name, events);

@@ -137,7 +137,7 @@ class Overview extends HTMLElement {
 
   #drawTables(now) {
     const aliases = [...new Set([...Object.keys(now.answered), ...Object.keys(now.in_flight), ...Object.keys(now.waiting)])].sort();
-    table(this.running, ["upstream", "in flight", "waiting", "answered", "left"], aliases.map((alias) =>
+    table(this.running, ["upstream", "in flight", "waiting", "answered", "clients left"], aliases.map((alias) =>
       [alias || "(none)", now.in_flight[alias] ?? 0, now.waiting[alias] ?? 0, now.answered[alias] ?? 0, now.left[alias] ?? 0]),
     "No requests yet.");
     const counts = [
@@ -145,7 +145,7 @@ class Overview extends HTMLElement {
       ...Object.entries(now.faults).sort().map(([type, count]) => [`fault ${type}`, count]),
     ];
     if (sum(now.left)) counts.push(["clients left", sum(now.left)]);
-    if (now.blocked) counts.push(["events that waited for their client", now.blocked]);
+    if (now.blocked) counts.push(["events blocked by the client", now.blocked]);
     table(this.counted, ["what", "count"], counts, "Nothing yet.");
   }
 
@@ -158,7 +158,7 @@ class Overview extends HTMLElement {
       h("p", { class: "word", data: { verdict: verdict.verdict } }, verdict.verdict),
       verdict.reasons.length
         ? h("ul", {}, verdict.reasons.map((reason) => h("li", {}, reason)))
-        : h("p", { class: "quiet" }, "The server itself was in time: what was late was the thing under test."),
+        : h("p", { class: "quiet" }, "The server was on time: any delay you measured comes from what you test."),
       h("dl", { class: "figures" },
         pair("judged", `${Math.round(verdict.seconds)} s, ${short(verdict.events)} events`),
         pair("lateness", late.p99 === null ? "–" : `p50 ${short(late.p50)} · p99 ${short(late.p99)} · max ${short(late.max)} ms`),
@@ -175,7 +175,7 @@ class Overview extends HTMLElement {
       h("dt", {}, "token"),
       h("dd", {}, hello.token
         ? [h("code", {}, hello.token), copyButton("copy", () => hello.token)]
-        : "the one that the server was started with"));
+        : "the one you started the server with"));
   }
 }
 

@@ -76,8 +76,8 @@ class RequestDetail extends HTMLElement {
         ? h("table", { class: "pairs" }, h("tbody", {}, Object.entries(entry.headers).map(([name, value]) =>
           h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)))))
         : h("p", { class: "quiet" }, "None.")),
-      entry.knobs ? section("Knobs that held", h("table", { class: "pairs" }, h("tbody", {}, Object.entries(entry.knobs)
-        .filter(([, value]) => value !== null && value !== "" && value !== "none")
+      entry.knobs ? section("Knobs in effect", h("table", { class: "pairs" }, h("tbody", {}, Object.entries(entry.knobs)
+        .filter(([, value]) => value !== null && value !== "" && value !== "none" && value !== false)
         .map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, String(value))))))) : null);
   }
 
@@ -88,17 +88,17 @@ class RequestDetail extends HTMLElement {
     const late = actual.map((at, number) => at - planned[number]);
     const worst = Math.max(...late);
     return section(`Events (${entry.events_sent.toLocaleString("en")})`,
-      legend(["planned", "left"], ["planned", "series-1"]),
+      legend(["planned", "actual"], ["planned", "series-1"]),
       lanes({
-        title: "Planned and actual instants of this stream", width: 560, left: 8,
+        title: "Planned and actual times of this stream", width: 560, left: 8,
         lanes: [{ label: "", planned, actual, ended: entry.ended, outcome: entry.outcome }],
       }),
       h("p", { class: "quiet" }, `at most ${seconds(Math.max(0, worst))} late`,
-        entry.events_blocked ? `; ${entry.events_blocked} waited for the client` : "",
-        entry.events_sent > planned.length ? `; instants of the first ${planned.length} are kept` : ""),
+        entry.events_blocked ? `; ${entry.events_blocked} blocked by the client` : "",
+        entry.events_sent > planned.length ? `; times of the first ${planned.length} are kept` : ""),
       h("details", {}, h("summary", {}, "Each event"),
         h("table", { class: "numbers" },
-          h("thead", {}, h("tr", {}, ["event", "planned", "left", "late"].map((name) => h("th", { scope: "col", class: "number" }, name)))),
+          h("thead", {}, h("tr", {}, ["event", "planned", "actual", "late"].map((name) => h("th", { scope: "col", class: "number" }, name)))),
           h("tbody", {}, planned.slice(0, shown).map((at, number) => h("tr", {},
             h("td", { class: "number" }, number + 1),
             h("td", { class: "number" }, milliseconds(at)),
@@ -119,7 +119,7 @@ class RequestDetail extends HTMLElement {
     if (pretty !== null && !this.#raw) text = pretty;
     return section(`Body (${entry.body.size.toLocaleString("en")} bytes)`,
       h("div", { class: "group" },
-        pretty === null ? null : button(this.#raw ? "laid out" : "as it came", () => { this.#raw = !this.#raw; this.#draw(); }),
+        pretty === null ? null : button(this.#raw ? "formatted" : "as received", () => { this.#raw = !this.#raw; this.#draw(); }),
         copyButton("copy", () => text)),
       h("pre", { tabindex: "0" }, text.length > 65536 ? `${text.slice(0, 65536)}…` : text));
   }
@@ -140,7 +140,7 @@ function facts(entry) {
     ["rule", entry.rule ?? "none applied"],
     ["first event", entry.first_event === null ? null : seconds(entry.first_event)],
     ["ended after", entry.ended === null ? null : seconds(entry.ended)],
-    ["waited its turn", entry.queued ? seconds(entry.queued) : null],
+    ["queued for", entry.queued ? seconds(entry.queued) : null],
     ["faults", entry.faults.join(", ") || null],
     ["sent", `${entry.events_sent.toLocaleString("en")} events, ${entry.bytes_sent.toLocaleString("en")} bytes`],
     ["id", entry.id],
@@ -150,10 +150,10 @@ function facts(entry) {
 
 function nearest(entry) {
   if (!entry.nearest.length) return null;
-  return section("Rules that came near",
+  return section("Nearest rules that did not apply",
     h("table", {}, h("thead", {}, h("tr", {}, ["rule", "failed on", "wanted", "saw"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, entry.nearest.map((miss) => h("tr", {},
-        h("th", { scope: "row" }, miss.rule), h("td", {}, miss.predicate), h("td", {}, miss.wanted), h("td", {}, miss.saw ?? "nothing"))))));
+        h("th", { scope: "row" }, miss.rule), h("td", {}, miss.predicate), h("td", {}, miss.wanted), h("td", {}, miss.saw ?? "(absent)"))))));
 }
 
 customElements.define("oagw-request", RequestDetail);

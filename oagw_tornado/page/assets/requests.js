@@ -29,7 +29,7 @@ class Requests extends HTMLElement {
       this.body);
     this.detail = h("oagw-request", { hidden: true });
     this.detail.onclose = () => this.#close();
-    this.empty = h("p", { class: "empty" }, "No request that fits.");
+    this.empty = h("p", { class: "empty" }, "No matching requests.");
     fill(this, h("div", { class: "bar wrap" }, this.bar, this.count),
       h("div", { class: "split" }, h("div", { class: "card list" }, this.scroller, this.empty), this.detail));
     this.detail.store = this.store;
@@ -83,6 +83,8 @@ class Requests extends HTMLElement {
       if (row.n === this.#chosen || row.id === this.detail.id) this.detail.changed();
       this.#stale = true;
     }
+    // A page in the background is not drawn.
+    if (this.#rows.size > 2 * MOST) this.#order();
     if (this.#stale) this.draw();
   }
 
@@ -110,7 +112,7 @@ class Requests extends HTMLElement {
     scroller.setAttribute("aria-rowcount", total + 1);
     fill(this.body, this.#ordered.slice(first, last).map((row, number) => this.#row(row, first + number)));
     const kept = total >= MOST ? `the latest ${MOST.toLocaleString("en")}` : total.toLocaleString("en");
-    say(this.count, `${kept}${this.#skipped ? `, ${short(this.#skipped)} came too fast to be listed` : ""}`);
+    say(this.count, `${kept}${this.#skipped ? `, ${short(this.#skipped)} arrived too fast to list` : ""}`);
   }
 
   #row(row, place) {

@@ -58,7 +58,7 @@ class Rules extends HTMLElement {
 
   #draw() {
     if (!this.#rules.length) {
-      fill(this.list, h("li", { class: "quiet" }, "None. The first rule that applies decides for a request."));
+      fill(this.list, h("li", { class: "quiet" }, "No rules. The first rule that applies to a request decides."));
       return;
     }
     fill(this.list, this.#rules.map((rule, place) => h("li", { class: "rule", data: { rule: rule.name } },
@@ -107,7 +107,7 @@ class Rules extends HTMLElement {
       const checked = area.value;
       try {
         await call("POST", "/_sim/rules", { query: { check: 1 }, body: read() });
-        if (checked === area.value) tell("good", "This is a rule.");
+        if (checked === area.value) tell("good", "Valid rule.");
       } catch (error) {
         if (checked === area.value) tell("bad", error.message);
       }

@@ -66,9 +66,9 @@ export function missing(entry) {
     .filter(([name, value]) => value.includes(MASK) && !OWN.has(name.toLowerCase()))
     .map(([name]) => name);
   return [
-    masked.length ? `masked, left out: ${masked.join(", ")}` : "",
-    entry.target.includes(MASK) ? "a part of the address is masked" : "",
-    entry.body.head.includes(MASK) ? "a part of the body is masked" : "",
+    masked.length ? `masked and left out: ${masked.join(", ")}` : "",
+    entry.target.includes(MASK) ? "part of the URL is masked" : "",
+    entry.body.head.includes(MASK) ? "part of the body is masked" : "",
     entry.body.size && !isWhole(entry) ? `the journal kept ${entry.body.head.length} of ${entry.body.size} bytes of the body` : "",
   ].filter(Boolean).join("; ");
 }

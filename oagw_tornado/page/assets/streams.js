@@ -29,17 +29,17 @@ class Streams extends HTMLElement {
     this.axis = h("div", { class: "lane-axis", "aria-hidden": "true" });
     this.clockButton = h("button", { type: "button", onclick: () => this.#align(true) }, "by the clock");
     this.startButton = h("button", { type: "button", onclick: () => this.#align(false) }, "from the start");
-    this.followButton = button("now", () => { this.#end = null; this.draw(); }, { hint: "Go along with the clock: 0" });
+    this.followButton = button("now", () => { this.#end = null; this.draw(); }, { hint: "Follow the clock (0)" });
     this.span = h("output", { class: "quiet" });
     this.count = h("output", { class: "quiet", "aria-live": "polite" });
-    this.empty = h("p", { class: "empty" }, "No stream yet. Ask for one: a chat completion with ", h("code", {}, '"stream": true'), ", or ", h("code", {}, "stream-test/events"), ".");
+    this.empty = h("p", { class: "empty" }, "No streams yet. Request one: a chat completion with ", h("code", {}, '"stream": true'), ", or ", h("code", {}, "stream-test/events"), ".");
     fill(this,
       h("div", { class: "bar wrap" }, this.bar,
         h("div", { class: "group" }, this.clockButton, this.startButton),
         h("div", { class: "group" }, button("−", () => this.#zoom(2), { "aria-label": "Zoom out", hint: "-" }),
           button("+", () => this.#zoom(0.5), { "aria-label": "Zoom in", hint: "+" }), this.followButton), this.span),
       h("p", { class: "quiet key-line" },
-        h("i", { class: "mark planned" }), "planned ", h("i", { class: "mark actual" }), "left ",
+        h("i", { class: "mark planned" }), "planned ", h("i", { class: "mark actual" }), "actual ",
         h("i", { class: "mark late" }), "more than 5 ms late ",
         h("i", { class: "mark good" }), "complete ", h("i", { class: "mark bad" }), "ended otherwise ", this.count),
       h("div", { class: "lane-box card" }, this.list, this.axis), this.empty);
@@ -226,7 +226,7 @@ class Streams extends HTMLElement {
     this.followButton.setAttribute("aria-pressed", String(this.#end === null));
     const running = [...this.#lanes.values()].filter((lane) => lane.ended === null).length;
     const hidden = Math.max(0, this.#open - running);
-    say(this.count, `${running} open, ${this.#lanes.size - running} over${hidden && !Object.keys(this.#filter).length ? `, ${short(hidden)} more open that are not drawn` : ""}`);
+    say(this.count, `${running} open, ${this.#lanes.size - running} over${hidden && !Object.keys(this.#filter).length ? `, ${short(hidden)} more open, not drawn` : ""}`);
     this.#rest = begun + (performance.now() - begun) * (1 / SHARE - 1);
   }
 
@@ -238,9 +238,9 @@ class Streams extends HTMLElement {
     fill(lane.how, h("b", {}, words),
       h("span", {}, `${lane.events.toLocaleString("en")} events${over ? `, ${seconds(lane.ended)}` : ""}`));
     const more = [late === null ? "" : `at most ${seconds(Math.max(0, late))} late`,
-      lane.blocked ? `${lane.blocked} waited for the client` : "",
-      lane.faults.length ? `struck: ${lane.faults.join(", ")}` : "",
-      lane.events > lane.planned.length ? `the first ${lane.planned.length} are drawn` : ""].filter(Boolean);
+      lane.blocked ? `${lane.blocked} blocked by the client` : "",
+      lane.faults.length ? `faults: ${lane.faults.join(", ")}` : "",
+      lane.events > lane.planned.length ? `the first ${lane.planned.length} drawn` : ""].filter(Boolean);
     lane.how.title = more.join("\n");
     lane.canvas.setAttribute("title", more.join("\n"));
   }
