@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
@@ -27,6 +28,8 @@ WATCHING = {
 }
 STREAMS = Streams(60, 0.05)
 COUNT = 1000
+#: Seconds until a server has loaded what it loads when idle, and a page was told of what was before.
+SETTLED = 1.5
 
 
 @contextmanager
@@ -65,6 +68,7 @@ def measured(name: str) -> Result:
     with running(server, on_server) as (port, pid):
         load._client("streams", port, [server.stream(Streams(5, 0.001))], [1, 0, 0, 1, 5, 10])
         with viewers(port, show, count, read) as taken:
+            time.sleep(SETTLED)
             used = machine.cpu_seconds(pid)
             marks: list[tuple[int, float]] = []
             plan = [COUNT, 2.0, 0, STREAMS.gap * 1000, STREAMS.events, 60, server.words_from]

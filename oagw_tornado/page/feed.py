@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from time import time
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two updates.
+#: Seconds between two updates; more if they take more than this share of the loop's time.
 EVERY = 0.1
+SHARE = 0.012
 #: Pages that are open at once.
 MOST_VIEWERS = 32
 #: Seconds for which a viewer may leave an update unread.
@@ -115,7 +116,7 @@ class LiveFeed:
         self._rules = rules
         self._pulse = Pulse(responder.ledger, signs)
         self._handle: asyncio.Handle | None = None
-        self._ticks = 0
+        self._next_second = 0.0
 
     def join(self, viewer: Viewer) -> None:
         """Keep `viewer` up to date from now on."""
@@ -135,16 +136,21 @@ class LiveFeed:
             self._pulse.stop()
 
     def _tick(self) -> None:
-        self._handle = asyncio.get_running_loop().call_later(EVERY, self._tick)
-        self._ticks += 1
+        loop = asyncio.get_running_loop()
+        self._handle = loop.call_later(EVERY, self._tick)
         if self.responder.health.is_draining:
             for viewer in list(self.viewers):
                 viewer.outlet.end()
             return
+        begun = perf_counter()
         try:
             self._look()
         except Exception:
             log.exception("the pages could not be kept up to date")
+        spent = perf_counter() - begun
+        if spent > EVERY * SHARE and self._handle is not None:
+            self._handle.cancel()
+            self._handle = loop.call_later(min(spent / SHARE, 1.0), self._tick)
 
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -192,7 +198,9 @@ class LiveFeed:
         """What is the same for all: made once, and only if it is wanted now."""
         topics = {topic for viewer in viewers for topic in viewer.topics}
         shared: dict[str, Any] = {}
-        if self._ticks % round(1 / EVERY) == 1 or any(viewer.hello is not None for viewer in viewers):
+        now = time()
+        if now >= self._next_second or any(viewer.hello is not None for viewer in viewers):
+            self._next_second = now + 1.0 - EVERY / 2
             shared["now"] = self._now()
             shared["verdict"] = self._pulse.verdict()
             if "rules" in topics:

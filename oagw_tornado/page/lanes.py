@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_LANES = 60
 #: Instants of one update.
 MOST_INSTANTS = 3000
-# Requests that came and may yet become a stream.
+# Requests that may yet become a stream, and streams that wait for a lane.
 _MOST_CANDIDATES = 500
 
 
@@ -43,9 +43,9 @@ class Lanes:
         self._disclosure = disclosure
         self._newest = 0
         self._lanes: dict[int, _Lane] = {}
-        # In the order in which they came.
+        # Requests that may yet become a stream, and streams that wait for a lane, in the order in which they came.
         self._candidates: dict[int, Exchange] = {}
-        self._hidden = 0
+        self._waiting: dict[int, Exchange] = {}
 
     @property
     def running(self) -> set[Exchange]:
@@ -61,18 +61,19 @@ class Lanes:
             if exchange is not None and self._fits(exchange):
                 candidates[number] = exchange
         self._newest = newest
-        gone: list[int] = []
-        for number, exchange in list(candidates.items()):
+        waiting = self._waiting
+        decided = [number for number, each in candidates.items() if each.planned is not None or each.ended is not None]
+        for number in decided:
+            exchange = candidates.pop(number)
             if exchange.planned is not None:
-                if self._make_room(gone):
-                    self._lanes[number] = _Lane(exchange)
-                elif exchange.ended is None:
-                    continue
-                del candidates[number]
-            elif exchange.ended is not None:
-                del candidates[number]
-        while len(candidates) > _MOST_CANDIDATES:
-            del candidates[next(iter(candidates))]
+                waiting[number] = exchange
+        gone: list[int] = []
+        while waiting and self._make_room(gone):
+            number = next(iter(waiting))
+            self._lanes[number] = _Lane(waiting.pop(number))
+        for kept in (candidates, waiting):
+            while len(kept) > _MOST_CANDIDATES:
+                del kept[next(iter(kept))]
         return gone
 
     def _make_room(self, gone: list[int]) -> bool:

@@ -25,7 +25,7 @@ KEPT = 600
 SHARE = 300
 _BIN = 1 / BINS_PER_SECOND
 # Seconds of a bad time that a verdict is put down to, one by one; older ones are taken together.
-_BAD_SECONDS = 60
+_BAD_SECONDS = 20
 # Seconds of a second that may have passed before counting began: a reset is noticed with the next update.
 _GRACE = 0.2
 
@@ -116,8 +116,10 @@ class Pulse:
         self._count()
         times = self._ledger.counters.first_event_times or []
         first, times[:] = sorted(times), []
-        if second.ended - second.length < self._counts_from - _GRACE:
-            return _as_json(second)  # what came in the first part of it was not counted
+        begun = second.ended - second.length
+        if begun < self._counts_from - _GRACE:
+            # What came in the first part of it was not counted.
+            return _as_json(second, *self._journaled(begun, second.ended))
         return _as_json(
             second,
             requests=self._number - before[0],
@@ -125,6 +127,19 @@ class Pulse:
             faults=self._faults - before[1],
             left=self._left - before[2],
         )
+
+    def _journaled(self, begin: float, end: float) -> tuple[int | None, list[float] | None]:
+        """How many came between two instants, and the times of their first events; None if it takes long to tell."""
+        came, first = 0, []
+        for looked, (_, exchange) in enumerate(self._ledger.journal.scan(_all)):
+            if exchange is None or exchange.wall < begin:
+                return came, sorted(first)
+            if looked > SHARE:
+                return None, None
+            came += exchange.wall < end
+            if exchange.actual and exchange.wall + exchange.actual[0] < end:
+                first.append(exchange.actual[0])
+        return (None, None) if self._ledger.journal.has_forgotten else (came, sorted(first))
 
     def _look_back(self, seconds: list[Second]) -> Iterator[None]:
         """Samples of these seconds, the latest first, as far as the journal tells; a few in each step."""

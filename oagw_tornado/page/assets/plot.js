@@ -53,9 +53,12 @@ function frame({ title, width, height, left = 40, right = 10, top = 8, bottom = 
 /* The values of an axis: round ones, or powers of ten. */
 function valuesOf(low, high, height, log) {
   if (!log) return ticks(low, high, height > 150 ? 5 : 4);
-  const powers = [];
-  for (let power = low; power <= high * 1.0001; power *= 10) powers.push(Number(power.toPrecision(3)));
-  return powers;
+  const steps = high / low > 150 ? [1] : [1, 2, 5];
+  const found = [];
+  for (let power = low; power <= high; power *= 10) {
+    for (const step of steps) if (step * power <= high) found.push(Number((step * power).toPrecision(3)));
+  }
+  return found;
 }
 
 /* From a value to its share of the axis, which begins at `low`: 0, or a power of ten that nothing is below. */
@@ -89,6 +92,16 @@ function line(points, x, y) {
   return path;
 }
 
+/* The parts of a line between points that have no value. */
+function unbroken(points) {
+  const parts = [[]];
+  for (const point of points) {
+    if (point[1] === null) parts.push([]);
+    else parts.at(-1).push(point);
+  }
+  return parts.filter((part) => part.length > 1);
+}
+
 /* A point with nothing on either side of it would be a line of no length. */
 function loners(points) {
   const there = (number) => number >= 0 && number < points.length && points[number][1] !== null;
@@ -116,10 +129,9 @@ export function timeSeries({ title, unit = "", series, from, to, width = 480, he
   series.forEach(({ points, area }, number) => {
     const kept = points.filter(([at]) => at >= from && at <= to);
     const colour = `series-${(number % 5) + 1}`;
-    if (area && kept.length > 1) {
-      const floor = `L${x(kept.at(-1)[0]).toFixed(1)} ${box.bottom}L${x(kept[0][0]).toFixed(1)} ${box.bottom}Z`;
-      const filled = kept.map(([at, value]) => [at, value ?? 0]);
-      root.append(svg("path", { class: `area ${colour}`, d: line(filled, x, y) + floor }));
+    for (const part of area ? unbroken(kept) : []) {
+      const floor = `L${x(part.at(-1)[0]).toFixed(1)} ${box.bottom}L${x(part[0][0]).toFixed(1)} ${box.bottom}Z`;
+      root.append(svg("path", { class: `area ${colour}`, d: line(part, x, y) + floor }));
     }
     root.append(svg("path", { class: `line ${colour}`, d: line(kept, x, y) }));
     for (const [at, value] of loners(kept)) {

@@ -225,7 +225,8 @@ class Streams extends HTMLElement {
     say(this.span, `${seconds(this.#span)} wide`);
     this.followButton.setAttribute("aria-pressed", String(this.#end === null));
     const running = [...this.#lanes.values()].filter((lane) => lane.ended === null).length;
-    const hidden = Math.max(0, this.#open - running);
+    // Others wait for a lane only as long as all lanes are taken by streams that are open.
+    const hidden = running < MOST_LANES ? 0 : Math.max(0, this.#open - running);
     say(this.count, `${running} open, ${this.#lanes.size - running} over${hidden && !Object.keys(this.#filter).length ? `, ${short(hidden)} more open, not drawn` : ""}`);
     this.#rest = begun + (performance.now() - begun) * (1 / SHARE - 1);
   }
