@@ -5,6 +5,9 @@ import { button, fill, h, settled } from "./dom.js";
 export const NAMES = ["alias", "path", "model", "method", "status", "outcome", "rule", "source", "header", "id"];
 const QUICK = [["running", "outcome:\"\""], ["errors 4xx", "status:4xx"], ["errors 5xx", "status:5xx"], ["faults", "outcome:fault:*"], ["client left", "outcome:client-left"]];
 
+/** Why there is nothing to filter. */
+export const JOURNAL_OFF = "The journal is off: start the server with a --journal-size above 0.";
+
 /** What a text asks for: {query} by names, or {error}. A word without a name is a part of the path. */
 export function parse(text) {
   const query = {};

@@ -1,7 +1,7 @@
 /* The journal, live: a long list of which only what is seen is drawn, and one request whole beside it. */
 
 import { fill, h, inFrame, say, seconds } from "./dom.js";
-import "./filter.js";
+import { JOURNAL_OFF } from "./filter.js";
 import "./request.js";
 import { short } from "./plot.js";
 
@@ -106,6 +106,7 @@ class Requests extends HTMLElement {
     }
     const total = this.#ordered.length;
     this.empty.hidden = total > 0;
+    if (this.store.hello?.["journal-size"] === 0) say(this.empty, JOURNAL_OFF);
     this.body.style.height = `${total * HEIGHT}px`;
     const first = Math.max(0, Math.floor(scroller.scrollTop / HEIGHT) - 6);
     const last = Math.min(total, first + Math.ceil(scroller.clientHeight / HEIGHT) + 12);

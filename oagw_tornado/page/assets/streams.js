@@ -1,7 +1,7 @@
 /* Streams as lanes: planned instants above the line, actual ones below, as they leave. */
 
 import { button, fill, h, inFrame, say, seconds } from "./dom.js";
-import "./filter.js";
+import { JOURNAL_OFF } from "./filter.js";
 import { laneColours, paintLane, short, ticks } from "./plot.js";
 
 const NARROWEST = 0.05;
@@ -209,6 +209,7 @@ class Streams extends HTMLElement {
     const view = this.#view;
     const { clock } = this.store;
     this.empty.hidden = this.#lanes.size > 0;
+    if (this.store.hello?.["journal-size"] === 0) say(this.empty, JOURNAL_OFF);
     this.axis.parentElement.hidden = this.#lanes.size === 0;
     const moving = this.#byClock && this.#end === null;
     const top = -this.getBoundingClientRect().top;
