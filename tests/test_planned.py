@@ -35,3 +35,18 @@ def test_a_line_that_goes_on_stays_one() -> None:
     assert len(planned) == 1001
     assert planned.single == 1
     assert sys.getsizeof(planned._lines) < 100
+
+
+@given(
+    st.lists(st.integers(0, 5) | st.tuples(st.integers(0, 3), st.integers(1, 6))),
+    st.integers(0, 30),
+    st.integers(0, 30),
+)
+def test_a_part_is_what_a_slice_of_all_would_be(added: list[int | tuple[int, int]], begin: int, end: int) -> None:
+    planned = PlannedOffsets()
+    for each in added:
+        if isinstance(each, int):
+            planned.append(float(each))
+        else:
+            planned.add_line(each[0], 0.5, range(each[0], sum(each)))
+    assert planned.between(begin, end) == list(planned)[begin:end]

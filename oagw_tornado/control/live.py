@@ -17,7 +17,7 @@ from oagw_tornado.page.feed import MOST_VIEWERS, TOPICS, Viewer
 from oagw_tornado.reply.reply import EVENT_STREAM
 
 #: Bytes that the kernel holds for a viewer that does not read: what is more waits here, and nothing is made anew.
-_SEND_BUFFER = 64 * 2**10
+_SEND_BUFFER = 16 * 2**10
 
 
 class Live(ControlHandler):

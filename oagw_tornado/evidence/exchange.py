@@ -143,6 +143,20 @@ class PlannedOffsets(Numbers):
         """How many are kept as a number of their own."""
         return array.__len__(self)
 
+    def between(self, begin: int, end: int) -> list[float]:
+        """Those from number `begin` up to, not including, `end`: a slice, for which those before are not looked at."""
+        found: list[float] = []
+        place = taken = 0
+        for before, first, gap, points in (*self._lines, (array.__len__(self), 0.0, 0.0, range(0))):
+            low, high = max(begin - place, 0), min(end - place, before - taken)
+            if low < high:
+                found += array.__getitem__(self, slice(taken + low, taken + high))
+            place += before - taken
+            taken = before
+            found += [first + number * gap for number in points[max(begin - place, 0) : max(end - place, 0)]]
+            place += len(points)
+        return found
+
     def __len__(self) -> int:
         return array.__len__(self) + sum(len(points) for _, _, _, points in self._lines)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from time import perf_counter, time
+from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 #: Seconds between two updates; more if they take more than this share of the loop's time.
 EVERY = 0.1
 SHARE = 0.012
+#: Seconds for which viewers are told in one turn of the loop; the others have theirs with the next update.
+TURN = 0.0015
 #: Pages that are open at once.
 MOST_VIEWERS = 32
 #: Seconds for which a viewer may leave an update unread.
@@ -82,7 +84,7 @@ class Viewer:
         self.topics = topics
         self.hello: dict[str, Any] | None = hello
         self.samples = 0  # as `Pulse.made` numbers them
-        self.told: dict[str, bytes] = {}
+        self.told: dict[str, bytes] = {}  # the latest of what is the same for all, as JSON
         self.blocked_since: float | None = None
         self.silent = 0  # updates without anything to say
         self.is_reset = False
@@ -98,14 +100,6 @@ class Viewer:
         self.samples = samples
         self.is_reset = True
 
-    def if_new(self, name: str, value: Any) -> dict[str, Any]:
-        """`value` under its name, unless that is what it was told last."""
-        data = orjson.dumps(value)
-        if self.told.get(name) == data:
-            return {}
-        self.told[name] = data
-        return {name: orjson.Fragment(data)}
-
 
 class LiveFeed:
     """The viewers of one simulator. Called in the loop's thread."""
@@ -117,6 +111,11 @@ class LiveFeed:
         self._pulse = Pulse(responder.ledger, signs)
         self._handle: asyncio.Handle | None = None
         self._next_second = 0.0
+        # What is the same for all viewers, as JSON; and whether it was made in this turn.
+        self._current: dict[str, bytes] = {}
+        self._is_fresh = False
+        # The viewer that is told first the next time.
+        self._turn = 0
 
     def join(self, viewer: Viewer) -> None:
         """Keep `viewer` up to date from now on."""
@@ -134,6 +133,8 @@ class LiveFeed:
             self._handle.cancel()
             self._handle = None
             self._pulse.stop()
+            self._current.clear()
+            self._next_second = 0.0
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -144,7 +145,7 @@ class LiveFeed:
             return
         begun = perf_counter()
         try:
-            self._look()
+            self._look(begun)
         except Exception:
             log.exception("the pages could not be kept up to date")
         spent = perf_counter() - begun
@@ -152,72 +153,82 @@ class LiveFeed:
             self._handle.cancel()
             self._handle = loop.call_later(min(spent / SHARE, 1.0), self._tick)
 
-    def _look(self) -> None:
-        now = asyncio.get_running_loop().time()
-        ready = []
-        for viewer in list(self.viewers):
-            if not viewer.outlet.is_blocked:
-                viewer.blocked_since = None
-                ready.append(viewer)
-            elif viewer.blocked_since is None:
-                viewer.blocked_since = now
-            elif now - viewer.blocked_since > PATIENCE:
-                viewer.outlet.give_up()
-        anew = self._pulse.look()
-        if anew:
+    def _look(self, begun: float) -> None:
+        """Tell as many viewers as there is time for, beginning behind the one that was told last."""
+        if self._pulse.look():
             for viewer in self.viewers:
                 viewer.begin_anew(self._pulse.dropped)
-        if not ready:
-            return
-        gone = {id(viewer): viewer.lanes.choose() for viewer in ready if viewer.lanes is not None}
-        self._settle(ready)
-        shared = self._shared(ready)
-        for viewer in ready:
-            update = self._update(viewer, shared, gone.get(id(viewer), []))
-            if update:
-                viewer.silent = 0
-                viewer.outlet.send(b"data: %b\n\n" % orjson.dumps({"at": time(), **update}))
-            elif viewer.silent >= _SILENT_UPDATES:
-                viewer.silent = 0
-                viewer.outlet.send(b": still here\n\n")
-            else:
-                viewer.silent += 1
+        turn = self._turn
+        self._is_fresh = False
+        for number, viewer in enumerate([*self.viewers[turn:], *self.viewers[:turn]], turn):
+            if self._is_ready(viewer):
+                self._tell(viewer)
+            if perf_counter() - begun > TURN:
+                self._turn = (number + 1) % max(1, len(self.viewers))
+                return
+        self._turn = 0
 
-    def _settle(self, viewers: Collection[Viewer]) -> None:
+    def _is_ready(self, viewer: Viewer) -> bool:
+        """Whether it has taken what it was told last; one that has not for long is given up."""
+        if not viewer.outlet.is_blocked:
+            viewer.blocked_since = None
+            return True
+        now = monotonic()
+        if viewer.blocked_since is None:
+            viewer.blocked_since = now
+        elif now - viewer.blocked_since > PATIENCE:
+            viewer.outlet.give_up()
+        return False
+
+    def _tell(self, viewer: Viewer) -> None:
+        gone: list[int] = []
+        if viewer.lanes is not None:
+            gone = viewer.lanes.choose()
+            self._settle(viewer.lanes.running)
+        if not self._is_fresh:
+            self._refresh()
+            self._is_fresh = True
+        update = self._update(viewer, gone)
+        viewer.silent += 1
+        if update:
+            viewer.outlet.send(b"data: %b\n\n" % orjson.dumps({"at": time(), **update}))
+            viewer.silent = 0
+        elif viewer.silent > _SILENT_UPDATES:
+            viewer.outlet.send(b": still here\n\n")
+            viewer.silent = 0
+
+    def _settle(self, wanted: Collection[Exchange]) -> None:
         """Bring up to date what of the streams is drawn: the others are nobody's business now."""
-        wanted: set[Exchange] = set()
-        for viewer in viewers:
-            if viewer.lanes is not None:
-                wanted |= viewer.lanes.running
         if wanted:
             for playback in self.responder.playing:
                 if playback.exchange in wanted:
                     playback.settle()
 
-    def _shared(self, viewers: Collection[Viewer]) -> dict[str, Any]:
-        """What is the same for all: made once, and only if it is wanted now."""
-        topics = {topic for viewer in viewers for topic in viewer.topics}
-        shared: dict[str, Any] = {}
-        now = time()
-        if now >= self._next_second or any(viewer.hello is not None for viewer in viewers):
-            self._next_second = now + 1.0 - EVERY / 2
-            shared["now"] = self._now()
-            shared["verdict"] = self._pulse.verdict()
-            if "rules" in topics:
-                shared["rules"] = [(rule.name, rule.fitted, rule.applied) for rule in self._rules().list]
+    def _refresh(self) -> None:
+        """Make anew what is the same for all: gates each time, what is counted once a second."""
+        topics = {topic for viewer in self.viewers for topic in viewer.topics}
+        current = self._current
         if "gates" in topics:
-            shared["gates"] = self._gates()
-        return shared
+            current["gates"] = orjson.dumps(self._gates())
+        now = time()
+        if now < self._next_second and ("rules" in current or "rules" not in topics):
+            return
+        self._next_second = now + 1.0 - EVERY / 2
+        current["now"] = orjson.dumps(self._now())
+        current["verdict"] = orjson.dumps(self._pulse.verdict())
+        if "rules" in topics:
+            current["rules"] = orjson.dumps([(rule.name, rule.fitted, rule.applied) for rule in self._rules().list])
 
-    def _update(self, viewer: Viewer, shared: dict[str, Any], gone: list[int]) -> dict[str, Any]:
+    def _update(self, viewer: Viewer, gone: list[int]) -> dict[str, Any]:
         update: dict[str, Any] = {}
         if viewer.hello is not None:
             update["hello"], viewer.hello = viewer.hello, None
         if viewer.is_reset:
             update["reset"], viewer.is_reset = True, False
-        for name, value in shared.items():
-            if name in ("now", "verdict") or name in viewer.topics:
-                update |= viewer.if_new(name, value)
+        for name, data in self._current.items():
+            if (name in ("now", "verdict") or name in viewer.topics) and viewer.told.get(name) != data:
+                viewer.told[name] = data
+                update[name] = orjson.Fragment(data)
         made, dropped = self._pulse.made, self._pulse.dropped
         begin = max(0, viewer.samples - dropped)
         samples = made[begin : begin + MOST_SAMPLES]

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from oagw_tornado.page.rows import MOST_LOOKED_AT, row_of
 
 if TYPE_CHECKING:
-    from array import array
-
     from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.evidence.exchange import Exchange
     from oagw_tornado.evidence.journal import Journal
@@ -93,7 +91,7 @@ class Lanes:
         room = MOST_INSTANTS
         for number, lane in reversed(self._lanes.items()):
             exchange = lane.exchange
-            noted = len(exchange.planned or ())
+            noted = 0 if exchange.planned is None else min(len(exchange.planned), len(exchange.actual or ()))
             begin = max(lane.told, 0)
             if lane.is_over or (lane.told >= noted and exchange.ended is None) or room <= 0:
                 continue
@@ -101,8 +99,9 @@ class Lanes:
             change: dict[str, Any] = {"n": number, "from": begin, "events": exchange.events}
             if lane.told < 0:
                 change["row"] = row_of(number, exchange, self._disclosure) | {"gate": exchange.gate}
-            change["planned"] = _rounded(exchange.planned, begin, end)
-            change["actual"] = _rounded(exchange.actual, begin, end)
+            if exchange.planned is not None and exchange.actual is not None:
+                change["planned"] = [round(offset, 5) for offset in exchange.planned.between(begin, end)]
+                change["actual"] = [round(offset, 5) for offset in exchange.actual[begin:end]]
             if end == noted and exchange.ended is not None:
                 change |= {"ended": exchange.ended, "outcome": exchange.outcome, "faults": exchange.faults}
                 lane.is_over = True
@@ -111,7 +110,3 @@ class Lanes:
             room -= end - begin
             found.append(change)
         return found
-
-
-def _rounded(offsets: array[float] | None, begin: int, end: int) -> list[float]:
-    return [] if offsets is None else [round(offset, 5) for offset in offsets[begin:end]]

@@ -130,7 +130,8 @@ class Pulse:
 
     def _journaled(self, begin: float, end: float) -> tuple[int | None, list[float] | None]:
         """How many came between two instants, and the times of their first events; None if it takes long to tell."""
-        came, first = 0, []
+        came = 0
+        first: list[float] = []
         for looked, (_, exchange) in enumerate(self._ledger.journal.scan(_all)):
             if exchange is None or exchange.wall < begin:
                 return came, sorted(first)

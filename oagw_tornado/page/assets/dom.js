@@ -59,16 +59,26 @@ export async function copy(text) {
   }
 }
 
-/** Call `act` at most once in each frame, however often the result is called. */
+/**
+ * Call `act` at most once in each frame, however often the result is called; less often on a machine for which it is
+ * much work, so that two thirds of its time are left for everything else.
+ */
 export function inFrame(act) {
   let asked = false;
+  let rested = 0;
+  const run = () => {
+    asked = false;
+    const begun = performance.now();
+    act();
+    const ended = performance.now();
+    rested = ended - begun > 8 ? ended + 2 * (ended - begun) : ended;
+  };
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      act();
-    });
+    const wait = rested - performance.now();
+    if (wait > 0) setTimeout(() => requestAnimationFrame(run), wait);
+    else requestAnimationFrame(run);
   };
 }
 

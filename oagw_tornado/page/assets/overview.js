@@ -92,10 +92,9 @@ class Overview extends HTMLElement {
     const last = all.at(-1);
     const { now, hello } = this.store;
     if (last) this.#drawTiles(last, now);
-    // Slow machines draw less often, not ever later.
     if (begun - this.#drawn > 900) {
       this.#drawPlots(all);
-      this.#drawn = begun + Math.max(0, (performance.now() - begun) * 4 - 900);
+      this.#drawn = begun;
     }
     if (now) this.#drawTables(now);
     this.#drawVerdict();

@@ -7,8 +7,6 @@ import { laneColours, paintLane, short, ticks } from "./plot.js";
 const NARROWEST = 0.05;
 const WIDEST = 3600;
 const MOST_LANES = 60;
-//: Milliseconds of drawing in a second that a slow machine is asked for at most.
-const SHARE = 0.35;
 
 class Streams extends HTMLElement {
   #lanes = new Map();
@@ -17,7 +15,6 @@ class Streams extends HTMLElement {
   #span = 10;
   // The right end of the axis; null: it goes along with the clock, or fits all.
   #end = null;
-  #rest = 0;
   #open = 0;
 
   connectedCallback() {
@@ -204,8 +201,6 @@ class Streams extends HTMLElement {
 
   #draw() {
     if (!this.list) return;
-    const begun = performance.now();
-    if (begun < this.#rest) return;
     const view = this.#view;
     const { clock } = this.store;
     this.empty.hidden = this.#lanes.size > 0;
@@ -229,7 +224,6 @@ class Streams extends HTMLElement {
     // Others wait for a lane only as long as all lanes are taken by streams that are open.
     const hidden = running < MOST_LANES ? 0 : Math.max(0, this.#open - running);
     say(this.count, `${running} open, ${this.#lanes.size - running} over${hidden && !Object.keys(this.#filter).length ? `, ${short(hidden)} more open, not drawn` : ""}`);
-    this.#rest = begun + (performance.now() - begun) * (1 / SHARE - 1);
   }
 
   #sayHow(lane) {
