@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.services.dialect import Dialect
 from oagw_tornado.services.openai.chat import history
-from oagw_tornado.services.openai.chat.reading import read, unanswerable
+from oagw_tornado.services.openai.chat.reading import read
 from oagw_tornado.services.openai.chat.writing import write
 from oagw_tornado.services.openai.errors import ERRORS, too_long
+from oagw_tornado.services.openai.response_format import unanswerable
 
 
 def check(conversation: Conversation, body: bytes) -> None:
@@ -15,4 +18,4 @@ def check(conversation: Conversation, body: bytes) -> None:
     history.check(conversation.request)
 
 
-CHAT = Dialect(read, write, ERRORS, unanswerable, too_long, check)
+CHAT = Dialect(read, write, ERRORS, partial(unanswerable, schema_field="response_format"), too_long, check)

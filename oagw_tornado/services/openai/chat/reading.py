@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result
-from oagw_tornado.services.canned import Unanswerable
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
@@ -15,6 +12,8 @@ from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefiniti
 from oagw_tornado.services.openai.completions.logprobs import check_prompt_logprobs
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, part_tokens, sequences, text_of
+from oagw_tornado.services.openai.response_format import response_format
+from oagw_tornado.services.openai.tool_choice import ToolChoice, offered, tool_choice
 from oagw_tornado.services.prompt_tokens import tool_tokens
 
 DEFAULT_MODEL = "gpt-4"
@@ -71,15 +70,6 @@ def _other_tokens(request: ChatRequest) -> int:
     return tools + sum(part_tokens(message.content) for message in request.messages)
 
 
-def unanswerable(error: Unanswerable) -> InvalidRequest:
-    """The refusal of a schema that nothing fits."""
-    if error.tool is None:
-        return InvalidRequest(f"Invalid schema for response_format '{error.name}': {error}", param="response_format")
-    return InvalidRequest(
-        f"Invalid schema for function '{error.name}': {error}", param="tools", code="invalid_function_parameters"
-    )
-
-
 def _check(request: ChatRequest, context: Context) -> None:
     """What one field asks of another."""
     if request.stream_options is not None and not request.stream:
@@ -128,63 +118,31 @@ def _call(called: requests.CalledTool) -> Call:
 
 def _format(request: ChatRequest) -> ResponseFormat:
     wanted = request.response_format
-    if wanted is None or wanted.type == "text":
+    if wanted is None:
         return ResponseFormat()
-    if wanted.type == "json_object":
-        return ResponseFormat("json_object")
-    if wanted.type != "json_schema":
-        raise InvalidRequest(
-            f"Invalid value: '{wanted.type}'. Supported values are: 'json_object', 'json_schema', and 'text'.",
-            param="response_format.type",
-            code="invalid_value",
-        )
-    if wanted.json_schema is None:
-        raise InvalidRequest(
-            "Missing required parameter: 'response_format.json_schema'.",
-            param="response_format.json_schema",
-            code="missing_required_parameter",
-        )
-    return ResponseFormat("json_schema", wanted.json_schema.name, wanted.json_schema.schema or {})
+    given = wanted.json_schema
+    named = None if given is None else (given.name, given.schema or {})
+    return response_format(wanted.type, "response_format", "response_format.json_schema", named)
 
 
-def _choice(
-    request: ChatRequest, tools: tuple[OfferedTool, ...]
-) -> tuple[Literal["auto", "none", "required"], tuple[str, ...] | None]:
+def _choice(request: ChatRequest, tools: tuple[OfferedTool, ...]) -> tuple[ToolChoice, tuple[str, ...] | None]:
     """Whether a tool is to be called, and which of them may be."""
     choice = request.tool_choice or "auto"
     if isinstance(choice, str):
-        return _mode(choice), None
+        return tool_choice(choice), None
     kind = choice.get("type")
     chosen = choice.get(kind) if isinstance(kind, str) else None
     names = {tool.name for tool in tools}
     if kind == "allowed_tools" and isinstance(chosen, dict):
         allowed = [_name(each.get(each.get("type"))) for each in chosen.get("tools") or () if isinstance(each, dict)]
         for name in allowed or [""]:
-            _offered(name, names)
-        return _mode(str(chosen.get("mode") or "auto")), tuple(allowed)
-    return "required", (_offered(_name(chosen), names),)
-
-
-def _mode(choice: str) -> Literal["auto", "none", "required"]:
-    if choice not in ("none", "auto", "required"):
-        raise InvalidRequest(
-            f"Invalid value: '{choice}'. Supported values are: 'none', 'auto', and 'required'.",
-            param="tool_choice",
-            code="invalid_value",
-        )
-    return choice  # type: ignore[return-value]
+            offered(name, names, "invalid_value")
+        return tool_choice(str(chosen.get("mode") or "auto")), tuple(allowed)
+    return "required", (offered(_name(chosen), names, "invalid_value"),)
 
 
 def _name(chosen: object) -> str:
     return str(chosen.get("name")) if isinstance(chosen, dict) else "None"
-
-
-def _offered(name: str, names: set[str]) -> str:
-    if name not in names:
-        raise InvalidRequest(
-            f"Tool choice '{name[:80]}' not found in 'tools' parameter.", param="tool_choice", code="invalid_value"
-        )
-    return name
 
 
 def _tool(definition: ToolDefinition, number: int) -> OfferedTool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result, merged
-from oagw_tornado.services.canned import Unanswerable
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.bounds import MOST_MESSAGES, check_count
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, part_tokens, text_of
+from oagw_tornado.services.openai.response_format import response_format
 from oagw_tornado.services.openai.responses.requests import InputItem, ResponseRequest
+from oagw_tornado.services.openai.tool_choice import ToolChoice, offered, tool_choice
 from oagw_tornado.services.prompt_tokens import tool_tokens
 
 DEFAULT_MODEL = "gpt-4"
@@ -87,15 +87,6 @@ def _other_tokens(request: ResponseRequest, given: str | list[InputItem]) -> int
     return tools + sum(part_tokens(item.content) + part_tokens(item.output) for item in items)
 
 
-def unanswerable(error: Unanswerable) -> InvalidRequest:
-    """The refusal of a schema that nothing fits."""
-    if error.tool is None:
-        return InvalidRequest(f"Invalid schema for response_format '{error.name}': {error}", param="text.format.schema")
-    return InvalidRequest(
-        f"Invalid schema for function '{error.name}': {error}", param="tools", code="invalid_function_parameters"
-    )
-
-
 def _texts(content: str | list[InputItem]) -> list[str]:
     if isinstance(content, str):
         return [content]
@@ -127,23 +118,10 @@ def _messages(given: str | list[InputItem]) -> tuple[Message, ...]:
 
 def _format(request: ResponseRequest) -> ResponseFormat:
     wanted = request.text.format if request.text is not None else None
-    if wanted is None or wanted.type == "text":
+    if wanted is None:
         return ResponseFormat()
-    if wanted.type == "json_object":
-        return ResponseFormat("json_object")
-    if wanted.type != "json_schema":
-        raise InvalidRequest(
-            f"Invalid value: '{wanted.type}'. Supported values are: 'json_object', 'json_schema', and 'text'.",
-            param="text.format.type",
-            code="invalid_value",
-        )
-    if wanted.schema is None:
-        raise InvalidRequest(
-            "Missing required parameter: 'text.format.schema'.",
-            param="text.format.schema",
-            code="missing_required_parameter",
-        )
-    return ResponseFormat("json_schema", str(wanted.name), wanted.schema)
+    named = None if wanted.schema is None else (str(wanted.name), wanted.schema)
+    return response_format(wanted.type, "text.format", "text.format.schema", named)
 
 
 def _tools(request: ResponseRequest) -> tuple[OfferedTool, ...]:
@@ -157,31 +135,13 @@ def _tools(request: ResponseRequest) -> tuple[OfferedTool, ...]:
     )
 
 
-def _choice(
-    request: ResponseRequest, tools: tuple[OfferedTool, ...]
-) -> tuple[Literal["auto", "none", "required"], tuple[str, ...] | None]:
+def _choice(request: ResponseRequest, tools: tuple[OfferedTool, ...]) -> tuple[ToolChoice, tuple[str, ...] | None]:
     """Whether a tool is to be called, and which of them may be."""
     choice = request.tool_choice or "auto"
     if isinstance(choice, str):
-        return _mode(choice), None
+        return tool_choice(choice), None
     names = {tool.name for tool in tools}
     if choice.get("type") == "allowed_tools":
         allowed = [str(each.get("name")) for each in choice.get("tools") or () if isinstance(each, dict)]
-        return _mode(str(choice.get("mode") or "auto")), tuple(_offered(name, names) for name in allowed)
-    return "required", (_offered(str(choice.get("name")), names),)
-
-
-def _mode(choice: str) -> Literal["auto", "none", "required"]:
-    if choice not in ("none", "auto", "required"):
-        raise InvalidRequest(
-            f"Invalid value: '{choice}'. Supported values are: 'none', 'auto', and 'required'.",
-            param="tool_choice",
-            code="invalid_value",
-        )
-    return choice  # type: ignore[return-value]
-
-
-def _offered(name: str, names: set[str]) -> str:
-    if name not in names:
-        raise InvalidRequest(f"Tool choice '{name[:80]}' not found in 'tools' parameter.", param="tool_choice")
-    return name
+        return tool_choice(str(choice.get("mode") or "auto")), tuple(offered(name, names) for name in allowed)
+    return "required", (offered(str(choice.get("name")), names),)
