@@ -178,3 +178,13 @@ def test_the_benchmarks_run():
     output = run("-m", "pytest", "benchmarks", "--benchmark-disable", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     assert " passed" in output
     assert "failed" not in output
+
+
+def test_replays_are_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.replay", "--events", "20", "--replays", "2", "--median-ms", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    *figures, verdict = done.stdout.splitlines()
+    told = [json.loads(line) for line in figures]
+    assert [(each["speed"], each["replays"], each["events"]) for each in told] == [(1.0, 2, 42), (10.0, 2, 42)]
+    assert all(each["early_ms"] == 0 and each["error_ms"]["earliest"] >= 0 for each in told)
+    assert verdict.endswith("met: p99 within 1 ms, never early")

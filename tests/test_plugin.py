@@ -449,3 +449,39 @@ def test_the_client_says_which_extra_it_wants(project):
     result = run(project)
     result.assert_outcomes(passed=1, errors=1)
     assert "from the extra 'client'" in lines(result)
+
+
+def test_a_mark_replays_the_recordings_beside_the_test(project):
+    head = (
+        '{"recording":1,"alias":"mine","at":"2026-01-01T00:00:00.000000Z","request":{"method":"GET","path":"x"},'
+        '"reply":{"status":200},"first_byte_us":1}\n{"at":2,"text":"recorded"}\n{"at":2,"ended":"complete"}\n'
+    )
+    for place in ("recordings/test_replayed/test_named_by_itself", "elsewhere"):
+        (project.path / place / "mine").mkdir(parents=True)
+        (project.path / place / "mine" / "x.jsonl").write_text(head)
+    project.makepyfile(
+        test_replayed="""
+        import pytest
+
+        @pytest.mark.oagw_replay
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_named_by_itself(oagw, oagw_client, number):
+            assert oagw_client.execute("mine", "GET", "/x").text() == "recorded"
+            assert oagw.replays()["replays"] == 1
+
+        @pytest.mark.oagw_replay("elsewhere", speed=0, on_miss="pass")
+        def test_named(oagw, oagw_client):
+            assert oagw_client.execute("mine", "GET", "/x").text() == "recorded"
+            assert oagw_client.execute("weather", "GET", "/current").status == 200
+
+        def test_not_replayed(oagw, oagw_client):
+            assert oagw.replays()["upstreams"] == {}
+
+        @pytest.mark.oagw_replay("nowhere")
+        def test_that_is_not_there(oagw):
+            pass
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(passed=4, errors=1)
+    assert "cannot read the directory" in lines(result)

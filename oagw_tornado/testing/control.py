@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http.client import HTTPConnection
+from os import PathLike
+from os.path import abspath
 from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
@@ -71,6 +73,31 @@ class Control:
     def configure(self, **options: Any) -> Any:
         """Change options while the server runs, all of them or none. Gives the whole configuration."""
         return self.call("PATCH", "/_sim/config", body=_kebab(options))
+
+    def replay(
+        self,
+        directory: str | PathLike[str] | None,
+        *,
+        on_miss: Literal["fail", "pass"] | None = None,
+        speed: float | None = None,
+        ignore: str | Sequence[str] | None = None,
+        per: str | None = None,
+    ) -> Any:
+        """Answer with the recordings in `directory` until the next reset; None: with none of them. What is not given
+        is the default. Gives how many recordings there are of each upstream.
+
+        `ignore` are fields of requests that do not count: ``"user"``, ``"metadata.id"``, ``"?timestamp"``.
+        """
+        fields = ignore if ignore is None or isinstance(ignore, str) else list(ignore)
+        options = {"on-miss": on_miss, "replay-speed": speed, "replay-ignore": fields, "replay-per": per}
+        place = None if directory is None else abspath(directory)
+        self.call("PATCH", "/_sim/config", body={"replay": place, **options})
+        return self.replays(limit=0)["upstreams"]
+
+    def replays(self, *, limit: int | None = None, events: bool = False) -> dict[str, Any]:
+        """What was replayed, the latest first, and how far each event was from its recorded instant."""
+        query = {"limit": limit, "events": "1" if events else None}
+        return cast(dict[str, Any], self.call("GET", "/_sim/replays", query=query))
 
     def requests(
         self,

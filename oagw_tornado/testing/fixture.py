@@ -25,6 +25,8 @@ class Oagw:
         self.add_upstream = self.control.add_upstream
         self.configure = self.control.configure
         self.release = self.control.release
+        self.replay = self.control.replay
+        self.replays = self.control.replays
         self.requests = self.control.requests
         self.request = self.control.request
         self.timing = self.control.timing

@@ -28,6 +28,11 @@ MARKER = (
     'time_to_first_token="200ms", fault="reset;at-event=3"; with match= or when= it is a rule'
 )
 
+REPLAY_MARKER = (
+    "oagw_replay(directory, *, on_miss, speed, ignore, per): answer this test's requests with recordings; without a "
+    "directory those in recordings/MODULE/TEST beside the test's file"
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("oagw_server", "where the simulated gateway runs: process or thread", default="process")
@@ -49,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", REPLAY_MARKER)
     config.addinivalue_line(
         "markers", "oagw_timing_budget(lateness): that of this test, in place of the ini's; 0: none"
     )
@@ -102,6 +108,11 @@ def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Iterat
     """The simulated gateway of this session, reset: rules, gates, journal, timing, and ``assert_requested``."""
     fixture = _oagw_session.for_test(request.node.nodeid)
     _oagw_session.configure(fixture, list(request.node.iter_markers("oagw")))
+    replay = request.node.get_closest_marker("oagw_replay")
+    if replay is not None:
+        from oagw_tornado.testing.session import replay_for
+
+        replay_for(fixture, replay, request.node.path, getattr(request.node, "originalname", request.node.name))
     request.node.stash[_USED] = fixture
     yield fixture
     budget = _timing_budget(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from oagw_tornado.testing.expectation import described
@@ -81,6 +82,16 @@ class SessionServer:
 
             return SimulatorThread(start_timeout=self._start_timeout, **self._options)
         raise ValueError(f"oagw_server: expected process or thread, not {self._kind!r}")
+
+
+def replay_for(fixture: Oagw, mark: Marker, file: Path, test: str) -> None:
+    """Replay what the mark of a test says, a directory from where its file is. Raises TypeError, ControlError."""
+    if len(mark.args) > 1:
+        raise TypeError("the marker oagw_replay takes one directory")
+    given = dict(mark.kwargs)
+    directory = mark.args[0] if mark.args else given.pop("directory", None)
+    place = file.parent / (Path("recordings") / file.stem / test if directory is None else directory)
+    fixture.replay(place, **given)
 
 
 def trouble_of(oagw: Oagw) -> str:

@@ -27,6 +27,8 @@ ORDER = (
     "context_filled_up",
     "tool_call_with_broken_json",
     "two_tests_side_by_side",
+    "replay_in_ci",
+    "replay_faster_with_a_reset",
 )
 
 
