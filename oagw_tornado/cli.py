@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import asyncio
     from _socket import socket as Socket
 
+    from oagw_tornado.process.realtime import Realtime
     from oagw_tornado.process.stderr_log import StderrLog
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
@@ -176,6 +177,7 @@ async def serve(
         # Before the line that says that it is ready: who waits for that one has read these.
         say(f"export SSL_CERT_FILE={quote(str(simulator.authority))}")
         say(f"export NODE_EXTRA_CA_CERTS={quote(str(simulator.authority))}")
+    realtime = take_realtime() if config.realtime else None
     say(f"oagw-tornado {__version__}: {simulator.addresses}")
     if os.isatty(2) and simulator.port:
         from urllib.parse import urlsplit
@@ -215,7 +217,21 @@ async def serve(
         say(f"oagw-tornado: {draining(running, format_duration(timeout))}")
     await simulator.drain(timeout)
     await simulator.stop()
+    if realtime is not None:
+        realtime.close()
     return OK
+
+
+def take_realtime() -> Realtime:
+    """Ask the system for all that makes events more exact, and say what it gave and what not."""
+    from oagw_tornado.process.realtime import Realtime
+
+    realtime = Realtime()
+    got, refused = realtime.take()
+    say(f"oagw-tornado: --realtime: {', '.join(got) or 'nothing'}")
+    for each in refused:
+        say(f"oagw-tornado: --realtime: {each}")
+    return realtime
 
 
 def _cannot_listen(error: CannotListen) -> int:

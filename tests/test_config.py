@@ -79,6 +79,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "http-server": ("tornado", "tornado"),
     "loop": ("asyncio", "asyncio"),
     "pacer-resolution": ("1ms", 0.001),
+    "realtime": ("yes", True),
     "log-level": ("debug", "debug"),
     "access-log": ("no", False),
     "latency": ("5ms", Fixed(0.005)),

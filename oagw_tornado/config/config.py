@@ -81,6 +81,7 @@ class Config:
     loop: str = "auto"
     pacer_resolution: float | None = None
     """None: as the load has it."""
+    realtime: bool = False
     log_level: str = "info"
     access_log: bool | None = None
     """None: only if stderr is a terminal."""

@@ -335,6 +335,9 @@ def _table() -> dict[str, Option]:
                "width of the pacer's time slots: an event leaves in the first slot that is not early; auto: from 50us "
                "to 250us, as the load has it", engine,
                show_resolution),
+        Option("realtime", "realtime", parse_flag, "",
+               "ask the system for accuracy (real-time priority, locked memory, processors that wake at once), and say "
+               "at start what it refused", engine, is_flag=True),
         Option("log-level", "log_level", _one_of("critical", "error", "warning", "info", "debug"), "LEVEL",
                "least severe message that is logged: critical, error, warning, info or debug", output),
         Option("access-log", "access_log", parse_flag, "",

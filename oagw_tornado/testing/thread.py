@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import oagw_tornado.wire.http1_server  # noqa: F401  # what `start` would load otherwise
 from oagw_tornado.cli import choose_loop
 from oagw_tornado.config.config import read_config
+from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import gather
 from oagw_tornado.simulator import Simulator
 from oagw_tornado.testing.server import Addresses, SimulatorError, SimulatorServer
@@ -89,6 +90,8 @@ class SimulatorThread(SimulatorServer):
             extensions = gather(self._upstreams, self._faults)
             with extensions.known_faults():
                 config = read_config(arguments, {}, self._read_file)
+            if config.realtime:
+                raise ConfigError("realtime", "is for a process of its own: SimulatorProcess has one")
             with asyncio.Runner(loop_factory=choose_loop(config.loop)) as runner:
                 config = replace(config, access_log=bool(config.access_log))
                 runner.run(self._serve(Simulator(config, extensions=extensions), started))
