@@ -17,7 +17,6 @@ from oagw_tornado.evidence.journal import Journal
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.vital_signs import VitalSigns
 from oagw_tornado.extensions import Extensions, gather
-from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.health import HealthState
 from oagw_tornado.gateway.pages import Health, StatusPage
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from oagw_tornado.control.control import ControlPlane
     from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.faults.fault import Fault
+    from oagw_tornado.gateway.cors import Cors
     from oagw_tornado.playback.unread_watch import UnreadWatch
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.wire.server import Server
@@ -234,7 +234,7 @@ class Simulator:
             self.responder,
             config.max_body_size,
             terms.apply,
-            Cors(config.cors) if config.cors else None,
+            _cors(config),
             config.token_in_query,
         )
 
@@ -268,6 +268,14 @@ class Simulator:
             server = StockServer(gateway, limits)
         server.turn = self._turn
         return server
+
+
+def _cors(config: Config) -> Cors | None:
+    if not config.cors:
+        return None
+    from oagw_tornado.gateway.cors import Cors
+
+    return Cors(config.cors)
 
 
 def _disclosure(config: Config) -> Disclosure:

@@ -31,6 +31,7 @@ from oagw_tornado.gateway.admission import Admission
 from oagw_tornado.wire import head as head_module
 from oagw_tornado.wire.chunked import ChunkedBody
 from oagw_tornado.wire.headers import WireHeaders
+from oagw_tornado.wire.known_heads import KnownHeads
 from oagw_tornado.wire.reader import RequestReader
 
 
@@ -45,10 +46,12 @@ def fail(*_: object, **__: object) -> Any:
 #: Where it strikes. The first three are below the stock engine, too.
 PLACES: list[tuple[Any, str]] = [
     (WireHeaders, "__init__"),
+    (WireHeaders, "again"),
     (Admission, "headers_received"),
     (Admission, "data_received"),
     (Admission, "finish"),
     (Admission, "on_connection_close"),
+    (KnownHeads, "parse"),
     (RequestReader, "feed"),
     (RequestReader, "head"),
     (RequestReader, "body"),

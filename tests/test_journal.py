@@ -115,6 +115,7 @@ def test_what_the_journal_holds_is_bounded_in_bytes() -> None:
         made = exchange(str(number), target="/" + "x" * 500)
         journal.add(made)
         journal.keep_body(made, b"y" * 5000)
+        Ledger(journal).streams(made)
         assert journal.held <= 200_000
     held = [one for _, one in journal.scan(lambda one: True) if one is not None]
     assert len(held) == 200_000 // (EXCHANGE_BYTES + EVENTS_BYTES + 501 + 1000)
@@ -130,7 +131,9 @@ def test_events_count_when_they_are_known() -> None:
     journal = Journal(10)
     made = exchange("a")
     journal.add(made)
-    Ledger().streams(made)
+    assert journal.held == EXCHANGE_BYTES + 2
+    Ledger(journal).streams(made)
+    assert journal.held == EXCHANGE_BYTES + 2 + EVENTS_BYTES
     assert made.actual is not None
     made.actual.extend([0.1] * 100)
     journal.over(made)

@@ -6,7 +6,7 @@ What an exchange holds is counted from the bytes as they came: target, headers, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from oagw_tornado.evidence.exchange import Exchange
 
@@ -14,7 +14,7 @@ from oagw_tornado.evidence.exchange import Exchange
 EXCHANGE_BYTES = 1200
 LINE_BYTES = 250
 
-#: What the instants of a stream's events may come to hold; set aside for every exchange until it is over.
+#: What the instants of a stream's events may come to hold; set aside for every stream until it is over.
 EVENTS_BYTES = 18_000
 
 #: Paths whose requests never enter: probes and what browsers ask for by themselves.
@@ -35,6 +35,14 @@ Fits = Callable[[Exchange], bool]
 def is_control(path: str) -> bool:
     """Whether `path` is one of control's: ``/``, ``/_sim`` and ``/metrics`` and what is below these two."""
     return path == "/" or (path.startswith(_CONTROL) and (path in _CONTROL or path.startswith(("/_sim/", "/metrics/"))))
+
+
+def _held(headers: Mapping[str, str]) -> int:
+    """Bytes that headers hold: each line twice, as it came, and by its name."""
+    lines = getattr(headers, "lines", None)
+    if lines is None:
+        lines = [name + value for name, value in headers.items()]
+    return LINE_BYTES * len(lines) + 2 * sum(map(len, lines))
 
 
 class Journal:
@@ -69,34 +77,49 @@ class Journal:
     def add(self, exchange: Exchange) -> None:
         """Take one more in; the oldest go if there is no room."""
         headers = exchange.headers
-        lines = getattr(headers, "lines", None)
-        if lines is None:
-            lines = [name + value for name, value in headers.items()]
-        # A line is held twice: as it came, and by its name.
-        size = EXCHANGE_BYTES + EVENTS_BYTES + len(exchange.target) + LINE_BYTES * len(lines) + 2 * sum(map(len, lines))
-        exchange.held = size
+        shared = getattr(headers, "shared", None)
+        if shared is None:
+            of_headers = _held(headers)
+        else:
+            of_headers = shared.get(Journal)
+            if of_headers is None:
+                of_headers = shared[Journal] = _held(headers)
+        exchange.held = size = EXCHANGE_BYTES + len(exchange.target) + of_headers
         self.held += size
-        self._kept[self._next] = exchange
+        kept = self._kept
+        kept[self._next] = exchange
         self._next += 1
-        self._make_room()
+        if len(kept) > self.size or self.held > self.memory:
+            self._make_room()
 
     def keep_body(self, exchange: Exchange, body: bytes) -> None:
         """Keep the body of an exchange that is in the journal, as far as bodies are kept."""
         if exchange.held:
             exchange.body_head = kept = body[: self.body_size]
-            exchange.held += len(kept)
-            self.held += len(kept)
-            self._make_room()
+            self._hold(exchange, len(kept))
+
+    def streams(self, exchange: Exchange) -> None:
+        """The reply of an exchange is a stream: room is set aside for the instants of its events."""
+        if exchange.held:
+            self._hold(exchange, EVENTS_BYTES)
 
     def over(self, exchange: Exchange) -> None:
-        """An exchange is over: of what was set aside for its events only what they took is held."""
+        """An exchange is over: what it came to hold is known, and of what was set aside only that is held."""
         if exchange.held:
-            planned = 0 if exchange.planned is None else exchange.planned.single
-            events = 0 if exchange.actual is None else 8 * (len(exchange.actual) + planned)
-            looks = 0 if exchange.unread is None else 8 * len(exchange.unread)
-            kept = events + looks + len(exchange.advice)
-            exchange.held += kept - EVENTS_BYTES
-            self.held += kept - EVENTS_BYTES
+            more = len(exchange.advice)
+            if exchange.actual is not None:
+                planned = 0 if exchange.planned is None else exchange.planned.single
+                more += 8 * (len(exchange.actual) + planned) - EVENTS_BYTES
+            if exchange.unread is not None:
+                more += 8 * len(exchange.unread)
+            if more:
+                self._hold(exchange, more)
+
+    def _hold(self, exchange: Exchange, more: int) -> None:
+        exchange.held += more
+        self.held += more
+        if self.held > self.memory:
+            self._make_room()
 
     def _make_room(self) -> None:
         kept = self._kept

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from oagw_tornado.evidence.access_log import log_access
 from oagw_tornado.evidence.exchange import Exchange, PlannedOffsets
 from oagw_tornado.evidence.journal import NOT_JOURNALED, Journal, is_control
 from oagw_tornado.evidence.metrics import Counters
@@ -50,13 +49,18 @@ class Ledger:
     ) -> None:
         self.running = 0
         self.journal = Journal(0) if journal is None else journal
+        self._add = self.journal.add
         self._new_disclosure = disclosure
         self._disclosure: Disclosure | None = None
         self.counters = Counters()
         self.timing = Timing()
         # How many seconds after its planned instant one event left: bound once for all, as each event is told.
         self.count_late: Callable[[float], None] = self.timing.recent.append
-        self._access_log = access_log
+        self._log_access: Callable[[Exchange, Disclosure], None] | None = None
+        if access_log:
+            from oagw_tornado.evidence.access_log import log_access
+
+            self._log_access = log_access
 
     @property
     def disclosure(self) -> Disclosure:
@@ -71,7 +75,7 @@ class Ledger:
         """A request has begun: its head is there."""
         self.running += 1
         if exchange.alias or not (exchange.path in NOT_JOURNALED or is_control(exchange.path)):
-            self.journal.add(exchange)
+            self._add(exchange)
 
     def looks_on(self, exchange: Exchange) -> None:
         """Whoever asked only watches, and for long: it is no load, and nobody waits for it to end."""
@@ -109,6 +113,7 @@ class Ledger:
         """The reply is a stream: the instants of its events are noted."""
         exchange.planned = PlannedOffsets()
         exchange.actual = array("d")
+        self.journal.streams(exchange)
 
     def head_sent(self, exchange: Exchange) -> None:
         """The head has left, or leaves with the next write."""
@@ -172,8 +177,8 @@ class Ledger:
         self.journal.over(exchange)
         if exchange.alias or not is_control(exchange.path):
             self.counters.count(exchange)
-        if self._access_log:
-            log_access(exchange, self.disclosure)
+        if self._log_access is not None:
+            self._log_access(exchange, self.disclosure)
 
     def reset(self) -> list[Exchange]:
         """Forget everything but what runs. The caller has brought it up to date first, and frees what was in the

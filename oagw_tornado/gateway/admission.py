@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from io import BytesIO
 from time import monotonic, time
+from typing import TYPE_CHECKING
 
 from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import is_control
-from oagw_tornado.gateway import content_coding
 from oagw_tornado.gateway.bearer import take_token
 from oagw_tornado.gateway.intake import Intake
 from oagw_tornado.gateway.refusal import bad_request, body_too_large, queue_full, unknown_coding
 from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request_head import RequestHead, request_head
 from oagw_tornado.gateway.router import RefusalHandler, Route, refused
-from oagw_tornado.gateway.target import address_fault, split_absolute
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
 
-# An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
-_REQUEST_ID = re.compile(r"[!-~]{1,200}")
-# https://www.w3.org/TR/trace-context/#traceparent-header; later versions may have more behind.
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{1,100})?")
-
-
-def _exceeds(length: str, limit: int) -> bool:
-    """Whether a Content-Length is over the limit; the parser has dealt with anything but numbers."""
-    digits = length.lstrip("0") if length.isascii() and length.isdigit() else ""
-    return len(digits) > 18 or int(digits or "0") > limit
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.content_coding import Decoding
 
 
 class Admission(httputil.HTTPMessageDelegate):
     """The delegate of one request."""
 
+    # The body: nothing, the one piece that most come in, or what grows where it stands.
+    _first = b""
+    _more: BytesIO | None = None
+    _size = 0
+
     def __init__(self, gateway: Intake, connection: ReplyConnection) -> None:
         self._gateway = gateway
         self._connection = connection
-        # The body: nothing, the one piece that most come in, or what grows where it stands.
-        self._first = b""
-        self._more: BytesIO | None = None
-        self._size = 0
 
     def headers_received(
         self,
@@ -50,39 +42,31 @@ class Admission(httputil.HTTPMessageDelegate):
         headers: httputil.HTTPHeaders,
     ) -> None:
         assert isinstance(start_line, httputil.RequestStartLine)
+        gateway = self._gateway
         self._start_line = start_line
         self._headers = headers
-        method, target, version = start_line
-        authority = None
-        if not target.startswith("/"):
-            authority, target = split_absolute(target)
-        path, _, self._query = target.partition("?")
-        gateway = self._gateway
-        if self._query and gateway.token_in_query:
-            target = self._take_token(path)
-        given = headers.get("X-Request-Id")
-        number = given if given is not None and _REQUEST_ID.fullmatch(given) else gateway.next_id()
-        self.exchange = exchange = Exchange(number, method, target, path, headers)
+        self._head = head = request_head(start_line, headers)
+        if gateway.token_in_query and head.query:
+            self._head = head = self._take_token(head)
+        self.exchange = exchange = Exchange(
+            head.id or gateway.next_id(), start_line.method, head.target, head.path, headers
+        )
         exchange.client = self._connection.client
         exchange.connection = self._connection.number
         exchange.wall = time()
         exchange.admitted = monotonic()
-        trace = headers.get("Traceparent")
-        if trace is not None and _TRACEPARENT.fullmatch(trace):
-            exchange.echoed = (("Traceparent", trace),)
-        fault = address_fault(headers, version, authority)
-        self._route = refused(bad_request(fault)) if fault else self._find_route(method, path)
-        exchange.alias = self._route.alias
+        exchange.echoed = head.echoed
+        self._route = route = refused(bad_request(head.fault)) if head.fault else self._find_route(start_line.method)
+        exchange.alias = route.alias
         gateway.opened(exchange)
-        length = headers.get("Content-Length")
-        if self._route.handler is RefusalHandler:
+        if route.handler is RefusalHandler:
             # It stands, whatever the body says.
-            self._refuse(self._route)
-        elif length is not None and _exceeds(length, gateway.max_body_size):
+            self._refuse(route)
+        elif head.length > gateway.max_body_size:
             self._refuse_body()
 
-    def _find_route(self, method: str, path: str) -> Route:
-        gateway, headers = self._gateway, self._headers
+    def _find_route(self, method: str) -> Route:
+        gateway, headers, path = self._gateway, self._headers, self._head.path
         if gateway.cors is not None and not is_control(path):
             self.exchange.page_headers = gateway.cors.fields(headers.get("Origin"))
             if method == "OPTIONS":
@@ -91,16 +75,16 @@ class Admission(httputil.HTTPMessageDelegate):
                     return refused(reply)
         return gateway.router.route(method, path, headers, self._connection)
 
-    def _take_token(self, path: str) -> str:
-        """Have a token in the query stand in the header, and nowhere else; gives the target as it may be shown."""
-        token, query, masked = take_token(self._query)
+    def _take_token(self, head: RequestHead) -> RequestHead:
+        """Have a token in the query stand in the header, and nowhere else; gives the head as it may be shown."""
+        token, query, masked = take_token(head.query)
         if token is None:
-            return f"{path}?{self._query}"
-        self._query = query
+            return head
+        path = head.path
         self._start_line = self._start_line._replace(path=f"{path}?{query}" if query else path)
         if "Authorization" not in self._headers and not is_control(path):
             self._headers["Authorization"] = f"Bearer {token}"
-        return f"{path}?{masked}"
+        return head._replace(target=f"{path}?{masked}", query=query)
 
     def data_received(self, chunk: bytes) -> None:
         self._size += len(chunk)
@@ -124,15 +108,15 @@ class Admission(httputil.HTTPMessageDelegate):
         # `getvalue` gives what was written, not a copy of it.
         body = self._first if self._more is None else self._more.getvalue()
         self._more = None
-        written = self._headers.get("Content-Encoding") if body else None
-        coding = content_coding.coding_of(written) if written is not None else ""
-        if coding:
-            self._decode(body, coding)
+        if body and self._head.coding:
+            self._decode(body, self._head.coding)
         else:
             self._admit(body)
 
     def _decode(self, body: bytes, coding: str) -> None:
         """Admit the request when its body is decoded, or refuse it."""
+        from oagw_tornado.gateway import content_coding
+
         if coding not in content_coding.codings():
             self._route = refused(unknown_coding(coding, content_coding.accepted()))
             self._admit(body)
@@ -151,15 +135,16 @@ class Admission(httputil.HTTPMessageDelegate):
         self._route = refused(reply)
         self._decoded(b"")
 
-    def _left_while_decoding(self, decoding: content_coding.Decoding) -> None:
+    def _left_while_decoding(self, decoding: Decoding) -> None:
         decoding.stop()
         self._gateway.abandoned(self.exchange)
 
     def _admit(self, body: bytes) -> None:
         exchange = self.exchange
-        exchange.body_size = len(body)
-        self._gateway.keep_body(exchange, body)
-        request = Request(self._connection, exchange, self._start_line, self._headers, self._query, body)
+        if body:
+            exchange.body_size = len(body)
+            self._gateway.keep_body(exchange, body)
+        request = Request(self._connection, exchange, self._start_line, self._headers, self._head, body)
         route = self._gateway.admit(request, self._route)
         knobs = exchange.knobs
         if knobs is not None and knobs.max_num_seqs is not None and route.handler.takes_turns:
@@ -180,7 +165,7 @@ class Admission(httputil.HTTPMessageDelegate):
         """Answer now, without the body."""
         self._first, self._more = b"", None
         self._connection.forgo_body()
-        request = Request(self._connection, self.exchange, self._start_line, self._headers, self._query, b"")
+        request = Request(self._connection, self.exchange, self._start_line, self._headers, self._head, b"")
         self._answer(route, request)
 
     def _take_turn(self, route: Route, request: Request, knobs: Knobs) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.gateway.cors import with_cors
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.wire.connection import status_and_fields
@@ -19,6 +18,8 @@ def head_fields(exchange: Exchange, reply: Reply, knobs: Knobs | None = None) ->
         counted = {name.lower() for name, _ in limits}
         headers = tuple(field for field in headers if field[0].lower() not in counted)
     if exchange.page_headers:
+        from oagw_tornado.gateway.cors import with_cors
+
         headers = with_cors(headers, exchange.page_headers, limits)
     server_timing = _AT_ONCE if knobs is None else knobs.server_timing
     if exchange.replay is not None:
@@ -30,6 +31,7 @@ def head_fields(exchange: Exchange, reply: Reply, knobs: Knobs | None = None) ->
         server_timing,
         exchange.id.encode("latin-1"),
     )
-    for name, value in (*limits, *exchange.echoed):
-        fields += f"{name}: {value}\r\n".encode("latin-1")
+    if limits or exchange.echoed:
+        for name, value in (*limits, *exchange.echoed):
+            fields += f"{name}: {value}\r\n".encode("latin-1")
     return fields

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import tornado.web
 
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.gateway.cors import Cors
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import GatewayRouter, Route
+
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.cors import Cors
 
 
 class Intake:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import tornado.web
@@ -93,10 +93,15 @@ class LazyHandler(tornado.web.RequestHandler):
     _body_left: int | None = None
     # Whether `prepare` is Tornado's own, which does nothing.
     _is_prepared = True
+    # The names of the methods that answer requests, by the method of the request.
+    _methods: Mapping[str, str] = {}
+    # What the method was called with.
+    _given: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._is_prepared = cls.prepare is tornado.web.RequestHandler.prepare
+        cls._methods = {name: name.lower() for name in cls.SUPPORTED_METHODS}
 
     def __init__(self, application: tornado.web.Application, request: LazyRequest) -> None:
         self.application = application
@@ -134,11 +139,11 @@ class LazyHandler(tornado.web.RequestHandler):
         self._running = asyncio.ensure_future(self._wait_for(waiting))  # the loop alone would not keep it
 
     def _call_method(self, path_args: tuple[str, ...]) -> Awaitable[None] | None:
-        method = self.request.method or ""
-        if method not in self.SUPPORTED_METHODS:
+        method = self._methods.get(self.request.method or "")
+        if method is None:
             raise tornado.web.HTTPError(405)
-        self.path_args = list(path_args)
-        return getattr(self, method.lower())(*path_args)  # type: ignore[no-any-return]
+        self._given = path_args
+        return getattr(self, method)(*path_args)  # type: ignore[no-any-return]
 
     async def _prepared(self, waiting: Awaitable[None], path_args: tuple[str, ...]) -> None:
         await waiting
@@ -323,6 +328,6 @@ HANDLER_PARTS: dict[str, Callable[[Any], Any]] = {
     "_write_buffer": lambda handler: [],
     "_transforms": lambda handler: [],
     "ui": _template_namespace,
-    "path_args": lambda handler: [],
+    "path_args": lambda handler: list(handler._given),
     "path_kwargs": lambda handler: {},
 }

@@ -9,6 +9,7 @@ from tornado import httputil
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.lazy_tornado import LazyRequest
+from oagw_tornado.gateway.request_head import RequestHead
 from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Request(LazyRequest):
         exchange: Exchange,
         start_line: httputil.RequestStartLine,
         headers: httputil.HTTPHeaders,
-        query: str,
+        head: RequestHead,
         body: bytes,
     ) -> None:
         self.method, self.uri, self.version = start_line
@@ -35,7 +36,8 @@ class Request(LazyRequest):
         self.body = body
         self.connection = connection
         self.path = exchange.path
-        self.query = query
+        self.query = head.query
+        self.head = head
         self.exchange = exchange
 
     #: What was said, once somebody has read the body so; None: nobody has, or it is no conversation.

@@ -17,7 +17,6 @@ from oagw_tornado.gateway.issued_tokens import IssuedTokens
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.knobs.vocabulary import Knobs
-from oagw_tornado.playback.amending import amend
 from oagw_tornado.playback.delivery import Backlog, Delivery
 from oagw_tornado.playback.gates import Gates
 from oagw_tornado.playback.pacer import Paced, Pacer
@@ -94,6 +93,8 @@ class Responder:
         """Send `reply` as the knobs of its exchange have it."""
         knobs = exchange.knobs
         if knobs is not None and knobs.amends:
+            from oagw_tornado.playback.amending import amend
+
             errors = self.errors_of(exchange)
             try:
                 reply, knobs = amend(replace(reply, errors=errors), knobs)

@@ -20,12 +20,11 @@ from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.outage import Outage
 from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
 from oagw_tornado.knobs.seed import request_seed
-from oagw_tornado.knobs.vocabulary import MODEL_MARK, VOCABULARY, Knobs, knobs_in_headers, read_knobs, split_query
+from oagw_tornado.knobs.vocabulary import MODEL_MARK, VOCABULARY, Knobs, read_knobs, split_query
 from oagw_tornado.reply.errors import Errors, retry_headers
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.nearest import nearest
-from oagw_tornado.wire.headers import WireHeaders
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.rule import Rule
@@ -169,8 +168,7 @@ class Terms:
         if not (route.alias or route.handler.heeds_rules):
             return route
         exchange = request.exchange
-        headers = request.headers
-        given = headers.starting_with(b"x-sim-") if type(headers) is WireHeaders else knobs_in_headers(headers)
+        given = request.head.knobs
         if "sim-" in request.query:
             request.query, in_query = split_query(request.query)
             request.uri = f"{request.path}?{request.query}" if request.query else request.path

@@ -21,6 +21,8 @@ NEEDED_SOON = (
     "oagw_tornado.services.openai.chat.requests",
     "oagw_tornado.services.openai.chat.reply",
     "oagw_tornado.faults",
+    "oagw_tornado.playback.amending",
+    "oagw_tornado.gateway.content_coding",
     "oagw_tornado.services.anthropic.requests",
     "oagw_tornado.services.anthropic.dialect",
     "oagw_tornado.services.openai.responses.dialect",

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from tornado.httputil import RequestStartLine
+
 from oagw_tornado.wire.headers import WireHeaders
 
 #: `Head.length` of a body that comes in chunks.
@@ -55,7 +57,7 @@ class Refused(Exception):
 class Head:
     """One request, without its body."""
 
-    __slots__ = ("method", "target", "version", "headers", "keep_alive", "length")
+    __slots__ = ("method", "target", "version", "start_line", "headers", "keep_alive", "length")
 
     def __init__(
         self, method: str, target: str, version: str, headers: WireHeaders, keep_alive: bool, length: int
@@ -64,11 +66,16 @@ class Head:
         self.target = target
         self.version = version
         """``HTTP/1.0`` or ``HTTP/1.1``; a later 1.x is served as 1.1 (RFC 9110, section 2.5)."""
+        self.start_line = RequestStartLine(method, target, version)
         self.headers = headers
         self.keep_alive = keep_alive
         """Whether the client lets the connection go on behind this request."""
         self.length = length
         """Bytes of the body, or `CHUNKED`."""
+
+    def again(self) -> Head:
+        """The same for another request, which may change its headers."""
+        return Head(self.method, self.target, self.version, self.headers.again(), self.keep_alive, self.length)
 
     @property
     def expects_continue(self) -> bool:

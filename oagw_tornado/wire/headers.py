@@ -13,12 +13,16 @@ from tornado.httputil import HTTPHeaders
 # What is looked up for every request.
 _KEYS = {name: name.lower().encode() for name in ("Authorization", "Content-Length", "Host", "X-Request-Id", "Expect")}
 
+_new = object.__new__
+
 
 class WireHeaders(HTTPHeaders):
     """`tornado.httputil.HTTPHeaders`, made of field lines. Behaves as one filled by its `add`."""
 
     # True once tornado's dictionaries are there: then they count, as they can be changed.
     _made = False
+    # What others have read out of these fields, for all requests that have them; None: for this request alone.
+    shared: dict[Any, Any] | None = None
 
     def __init__(self, lines: list[bytes]) -> None:
         """`lines` are well-formed, without their ends."""
@@ -32,6 +36,12 @@ class WireHeaders(HTTPHeaders):
             fields = _joined(lines)
         # Lower-cased name to value, the values of a repeated field joined as RFC 9110, section 5.3 has it.
         self.fields = fields
+
+    def again(self) -> WireHeaders:
+        """The same fields for another request, which may change them. Only of headers that nobody has changed."""
+        twin: WireHeaders = _new(WireHeaders)
+        twin.lines, twin.fields, twin.shared = self.lines, self.fields, self.shared
+        return twin
 
     @property
     def size(self) -> int:

@@ -16,13 +16,14 @@ import logging
 from time import monotonic
 
 from tornado import httputil
-from tornado.httputil import RequestStartLine
 
 from oagw_tornado.wire.connection import DROPPED_BYTES
-from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, Patience, end_wait
+from oagw_tornado.wire.deadlines import LEAST_RATE, Patience, end_wait
 from oagw_tornado.wire.head import Head, Refused
+from oagw_tornado.wire.known_heads import LONGEST
+from oagw_tornado.wire.lingering import LingeringConnection
 from oagw_tornado.wire.reader import RequestReader
-from oagw_tornado.wire.socket_connection import SocketConnection, SocketServer
+from oagw_tornado.wire.socket_connection import SocketServer
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ TURN = 32
 MOST_WAITING = 256 * 2**10
 
 
-class Http1Connection(SocketConnection):
+class Http1Connection(LingeringConnection):
     """One connection: requests in, in order; one reply at a time out."""
 
     __slots__ = (
@@ -43,8 +44,6 @@ class Http1Connection(SocketConnection):
         "_is_busy",
         "_goes_on",
         "_body_size",
-        "_lingered",
-        "_has_ended",
         "_asked_at",
     )
 
@@ -63,18 +62,12 @@ class Http1Connection(SocketConnection):
         self._goes_on = False
         # Bytes of the body so far: of the window under which its rate is looked at, or dropped behind the reply.
         self._body_size = 0
-        # Bytes read since the last reply, once the connection lingers.
-        self._lingered = -1
-        # True once the client has ended its side.
-        self._has_ended = False
         # When the last request had arrived, or its turn had come behind another one.
         self._asked_at = 0.0
 
     @property
     def asked_at(self) -> float:
         return self._asked_at
-
-    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -90,6 +83,13 @@ class Http1Connection(SocketConnection):
             if self._lingered >= 0:
                 self._linger_on(len(data))
             return
+        if self._reader is None and self._is_answered and self._is_read and not self._queued:
+            # Nearly always: all of one request, and often one that came before.
+            end = data.find(b"\r\n\r\n") + 4
+            head = self._server.heads.find(data if end == len(data) else data[:end]) if end <= LONGEST else None
+            if head is not None and head.length == len(data) - end:
+                self._answer_known(head, data[end:])
+                return
         self._go_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,8 +118,6 @@ class Http1Connection(SocketConnection):
         if self._is_read and self._is_answered:
             self._go_on()
 
-    # Requests, in order.
-
     def _go_on(self, data: bytes = b"") -> None:
         """Go on with `data` and what has waited, and see what the connection waits for then. Never raises."""
         self._goes_on = False
@@ -133,7 +131,7 @@ class Http1Connection(SocketConnection):
             if data:
                 reader = self._reader
                 if reader is None:
-                    self._reader = reader = RequestReader(self._server.limits)
+                    self._reader = reader = RequestReader(self._server.limits, self._server.heads.parse)
                 reader.feed(data)
             self._read_requests()
         except Refused as refused:
@@ -145,6 +143,39 @@ class Http1Connection(SocketConnection):
             self._is_busy = False
         if self._fd >= 0 and self._lingered < 0:
             self._await_more()
+
+    def _begin(self, head: Head) -> None:
+        self.method = head.method
+        self.version = head.version
+        self.keep_alive = head.keep_alive and not self._server.draining
+        self.body_length = head.length
+        self._is_answered = False
+
+    def _answer_known(self, head: Head, body: bytes) -> None:
+        """Hand on a whole request whose head came before. As `_go_on`, for most requests in a fraction of the time."""
+        server = self._server
+        self._is_busy = True
+        self._begin(head)
+        self.expects_continue = False
+        self._asked_at = server.turn.now
+        try:
+            delegate = server.delegate.start_request(self, self)
+            delegate.headers_received(head.start_line, head.headers.again())
+            if body and not self._is_answered:
+                self._delegate = delegate  # to be told if this fails
+                delegate.data_received(body)
+                self._delegate = None
+            if not self._is_answered:
+                delegate.finish()
+        except Exception:
+            log.exception("a request could not be answered")
+            self.abort()
+        finally:
+            self._is_busy = False
+        if self._is_answered and self._lingered < 0 and self._fd >= 0 and not self._queued:
+            server.deadlines.idle.begin(self)
+        else:
+            end_wait(self)
 
     def _read_requests(self) -> None:
         reader = self._reader
@@ -175,19 +206,15 @@ class Http1Connection(SocketConnection):
         """Hand one request to the delegate."""
         server = self._server
         end_wait(self)
-        self.method = head.method
-        self.version = head.version
-        self.keep_alive = head.keep_alive and not server.draining
+        self._begin(head)
         self._is_read = reader.is_read
-        self._is_answered = False
-        self.body_length = head.length
         self.expects_continue = head.length != 0 and head.expects_continue
         delegate = server.delegate.start_request(self, self)
         if not self._is_read:
             self._delegate = delegate
             self._body_size = 0
             server.deadlines.body.begin(self)
-        delegate.headers_received(RequestStartLine(head.method, head.target, head.version), head.headers)
+        delegate.headers_received(head.start_line, head.headers)
         if self._is_answered:
             return
         if self._is_read:
@@ -306,6 +333,10 @@ class Http1Connection(SocketConnection):
         else:
             self._refuse(408, "Request timeout: the request did not arrive in time")
 
+    def _linger(self) -> None:
+        self._reader = None
+        super()._linger()
+
     # The client ends its side.
 
     def eof_received(self) -> bool:
@@ -315,28 +346,3 @@ class Http1Connection(SocketConnection):
             return True
         self._server.client_ended(self, self._asked_at)
         return True
-
-    # Lingering close.
-
-    def _linger(self) -> None:
-        self.send_held()
-        if self._fd < 0:
-            return
-        self._reader = None
-        self._lingered = 0
-        self._server.deadlines.linger.begin(self)
-        if self._has_ended or not self._transport.can_write_eof():
-            self.close()
-            return
-        try:
-            self._transport.write_eof()
-        except OSError:
-            self.abort()  # the client has reset the connection
-            return
-        if not self._transport.is_reading():
-            self._transport.resume_reading()
-
-    def _linger_on(self, size: int) -> None:
-        self._lingered += size
-        if self._lingered > LINGER_BYTES:
-            self.abort()

@@ -11,6 +11,7 @@ Nothing here does I/O, and all state is one buffer and a few numbers.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from oagw_tornado.wire.chunked import ChunkedBody
 from oagw_tornado.wire.head import CHUNKED, Head, Limits, check_start, parse_head, too_large
@@ -24,10 +25,11 @@ _TAKEN = 64 * 2**10
 class RequestReader:
     """The requests of one connection, one after the other. Methods raise `Refused`; then nothing more can be read."""
 
-    __slots__ = ("_bytes", "_at", "_looked_at", "_limits", "_remaining", "_chunks")
+    __slots__ = ("_bytes", "_at", "_looked_at", "_limits", "_parse", "_remaining", "_chunks")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, parse: Callable[[bytes, Limits], Head] = parse_head) -> None:
         self._limits = limits
+        self._parse = parse
         # What has arrived and is not taken, from `_at` on.
         self._bytes: bytes | bytearray = b""
         self._at = 0
@@ -86,7 +88,7 @@ class RequestReader:
             self._looked_at = max(begin, len(data) - 2)
             return None
         self._at = self._looked_at = end
-        head = parse_head(bytes(data[at:end]), self._limits)
+        head = self._parse(bytes(data[at:end]), self._limits)
         if head.length == CHUNKED:
             self._chunks = ChunkedBody(self._limits)
         else:

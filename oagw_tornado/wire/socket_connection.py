@@ -15,6 +15,7 @@ from typing import Any, cast
 from oagw_tornado.wire.connection import UNIX, Delegate, ReplyConnection
 from oagw_tornado.wire.deadlines import Patience
 from oagw_tornado.wire.head import Limits
+from oagw_tornado.wire.known_heads import KnownHeads
 from oagw_tornado.wire.server import Server
 
 log = logging.getLogger(__name__)
@@ -220,6 +221,7 @@ class SocketServer(Server):
     def __init__(self, delegate: Delegate, limits: Limits) -> None:
         super().__init__(delegate, limits)
         self.connections: set[SocketConnection] = set()
+        self.heads = KnownHeads()
         # Connections that hold whole replies of this turn.
         self._held: list[SocketConnection] = []
 

@@ -1,0 +1,51 @@
+"""Heads that came before, as they were read then: a client sends the same one again and again.
+
+What a head says is a function of its bytes and of the server's limits, so it need not be read twice. All connections of
+a server share what is known. Only what was read to its end, and is asked for a second time, is kept: a head that is
+refused leaves nothing behind, and those that differ from request to request push nothing out.
+"""
+
+from __future__ import annotations
+
+from oagw_tornado.wire.head import Head, Limits, parse_head
+
+#: Heads that are known, and bytes of the longest of them.
+MOST = 256
+LONGEST = 2048
+
+
+class KnownHeads:
+    """The heads known to one server."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Head] = {}
+        # Hashes of those that were read once, lately: one that is there by accident is known a request too early.
+        self._seen: set[int] = set()
+        #: The head of these bytes, if it is known. Its fields are nobody's to change: see `WireHeaders.again`.
+        self.find = self._known.get
+
+    def parse(self, data: bytes, limits: Limits) -> Head:
+        """As `parse_head`, without reading again what is known. The limits are always the same."""
+        head = self._known.get(data)
+        if head is not None:
+            return head.again()
+        head = parse_head(data, limits)
+        # What waits for a word before its body, or comes in pieces, is never here in one piece.
+        if len(data) <= LONGEST and head.length >= 0 and not head.expects_continue:
+            self._remember(data, head)
+        return head
+
+    def _remember(self, data: bytes, head: Head) -> None:
+        seen, known = self._seen, self._known
+        number = hash(data)
+        if number in seen:
+            seen.discard(number)
+            if len(known) >= MOST:
+                del known[next(iter(known))]
+            head = head.again()
+            head.headers.shared = {}
+            known[data] = head
+        else:
+            if len(seen) >= MOST:
+                seen.clear()
+            seen.add(number)
