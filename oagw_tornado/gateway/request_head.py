@@ -19,8 +19,8 @@ from oagw_tornado.wire.headers import WireHeaders
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
 # https://www.w3.org/TR/trace-context/#traceparent-header; later versions may have more behind.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{1,100})?")
-# No limit of a body is above this one.
-_LONGEST = 10**18
+# Stands for a length of more digits than any limit of a body has.
+_OVER_ALL_LIMITS = 10**18
 
 
 class RequestHead(NamedTuple):
@@ -90,4 +90,4 @@ def _length(given: str | None) -> int:
     if given is None or not (given.isascii() and given.isdigit()):
         return 0
     digits = given.lstrip("0")
-    return _LONGEST if len(digits) > 18 else int(digits or "0")
+    return _OVER_ALL_LIMITS if len(digits) > 18 else int(digits or "0")
