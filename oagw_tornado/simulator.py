@@ -234,6 +234,7 @@ class Simulator:
             self.responder,
             config.max_body_size,
             terms.apply,
+            terms.deciding,
             _cors(config),
             config.token_in_query,
         )

@@ -246,7 +246,7 @@ def _many(path: str, count: int) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize("kind", ["many", "parts"])
 @pytest.mark.parametrize(
     ("path", "most"),
-    [("openai/v1/chat/completions", 2048), ("openai/v1/responses", 2048), ("anthropic/v1/messages", 4096)],
+    [("openai/v1/chat/completions", 2048), ("openai/v1/responses", 2048), ("anthropic/v1/messages", 2048)],
 )
 def test_a_history_has_only_so_many_messages(server: WatchedServer, path: str, most: int, kind: str) -> None:
     """The bound of the real API for chat (array_above_max_length); what is read of a request is read in one go."""
@@ -259,3 +259,26 @@ def test_a_history_has_only_so_many_messages(server: WatchedServer, path: str, m
         assert reply.status_code == status, reply.text[:300]
         if status == 400:
             assert str(most) in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["openai/v1/chat/completions", "openai/v1/responses", "anthropic/v1/messages"])
+def test_a_request_has_only_so_many_tools(server: WatchedServer, path: str) -> None:
+    for count, status in ((1000, 200), (1001, 400)):
+        body: dict[str, Any] = {
+            "model": "m",
+            "max_tokens": 4,
+            "input": "x",
+            "messages": [{"role": "user", "content": "x"}],
+        }
+        names = [f"t{number}" for number in range(count)]
+        if "chat" in path:
+            body["tools"] = [{"type": "function", "function": {"name": name}} for name in names]
+        elif "responses" in path:
+            body["tools"] = [{"type": "function", "name": name, "parameters": {}} for name in names]
+        else:
+            body["tools"] = [{"name": name, "input_schema": {"type": "object"}} for name in names]
+            del body["input"]
+        reply = httpx.post(
+            f"http://127.0.0.1:{server.port}{PROXY}/{path}", json=body, headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        assert reply.status_code == status, reply.text[:300]

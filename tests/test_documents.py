@@ -14,7 +14,7 @@ from raw_http import request, talk
 from oagw_tornado.config.config import read_config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.testing import SimulatorThread
-from oagw_tornado.units.documents import DEEPEST, DocumentError, brief, is_too_deep, read_json
+from oagw_tornado.units.documents import DEEPEST, DocumentError, brief, read_json
 
 PROXY = "/api/oagw/v1/proxy"
 
@@ -49,7 +49,34 @@ def depth_of(value: Any) -> int:
 def test_depth_against_a_plain_recursion(value: Any) -> None:
     for _ in range(DEEPEST - 3):
         value = [value]
-    assert is_too_deep(value) == (depth_of(value) > DEEPEST)
+    text = json.dumps(value).encode()
+    if depth_of(value) > DEEPEST:
+        with pytest.raises(DocumentError, match="nested too deeply"):
+            read_json(text)
+    else:
+        assert read_json(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"[" + b"[]," * 19_998 + b"{}]", None),
+        (b"[" + b"[]," * 19_999 + b"{}]", "20000 objects and lists"),
+        (b"[" + b'{"a":1},' * 20_000 + b"1]", "20000 objects and lists"),
+        (b"[" + b'"a",' * 50_000 + b"1]", None),
+        (b"[" + b'"a",' * 50_000 + b'"a"]', "50000 strings"),
+        (rb'{"a": "%s"}' % (rb"{[\"a\", \"\\\"]}" * 50_000), None),
+        (rb'[%s"\\\"[["]' % (rb'"\\",[],' * 19_998), None),
+        (rb'[%s"\\",[[]]]' % (rb'"\\",[],' * 19_998), "20000 objects and lists"),
+        (b'"' * 300_000, "strings"),
+    ],
+)
+def test_a_document_has_only_so_many_values(text: bytes, reason: str | None) -> None:
+    if reason is None:
+        assert read_json(text) == json.loads(text)
+    else:
+        with pytest.raises(DocumentError, match=reason):
+            read_json(text)
 
 
 def test_a_quote_is_short_whatever_it_quotes() -> None:

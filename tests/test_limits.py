@@ -24,6 +24,7 @@ from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.rules import Rules
 from oagw_tornado.knobs.upstream_document import UpstreamError, parse_upstreams
 from oagw_tornado.reply import prompt_cache
+from oagw_tornado.services.openai.chat.document import logprob
 from oagw_tornado.services.table import upstreams
 from oagw_tornado.testing import SimulatorThread
 from oagw_tornado.units.durations import format_duration
@@ -157,7 +158,7 @@ def test_a_long_list_of_headers_is_not_granted(size: int, granted: bool) -> None
 def test_prompts_of_one_request_are_bounded() -> None:
     with SimulatorThread() as oagw:
         path = "/api/oagw/v1/proxy/openai/v1/completions"
-        for count, status in ((2048, 200), (2049, 400)):
+        for count, status in ((512, 200), (513, 400)):
             body = {"model": "gpt-4", "prompt": ["a"] * count, "max_tokens": 1}
             assert talk(oagw.port, request(path, body), patience=30).status == status
 
@@ -191,16 +192,54 @@ def test_beginnings_of_prompts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("reply", "hint"),
     [
-        ([{"text": "x"}] * 10_001, "at most 10000 parts"),
+        ([{"text": "x"}] * 2001, "at most 2000 parts"),
+        ({"text": ["x"] * 10_001}, "at most 10000 pieces"),
         ({"text": "x" * (2**20 + 1)}, "1048576"),
         ({"status": 200, "text": "x" * (4 * 2**20 + 1)}, "4194304"),
-        ({"status": 200, "events": ["x"] * 10_001}, "at most 10000 events"),
+        ({"status": 200, "events": ["x"] * 2001}, "at most 2000 events"),
         ({"status": 200, "headers": {f"x-{number}": "y" for number in range(101)}}, "at most 100 headers"),
     ],
 )
 def test_replies_of_rules_are_bounded(reply: Any, hint: str) -> None:
     with pytest.raises(RuleError, match=hint):
         Rules([{"reply": reply}])
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint"),
+    [
+        ({"match": {"method": ["GET"] * 1001}}, "match.method: expected at most 1000 texts"),
+        ({"match": {"turn": [1] * 101}}, "match.turn: expected at most 100 ranges"),
+        (
+            {"match": {"query": {f"a{number}": "x" * 900 for number in range(40)}}},
+            "match: expected at most 32768 bytes",
+        ),
+        ({"match": {"path": "*" + "a?" * 20 + "*"}}, "match.path: expected at most 32 characters between two"),
+    ],
+)
+def test_what_one_rule_looks_at_is_bounded(rule: Any, hint: str) -> None:
+    with pytest.raises(RuleError, match=re.escape(hint)):
+        Rules([rule])
+
+
+def test_bytes_of_a_long_token_are_not_told() -> None:
+    assert logprob("x" * 1000, 0)["bytes"] == [120] * 1000
+    assert logprob("x" * 1001, 2)["bytes"] is logprob("x" * 1001, 2)["top_logprobs"][0]["bytes"] is None
+
+
+def test_values_of_knobs_are_bounded() -> None:
+    with SimulatorThread() as oagw:
+        trace = f"trace({'1ms,' * 8191}1ms)"
+        path = "/api/oagw/v1/proxy/weather/current"
+        assert talk(oagw.port, request(path, headers={"X-Sim-Itl": trace[:-16] + "1ms)"})).status == 200
+        for reply in (
+            talk(oagw.port, request(path, headers={"X-Sim-Itl": trace})),
+            talk(oagw.port, request("/_sim/config", {"itl": trace}, method="PATCH")),
+            talk(oagw.port, request("/_sim/rules", {"itl": trace})),
+            talk(oagw.port, request("/_sim/rules", [{"itl": trace}], method="PUT")),
+        ):
+            assert reply.status == 400, reply
+            assert b"itl: expected at most 32768 characters" in reply.body
 
 
 def test_knobs_in_a_long_name_are_refused() -> None:
@@ -212,7 +251,7 @@ def test_knobs_in_a_long_name_are_refused() -> None:
 @pytest.mark.parametrize(
     ("document", "hint"),
     [
-        ({f"a{number}": {} for number in range(1001)}, "at most 1000 upstreams"),
+        ({f"a{number}": {} for number in range(251)}, "at most 250 upstreams"),
         ({"a": {"token": ["x"] * 101}}, "at most 100 tokens"),
     ],
 )

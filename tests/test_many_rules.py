@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from oagw_tornado.knobs import rule_index
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.rules import Applied, Rules
-from oagw_tornado.knobs.text_index import TextIndex, folded, literals
+from oagw_tornado.knobs.rules import Applied, Rules, _finished
+from oagw_tornado.knobs.text_index import TextIndex
 from oagw_tornado.reply.conversation import Conversation, Message
+from oagw_tornado.units.globs import Glob, folded
 
 LETTERS = "abKs\u212a\u017f\u0130\u0131\u00e9\u00c9\u4e2d"
 TEXTS = st.text(LETTERS, max_size=9)
@@ -71,13 +72,13 @@ def test_what_is_looked_up_is_what_is_tried_one_by_one(documents: list[Any], req
         ("a[!b]c", ["a", "c"]),
         ("a[]b]c", ["a", "c"]),
         ("a[b", ["a[b"]),
-        ("a\u00e9b\u4e2d", ["a", "b\u4e2d"]),
+        ("a\u00e9b\u4e2d", ["a\u00e9b\u4e2d"]),
         ("**", []),
         ("", []),
     ],
 )
 def test_literals_of_a_glob(glob: str, texts: list[str]) -> None:
-    assert literals(glob) == texts
+    assert Glob(glob, any_case=True).literals == tuple(sorted(texts, key=len, reverse=True))
 
 
 def test_letters_that_are_the_same_without_case() -> None:
@@ -87,7 +88,7 @@ def test_letters_that_are_the_same_without_case() -> None:
 def test_few_of_a_thousand_rules_are_tried() -> None:
     rules = Rules([{"match": {"last-message": f"*question {number} please*"}} for number in range(1000)])
     request = facts(["Question 117, please: or question 17 please"], "", "")
-    assert len(list(TextIndex(rules.list).found(request))) < 30
+    assert len(set(_finished(TextIndex(rules.list).finding(request)))) < 30
     applied = rules.apply(request, lambda rule: Random(1))
     assert applied.rule is not None
     assert applied.rule.name == "rule-18"

@@ -191,6 +191,8 @@ def test_only_forms_are_read(server: VisibleServer) -> None:
     assert talk(server.port, twice).status == 400
     many = request(f"{OAUTH}/token", b"&".join(b"f%d=" % number for number in range(51)), {"Content-Type": FORM})
     assert talk(server.port, many).status == 400
+    large = request(f"{OAUTH}/token", b"scope=" + b"x" * 2**16, {"Content-Type": FORM})
+    assert talk(server.port, large).status == 413
     assert talk(server.port, request(f"{OAUTH}/nothing", headers={"Authorization": "Bearer static"})).status == 404
     assert talk(server.port, request(f"{OAUTH}/nothing", headers={"Authorization": ""})).status == 401
 

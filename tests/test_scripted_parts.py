@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from oagw_tornado.reply.answer import Answer
 from oagw_tornado.reply.parts import Script
-from oagw_tornado.reply.script import LONGEST_TEXT, MOST_PARTS, parse_reply
+from oagw_tornado.reply.script import LONGEST_TEXT, MOST_PARTS, MOST_PIECES, parse_reply
 from oagw_tornado.reply.script_fields import ScriptError
 from oagw_tornado.reply.sse import decode
 from oagw_tornado.services.anthropic.dialect import message_reply
@@ -217,7 +217,7 @@ def test_a_signature_that_was_given_must_come_back() -> None:
         ({"reasoning": {"redacted": 7}}, "reply.reasoning.redacted: expected true, false or the data"),
         ({"text": "x" * (LONGEST_TEXT + 1)}, f"reply.text: expected at most {LONGEST_TEXT} characters"),
         (["x"] * (MOST_PARTS + 1), f"reply: expected at most {MOST_PARTS} parts"),
-        ({"text": ["x"] * (MOST_PARTS + 1)}, f"reply.text: expected at most {MOST_PARTS} pieces"),
+        ({"text": ["x"] * (MOST_PIECES + 1)}, f"reply.text: expected at most {MOST_PIECES} pieces"),
         ({"text": "\ud800"}, "reply.text: expected a text that UTF-8 can encode"),
         ({"status": 99}, "reply.status: expected a whole number from 200 to 599"),
         ({"status": 200, "headers": {"Content-Length": "3"}}, "is set by the connection itself"),

@@ -385,6 +385,10 @@ def test_a_script_that_is_far_too_large_changes_nothing(control: Any, http: http
         control.call("POST", "/_sim/rules", body={"name": "bad", "reply": reply})
     assert 400 <= (caught.value.status or 0) < 500
     assert len(str(caught.value)) < 300
+    assert str(caught.value).startswith("reply: expected ")
+    with pytest.raises(ControlError) as caught:
+        control.call("PUT", "/_sim/rules", body={"rules": [{"name": "small"}, {"name": "bad", "reply": reply}]})
+    assert str(caught.value).startswith("bad: reply: expected ")
     assert [rule["name"] for rule in control.rules()] == ["good"]
     assert said(http, chat("x")) == "as before"
 

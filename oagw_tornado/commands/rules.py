@@ -44,7 +44,7 @@ def _convert(file: str) -> int:
 
     try:
         with open(file, "rb") as opened:
-            document = read_json(opened.read())
+            document = read_json(opened.read(), is_bounded=False)
         converted = convert_fixtures(document)
     except OSError as error:
         raise CommandError(f"cannot read {file!r}: {error.strerror or error}") from None

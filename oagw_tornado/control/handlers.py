@@ -19,8 +19,9 @@ from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.rules import LARGEST_RULES
+from oagw_tornado.knobs.vocabulary import LONGEST_VALUE, VOCABULARY
 from oagw_tornado.reply.reply import Reply, json_reply
-from oagw_tornado.units.documents import DocumentError, read_json
+from oagw_tornado.units.documents import DocumentError, TooLarge, read_json
 from oagw_tornado.units.durations import parse_duration
 from oagw_tornado.units.nearest import nearest
 
@@ -68,12 +69,26 @@ class ControlHandler(ExchangeHandler):
         except (BadRequest, ConfigError, FilterError, RuleError) as error:
             self.respond(refusal(getattr(error, "status", 400), str(error)))
 
+    def short_values(self, document: Any) -> Any:
+        """`document`, none of whose knobs has a value that would take long to read."""
+        for key, value in document.items() if isinstance(document, dict) else ():
+            if key in VOCABULARY and isinstance(value, str) and len(value) > LONGEST_VALUE:
+                raise RuleError(f"{key}: expected at most {LONGEST_VALUE} characters")
+        return document
+
+    def _large_part(self) -> str:
+        from oagw_tornado.control.largest_part import largest_part  # not before something is too large
+
+        return largest_part(self.request.body) or "the body"
+
     def document(self) -> Any:
         """The JSON document in the request's body."""
         if len(self.request.body) > LARGEST_DOCUMENT:
-            raise BadRequest(f"the body: expected at most {LARGEST_DOCUMENT} bytes", 413)
+            raise BadRequest(f"{self._large_part()}: expected at most {LARGEST_DOCUMENT} bytes in the body", 413)
         try:
             return read_json(self.request.body)
+        except TooLarge as error:
+            raise BadRequest(f"{self._large_part()}: expected less, the body has {error}") from None
         except DocumentError as error:
             raise BadRequest(f"the body is not JSON: {error}") from None
 
@@ -131,7 +146,7 @@ class Configuration(ControlHandler):
     async def patch(self, control: ControlPlane) -> None:
         with self.refusing():
             is_check = self.is_check()
-            changes = self.document()
+            changes = self.short_values(self.document())
             if not isinstance(changes, dict):
                 raise BadRequest("expected an object of options and their values")
             if is_check:
@@ -154,9 +169,9 @@ class RuleList(ControlHandler):
     def post(self, control: ControlPlane) -> None:
         with self.refusing():
             if self.is_check():
-                self.say(control.rules.check(self.document()).as_json())
+                self.say(control.rules.check(self.short_values(self.document())).as_json())
             else:
-                self.say(control.rules.add(self.document()).as_json(), 201)
+                self.say(control.rules.add(self.short_values(self.document())).as_json(), 201)
 
     def patch(self, control: ControlPlane) -> None:
         with self.refusing():
@@ -173,7 +188,7 @@ class RuleList(ControlHandler):
             if not isinstance(rules, list):
                 raise BadRequest("expected {'rules': [rule, …]} or [rule, …]")
             turns = Turns()
-            for _ in control.rules.replacing(rules):
+            for _ in control.rules.replacing(rules, check=self.short_values):
                 if turns.is_over:
                     await turns.rest()
             self.get(control)
@@ -197,7 +212,7 @@ class OneRule(ControlHandler):
 
     def put(self, control: ControlPlane, name: str) -> None:
         with self.refusing():
-            rule, is_new = control.rules.put(name, self.document())
+            rule, is_new = control.rules.put(name, self.short_values(self.document()))
             self.say(rule.as_json(), 201 if is_new else 200)
 
     def delete(self, control: ControlPlane, name: str) -> None:

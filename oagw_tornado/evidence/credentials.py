@@ -87,7 +87,8 @@ _KEYS = tuple(
         (("xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-"), r"[A-Za-z0-9-]{10,}"),
         (("AIza", "ya29."), r"[A-Za-z0-9_-]{20,}"),
         (("AKIA", "ASIA"), r"[A-Z0-9]{16}"),
-        (("eyJ",), r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
+        # Without a dot it is none, but all of it is taken: else each of its letters would be where one may begin.
+        (("eyJ",), r"[A-Za-z0-9_-]{8,}+(\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?)?"),
     )
     for start in starts
 )
@@ -97,7 +98,7 @@ _SCHEME = re.compile(rf"\b({'|'.join(_SCHEMES)})(?: |%20|\+)[A-Za-z0-9._~+/%=-]{
 #: ``name:password@`` and a bare ``name@`` before a host.
 _USERINFO = re.compile(r"(//)[^/?#\s]*@")
 _SEPARATORS = re.compile(r"([?&;#])")
-_NESTED = re.compile(r"[?&;#][^=&;]*=|//[^/]*@")
+_NESTED = re.compile(r"[?&;#][^?&;#=]*=|//[^/]*@")
 
 #: Pieces of a target that are looked at one by one; the rest of a longer one is masked.
 MOST_PIECES = 1000
@@ -231,7 +232,9 @@ def _unless_a_word(match: re.Match[str]) -> str:
     """Keys contain digits and start at a word boundary: ``task-list-of-the-whole-week`` is not a key."""
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     key = match[0]
-    return key if before.isalnum() or not any(map(str.isdigit, key)) else MASK
+    if before.isalnum() or not any(map(str.isdigit, key)):
+        return key
+    return key if match.re.groups and match[1] is None else MASK
 
 
 def _without_userinfo(target: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from fnmatch import translate
 from urllib.parse import unquote
 
 from oagw_tornado.evidence.credentials import Disclosure
@@ -12,6 +11,7 @@ from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.service_path import service_path
 from oagw_tornado.evidence.view import header_lines
 from oagw_tornado.units.documents import DocumentError, read_json
+from oagw_tornado.units.globs import Glob, GlobError
 
 _LONGEST_GLOB = 1000
 _MODEL = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.){0,500})"')
@@ -131,5 +131,7 @@ def model_in(exchange: Exchange) -> str:
 def _glob(name: str, text: str) -> Callable[[str], bool]:
     if len(text) > _LONGEST_GLOB:
         raise FilterError(f"{name}: expected at most {_LONGEST_GLOB} characters")
-    match = re.compile(translate(text)).match
-    return lambda value: match(value) is not None
+    try:
+        return Glob(text).fits
+    except GlobError as error:
+        raise FilterError(f"{name}: {error}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from io import BytesIO
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -22,6 +24,10 @@ from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
     from oagw_tornado.gateway.content_coding import Decoding
+
+#: Bytes of a body from which on the rule for a request is looked for in turns, and seconds of each.
+LONG = 64 * 2**10
+SHARE = 0.002
 
 
 class Admission(httputil.HTTPMessageDelegate):
@@ -139,12 +145,17 @@ class Admission(httputil.HTTPMessageDelegate):
         decoding.stop()
         self._gateway.abandoned(self.exchange)
 
-    def _admit(self, body: bytes) -> None:
+    def _admit(self, body: bytes, request: Request | None = None) -> None:
+        """Admit a request with this body; as `request`, if its rule was looked for already."""
         exchange = self.exchange
-        if body:
-            exchange.body_size = len(body)
-            self._gateway.keep_body(exchange, body)
-        request = Request(self._connection, exchange, self._start_line, self._headers, self._head, body)
+        if request is None:
+            if body:
+                exchange.body_size = len(body)
+                self._gateway.keep_body(exchange, body)
+            request = Request(self._connection, exchange, self._start_line, self._headers, self._head, body)
+            if len(body) > LONG:
+                _Deciding(self, request, self._gateway.decide(request, self._route)).go_on()
+                return
         route = self._gateway.admit(request, self._route)
         knobs = exchange.knobs
         if knobs is not None and knobs.max_num_seqs is not None and route.handler.takes_turns:
@@ -184,6 +195,34 @@ class Admission(httputil.HTTPMessageDelegate):
     def _answer(self, route: Route, request: Request) -> None:
         gateway = self._gateway
         route.handler(gateway.application, request, gateway.responder).run(*route.arguments)
+
+
+class _Deciding:
+    """A whole request for which the rule is looked for, a share in each turn of the loop."""
+
+    __slots__ = ("_admission", "_request", "_steps")
+
+    def __init__(self, admission: Admission, request: Request, steps: Iterator[None]) -> None:
+        self._admission = admission
+        self._request = request
+        self._steps: Iterator[None] | None = steps
+
+    def go_on(self) -> None:
+        if self._steps is None:
+            return
+        admission = self._admission
+        end = monotonic() + SHARE
+        for _ in self._steps:
+            if monotonic() >= end:
+                admission._connection.set_close_callback(self.client_left)
+                asyncio.get_running_loop().call_soon(self.go_on)
+                return
+        admission._connection.set_close_callback(None)
+        admission._admit(self._request.body, self._request)
+
+    def client_left(self) -> None:
+        self._steps = None
+        self._admission._gateway.abandoned(self._admission.exchange)
 
 
 class _Waiting:

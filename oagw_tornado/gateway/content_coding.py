@@ -12,10 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from io import BytesIO
+from time import monotonic
 from typing import Any
 
-#: Bytes that are made of a body in one turn of the loop.
+#: Bytes that are made of a body in one turn of the loop, and seconds if there is hardly anything to be made.
 AT_A_TIME = 2**19
+SHARE = 0.002
 # Bytes that are fed at once: what a decoder has not consumed is copied each time.
 _FED = 2**16
 
@@ -65,6 +67,8 @@ def decoded(body: bytes, coding: str) -> Iterator[bytes]:
                     decoder = make()
                 yield from _pieces(decoder, data)
                 data = decoder.unused_data
+                if data:
+                    yield b""  # one of many members may hold nothing
     except _errors() as error:
         raise CannotDecode(f"the request body is not valid {coding}: {error}") from None
     if not decoder.eof:
@@ -160,6 +164,7 @@ class Decoding:
     def run(self) -> bool:
         """Go on; False if there is more to do, which is done in later turns."""
         made = 0
+        end = monotonic() + SHARE
         try:
             for piece in self._pieces:
                 self._size += len(piece)
@@ -169,7 +174,7 @@ class Decoding:
                     return True
                 self._body.write(piece)
                 made += len(piece)
-                if made >= AT_A_TIME:
+                if made >= AT_A_TIME or (not piece and monotonic() >= end):
                     asyncio.get_running_loop().call_soon(self.run)
                     return False
         except CannotDecode as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import tornado.web
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Intake:
     """What the requests of one gateway share.
 
-    `admit` is asked once a request is whole: it sets the knobs that hold, or sends it elsewhere.
+    `admit` is asked once a request is whole: it sets the knobs that hold, or sends it elsewhere. `decide` is asked
+    before, for one with a long body: it goes in steps through what would take `admit` too long.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Intake:
         responder: Responder,
         max_body_size: int,
         admit: Callable[[Request, Route], Route],
+        decide: Callable[[Request, Route], Iterator[None]],
         cors: Cors | None = None,
         token_in_query: bool = False,
     ) -> None:
@@ -39,6 +41,7 @@ class Intake:
         self.responder = responder
         self.max_body_size = max_body_size
         self.admit = admit
+        self.decide = decide
         self.cors = cors
         self.token_in_query = token_in_query
         self.opened: Callable[[Exchange], None] = responder.ledger.opened

@@ -13,6 +13,7 @@ from oagw_tornado.gateway.request_head import RequestHead
 from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
+    from oagw_tornado.knobs.rules import Applied
     from oagw_tornado.reply.conversation import Conversation
 
 
@@ -44,6 +45,9 @@ class Request(LazyRequest):
     conversation: Conversation | None = None
     #: Reads the body as a conversation, in whatever dialect it is; never raises. None: it was read.
     read_conversation: Callable[[], Conversation | None] | None = None
+
+    #: The rule that applies, if it was looked for before.
+    applied: Applied | None = None
 
     def converse(self) -> Conversation | None:
         """The request as a conversation, read once; None if it is not one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from random import Random, SystemRandom
 from time import monotonic, time
@@ -27,6 +27,7 @@ from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.nearest import nearest
 
 if TYPE_CHECKING:
+    from oagw_tornado.knobs.facts import Facts
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
     from oagw_tornado.reply.conversation import Conversation
@@ -236,14 +237,34 @@ class Terms:
         names = (*(rule.knobs if rule is not None else ()), *(described.knobs if described is not None else ()), *own)
         return frozenset(VOCABULARY[name].field for name in names)
 
+    def deciding(self, request: Request, route: Route) -> Iterator[None]:
+        """Find the rule for a request in steps, before it is asked on what terms it is answered: a long body and many
+        rules are too much for one turn of the loop. What is wrong with the request is told when it is asked."""
+        if not (self._rules and self._rules.list and (route.alias or route.handler.heeds_rules)):
+            return
+        query, in_query = split_query(request.query)
+        try:
+            own = read_knobs(in_query | knobs_in_headers(request.headers))
+        except KnobError:
+            return
+        request.applied = yield from self.rules.applying(*self._looked_at(request, route, own, query))
+
     def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Applied:
+        if request.applied is not None:
+            return request.applied
+        return self.rules.apply(*self._looked_at(request, route, own, request.query))
+
+    def _looked_at(
+        self, request: Request, route: Route, own: Mapping[str, Any], query: str
+    ) -> tuple[Facts, Callable[[Rule], Random]]:
+        """What rules look at of a request, and their dice."""
         from oagw_tornado.knobs.facts import Facts
 
         alias = route.alias
         path = route.path or unquote(request.exchange.path).removeprefix("/")
         config = self._config
         request.read_conversation = lambda: route.handler.read_conversation(request.body, config, self.states)
-        facts = Facts(alias, path, request.method or "", request.headers, request.body, request.query, request.converse)
+        facts = Facts(alias, path, request.method or "", request.headers, request.body, query, request.converse)
 
         def die(rule: Rule) -> Random:
             seed = own.get("seed")
@@ -253,7 +274,7 @@ class Terms:
                 return Random(f"{rule.name}\0{self.knobs.seed}\0{rule.fitted}")
             return self._dice
 
-        return self.rules.apply(facts, die)
+        return facts, die
 
     def _seed(self, seed: int, request: Request, alias: str) -> int:
         exchange = request.exchange

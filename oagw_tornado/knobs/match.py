@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.predicate import Maker, Predicate, RuleError, glob, globs_by_name, unknown_key, words
 from oagw_tornado.units.documents import brief, quoted
+from oagw_tornado.units.globs import Glob
 
 
 def predicates_of(match: Any) -> tuple[Predicate, ...]:
@@ -34,7 +34,7 @@ def _alias(where: str, value: Any) -> list[Predicate]:
 
 def _path(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value.removeprefix("/") if isinstance(value, str) else value)
-    return [Predicate("path", lambda facts: pattern.match(facts.path) is not None, value, lambda facts: facts.path)]
+    return [Predicate("path", lambda facts: pattern.fits(facts.path), value, lambda facts: facts.path)]
 
 
 def _method(where: str, value: Any) -> list[Predicate]:
@@ -44,23 +44,25 @@ def _method(where: str, value: Any) -> list[Predicate]:
 
 
 def _header(where: str, value: Any) -> list[Predicate]:
-    def one(name: str, pattern: re.Pattern[str]) -> Predicate:
+    def one(name: str, pattern: Glob) -> Predicate:
         def test(facts: Facts) -> bool:
             found = facts.headers.get(name)
-            return found is not None and pattern.match(found) is not None
+            return found is not None and pattern.fits(found)
 
         def text(facts: Facts) -> str:
             return facts.headers.get(name) or ""
 
-        return Predicate(f"header.{name}", test, value[name], lambda facts: facts.headers.get(name), text, value[name])
+        return Predicate(
+            f"header.{name}", test, value[name], lambda facts: facts.headers.get(name), text, pattern.literals
+        )
 
     return [one(name, pattern) for name, pattern in globs_by_name(where, value, "header names").items()]
 
 
 def _query(where: str, value: Any) -> list[Predicate]:
-    def one(name: str, pattern: re.Pattern[str]) -> Predicate:
+    def one(name: str, pattern: Glob) -> Predicate:
         def test(facts: Facts) -> bool:
-            return any(pattern.match(each) for each in facts.query.get(name, ()))
+            return any(pattern.fits(each) for each in facts.query.get(name, ()))
 
         def seen(facts: Facts) -> object:
             return next(iter(facts.query.get(name, ())), None)
@@ -68,7 +70,7 @@ def _query(where: str, value: Any) -> list[Predicate]:
         def text(facts: Facts) -> str:
             return "\n".join(facts.query.get(name, ()))
 
-        return Predicate(f"query.{name}", test, value[name], seen, text, value[name])
+        return Predicate(f"query.{name}", test, value[name], seen, text, pattern.literals)
 
     return [one(name, pattern) for name, pattern in globs_by_name(where, value, "parameters").items()]
 
@@ -84,7 +86,7 @@ def _body(where: str, value: Any) -> list[Predicate]:
 def _model(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value)
     model = lambda facts: facts.model  # noqa: E731
-    return [Predicate("model", lambda facts: pattern.match(facts.model) is not None, value, model, model, value)]
+    return [Predicate("model", lambda facts: pattern.fits(facts.model), value, model, model, pattern.literals)]
 
 
 #: What a rule can look at, what is cheap first.

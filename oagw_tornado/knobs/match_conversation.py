@@ -10,6 +10,7 @@ from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.predicate import LONGEST_GLOB, MOST_NAMES, Maker, Predicate, RuleError, glob, globs_by_name
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.units.documents import brief, quoted
+from oagw_tornado.units.globs import Glob
 
 _SYSTEM = ("system", "developer")
 
@@ -22,8 +23,9 @@ def _predicate(
     wanted: str,
     seen: Callable[[Conversation], object],
     text: Callable[[Conversation], str] | None = None,
+    pattern: Glob | None = None,
 ) -> Predicate:
-    """A predicate of a conversation; other requests do not match. `wanted` is a glob if it looks at a `text`."""
+    """A predicate of a conversation; other requests do not match. `pattern` is what a `text` has to be like."""
 
     def fits(facts: Facts) -> bool:
         conversation = facts.conversation
@@ -35,35 +37,38 @@ def _predicate(
     def text_of(facts: Facts) -> str:
         return "" if facts.conversation is None or text is None else text(facts.conversation)
 
-    return Predicate(name, fits, wanted, look, *((text_of, wanted) if text is not None else ()))
+    return Predicate(name, fits, wanted, look, *((text_of, pattern.literals) if pattern is not None else ()))
 
 
 def _last_message(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value, any_case=True)
     text = lambda talk: talk.last_text  # noqa: E731
-    return [_predicate("last-message", lambda talk: _fits(pattern, talk.last_text), value, text, text)]
+    return [_predicate("last-message", lambda talk: pattern.fits(talk.last_text), value, text, text, pattern)]
 
 
 def _any_message(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value, any_case=True)
 
     def test(talk: Conversation) -> bool:
-        return any(_fits(pattern, message.text) for message in talk.messages if message.role not in _SYSTEM)
+        return any(pattern.fits(message.text) for message in talk.messages if message.role not in _SYSTEM)
 
     def text(talk: Conversation) -> str:
         return "\n".join(message.text for message in talk.messages)
 
-    return [_predicate("any-message", test, value, lambda talk: f"{len(talk.messages)} messages", text)]
+    return [_predicate("any-message", test, value, lambda talk: f"{len(talk.messages)} messages", text, pattern)]
 
 
 def _system(where: str, value: Any) -> list[Predicate]:
     pattern = glob(where, value, any_case=True)
     text = lambda talk: talk.system  # noqa: E731
-    return [_predicate("system", lambda talk: _fits(pattern, talk.system), value, text, text)]
+    return [_predicate("system", lambda talk: pattern.fits(talk.system), value, text, text, pattern)]
 
 
 def _turn(where: str, value: Any) -> list[Predicate]:
-    ranges = [_turns(where, each) for each in (value if isinstance(value, list) else [value])]
+    given = value if isinstance(value, list) else [value]
+    if len(given) > MOST_NAMES:
+        raise RuleError(f"{where}: expected at most {MOST_NAMES} ranges, not {len(given)}")
+    ranges = [_turns(where, each) for each in given]
     if not ranges:
         raise RuleError(f"{where}: expected a number, a range such as 2-4, or a list of them")
 
@@ -95,19 +100,19 @@ def _tool(where: str, value: Any) -> list[Predicate]:
     def seen(talk: Conversation) -> object:
         return ", ".join(tool.name for tool in talk.tools) or None
 
-    return [_predicate("tool", lambda talk: any(_fits(pattern, tool.name) for tool in talk.tools), value, seen)]
+    return [_predicate("tool", lambda talk: any(pattern.fits(tool.name) for tool in talk.tools), value, seen)]
 
 
 def _tool_result(where: str, value: Any) -> list[Predicate]:
     if isinstance(value, str):
         value = {value: "*"}
 
-    def one(name: str, pattern: re.Pattern[str]) -> Predicate:
+    def one(name: str, pattern: Glob) -> Predicate:
         tool = glob(f"{where}.{name[:80]}", name)
 
         def test(talk: Conversation) -> bool:
             return any(
-                (_fits(tool, result.name) or name == result.id) and _fits(pattern, result.text)
+                (tool.fits(result.name) or name == result.id) and pattern.fits(result.text)
                 for result in talk.latest_results
             )
 
@@ -117,7 +122,7 @@ def _tool_result(where: str, value: Any) -> list[Predicate]:
         def text(talk: Conversation) -> str:
             return "\n".join(result.text for result in talk.latest_results)
 
-        return _predicate(f"tool-result.{name}", test, value[name], seen, text)
+        return _predicate(f"tool-result.{name}", test, value[name], seen, text, pattern)
 
     return [one(name, pattern) for name, pattern in globs_by_name(where, value, "tools", any_case=True).items()]
 
@@ -127,7 +132,7 @@ def _response_format(where: str, value: Any) -> list[Predicate]:
 
     def test(talk: Conversation) -> bool:
         wanted = talk.response_format
-        return _fits(pattern, wanted.type) or bool(wanted.name and _fits(pattern, wanted.name))
+        return pattern.fits(wanted.type) or bool(wanted.name and pattern.fits(wanted.name))
 
     return [_predicate("response-format", test, value, lambda talk: " ".join(talk.response_format[:2]).strip())]
 
@@ -181,10 +186,6 @@ def jmespath_search(where: str, expression: str) -> Callable[[Any], Any]:
             return None
 
     return search
-
-
-def _fits(pattern: re.Pattern[str], text: str) -> bool:
-    return pattern.match(text) is not None
 
 
 MAKERS: Mapping[str, Maker] = {

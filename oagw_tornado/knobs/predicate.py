@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from fnmatch import translate
 from typing import Any, NamedTuple
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.units.documents import brief, quoted
+from oagw_tornado.units.globs import Glob, GlobError
 from oagw_tornado.units.nearest import nearest
 
-#: Headers, parameters or expressions that one rule looks at: each is a pattern, a thousand times as large as its text.
+#: Headers, parameters or expressions that one rule looks at.
 MOST_NAMES = 100
+
+#: Texts in one list.
+MOST_WORDS = 1000
 
 #: Characters of one glob.
 LONGEST_GLOB = 1000
@@ -38,8 +41,9 @@ class Predicate(NamedTuple):
     seen: Callable[[Facts], object]
     """What it looked at."""
     text: Callable[[Facts], str] | None = None
-    """The text, or all texts as one, in which `glob` has to fit; None: it is no glob."""
-    glob: str = ""
+    """The text, or all texts as one, in which `literals` are whenever it holds; None: nobody knows."""
+    literals: tuple[str, ...] = ()
+    """As `oagw_tornado.units.globs.folded` has them."""
 
     def saw(self, facts: Facts) -> str | None:
         """What it looked at, as an explanation shows it; None: nothing was there."""
@@ -59,19 +63,24 @@ def unknown_key(key: object, known: Collection[str]) -> str:
 def words(where: str, value: Any) -> list[str]:
     """A text, or a list of texts, as a list. Raises RuleError, which says `where`."""
     given = value if isinstance(value, list) else [value]
+    if len(given) > MOST_WORDS:
+        raise RuleError(f"{where}: expected at most {MOST_WORDS} texts, not {len(given)}")
     if not given or not all(isinstance(word, str) for word in given):
         raise RuleError(f"{where}: expected a text or a list of texts, not {quoted(value)}")
     return given
 
 
-def glob(where: str, value: Any, *, any_case: bool = False) -> re.Pattern[str]:
-    """A glob as a pattern. Raises RuleError."""
+def glob(where: str, value: Any, *, any_case: bool = False) -> Glob:
+    """A glob. Raises RuleError."""
     if not isinstance(value, str) or len(value) > LONGEST_GLOB:
         raise RuleError(f"{where}: expected a text of at most {LONGEST_GLOB} characters, not {quoted(value)}")
-    return re.compile(translate(value), re.IGNORECASE if any_case else 0)
+    try:
+        return Glob(value, any_case=any_case)
+    except GlobError as error:
+        raise RuleError(f"{where}: {error}, not {quoted(value)}") from None
 
 
-def globs_by_name(where: str, value: Any, what: str, *, any_case: bool = False) -> dict[str, re.Pattern[str]]:
+def globs_by_name(where: str, value: Any, what: str, *, any_case: bool = False) -> dict[str, Glob]:
     """Globs by the names of what they are for. Raises RuleError."""
     if not isinstance(value, dict):
         raise RuleError(f"{where}: expected an object of {what} and globs, not {quoted(value)}")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9._~:-]{1,64}", re.ASCII)
 
+#: Bytes of what one rule looks at, as JSON.
+LARGEST_MATCH = 32 * 2**10
+
 #: The keys of a rule that are no knobs.
 OWN_KEYS = ("name", "match", "when", "reply", "source")
 
@@ -142,7 +145,9 @@ def parse_rule(document: Any, name: str) -> Rule:
                 knobs[key] = as_text(value)
             except ValueError as error:
                 raise RuleError(f"{key}: {error}") from None
-    predicates = predicates_of(document.get("match", {}))
+    match = document.get("match", {})
+    _refuse_large(match)
+    predicates = predicates_of(match)
     rule = Rule(given, predicates, parse_when(document.get("when", {})), knobs, source, reply, document)
     try:
         rule.over(Knobs())
@@ -150,6 +155,15 @@ def parse_rule(document: Any, name: str) -> Rule:
         raise RuleError(str(error)) from None
     rule.size = _size(document)
     return rule
+
+
+def _refuse_large(match: Any) -> None:
+    try:
+        size = len(orjson.dumps(match))
+    except TypeError:  # whoever reads it says what is wrong with it
+        return
+    if size > LARGEST_MATCH:
+        raise RuleError(f"match: expected at most {LARGEST_MATCH} bytes as JSON")
 
 
 def _reply(document: Any) -> Script | Answer:

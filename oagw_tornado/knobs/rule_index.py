@@ -6,7 +6,7 @@ place, told apart by texts, little more than those whose texts are there (see `t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
@@ -83,12 +83,12 @@ class Bucket:
                 alike.setdefault(rule.beginning(passed), Unlikely(rule, passed, [])).numbers.append(number)
         return sorted(alike.values(), key=lambda each: -each.passed)
 
-    def likely(self, facts: Facts) -> Iterable[tuple[int, Rule]]:
-        """The rules that can fit the request, in order."""
+    def likely(self, facts: Facts) -> Generator[None, None, Iterable[int]]:
+        """The rules that can fit the request, in order. Steps through a long text."""
         if self._texts is None:
-            return self.rules.items()
-        found = [number for number in self._texts.found(facts) if number in self.rules]
-        return ((number, self.rules[number]) for number in sorted([*self._always, *found]))
+            return self.rules
+        found = yield from self._texts.finding(facts)
+        return sorted([*self._always, *(number for number in found if number in self.rules)])
 
     def unlikely(self, facts: Facts, tried: Container[int], before: int) -> Iterator[tuple[int, int]]:
         """How far the rules before the number `before` came that were not `tried`, and their numbers: those that

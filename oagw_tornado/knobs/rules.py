@@ -12,9 +12,9 @@ Matching and counting are pure functions of the request and the rule's own count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Iterator, Mapping, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.predicate import RuleError, words
@@ -28,6 +28,12 @@ MOST_RULES = 1000
 
 #: Bytes of all rules in one list, as JSON.
 LARGEST_RULES = 4 * 2**20
+
+
+#: Bytes of a body from which on the rules are tried in turns.
+LONG = 64 * 2**10
+
+T = TypeVar("T")
 
 
 class Applied(NamedTuple):
@@ -66,14 +72,23 @@ class Rules:
         for _ in self.replacing(documents):
             pass
 
-    def replacing(self, documents: Sequence[Any], places: Sequence[str] = ()) -> Iterator[None]:
-        """As `replace`, one rule a step, so that a long list need not be read in one go; done with the last step."""
+    def replacing(
+        self,
+        documents: Sequence[Any],
+        places: Sequence[str] = (),
+        check: Callable[[Any], object] = lambda document: None,
+    ) -> Iterator[None]:
+        """As `replace`, one rule a step, so that a long list need not be read in one go; done with the last step.
+
+        `check` may raise for a document before it is read.
+        """
         if len(documents) > MOST_RULES:
             raise RuleError(f"expected at most {MOST_RULES} rules")
         rules: dict[str, Rule] = {}
         size = 0
         for number, document in enumerate(documents, 1):
             try:
+                check(document)
                 rule = self._read(document, f"rule-{number}", rules, size)
             except RuleError as error:
                 place = f"{places[number - 1]}: " if places else ""
@@ -170,17 +185,26 @@ class Rules:
 
     def apply(self, facts: Facts, random_for: Callable[[Rule], Random]) -> Applied:
         """The rule that applies to this request, counted; `random_for` gives the generator of a rule's die."""
+        return _finished(self.applying(facts, random_for))
+
+    def applying(self, facts: Facts, random_for: Callable[[Rule], Random]) -> Generator[None, None, Applied]:
+        """As `apply`, in steps: many rules and a long text need not be looked at in one go."""
         return self._decide(facts, lambda rule: _takes(rule, facts, random_for))
 
     def explain(self, facts: Facts) -> Applied:
         """As `apply`, for a request that is only described: nothing is counted, and no die is thrown."""
-        return self._decide(facts, lambda rule: _would_take(rule, facts))
+        return _finished(self._decide(facts, lambda rule: _would_take(rule, facts)))
 
-    def _decide(self, facts: Facts, takes: Callable[[Rule], bool]) -> Applied:
+    def _decide(self, facts: Facts, takes: Callable[[Rule], bool]) -> Generator[None, None, Applied]:
         """The first rule that fits and `takes` the request."""
         place = self.index.place(facts)
+        rules = place.bucket.rules
+        is_long = len(facts.body) > LONG
         tried: dict[int, int] = {}
-        for number, rule in place.bucket.likely(facts):
+        for number in (yield from place.bucket.likely(facts)):
+            if is_long:
+                yield
+            rule = rules[number]
             failed = rule.failed(facts)
             if failed is None:
                 if takes(rule):
@@ -188,6 +212,15 @@ class Rules:
                 failed = len(rule.predicates)
             tried[number] = failed
         return Applied(None, _told(place, tried, facts, len(self.list)))
+
+
+def _finished(steps: Generator[None, None, T]) -> T:
+    """What `steps` come to, all of them done at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
 
 
 def _takes(rule: Rule, facts: Facts, random_for: Callable[[Rule], Random]) -> bool:

@@ -10,58 +10,34 @@ what cannot fit: case is ignored, texts are joined.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.rule import Rule
+from oagw_tornado.units.globs import folded
 
 PIECE = 4
 
-# Pieces are chosen from both ends of a literal: the middle of a long one tells little more, and takes long to count.
-_END = 24
+#: Characters of a text that are looked at in one step.
+AT_A_TIME = 2**14
 
-# What `re.IGNORECASE` takes for an ASCII letter, and `str.lower` does not make one.
-_ALSO_ASCII = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
+#: Pieces that are offered of one rule: what the first request after a change of the rules waits for.
+OFFERED = 16
 
-
-def folded(text: str) -> str:
-    """A text as its pieces are compared."""
-    return (text if text.isascii() else text.translate(_ALSO_ASCII)).lower()
-
-
-def literals(glob: str) -> list[str]:
-    """The texts that are in whatever a glob fits, folded. None of them has a character whose case is not plain."""
-    found: list[str] = []
-    current: list[str] = []
-    end = at = 0
-    while at < len(glob):
-        char = glob[at]
-        at += 1
-        if char == "[" and (end := _end_of_set(glob, at)):
-            at = end
-        elif char not in "*?" and (char.isascii() or char.lower() == char.upper() == char.casefold()):
-            current.append(char)
-            continue
-        found.append("".join(current))
-        current.clear()
-    found.append("".join(current))
-    return [text.lower() for text in found if text]
+# Of a long literal: so many from each end, and of its middle one in as many characters as leave no more than these.
+_ENDS = 5
+_MIDDLE = OFFERED - 2 * _ENDS
 
 
-def _end_of_set(glob: str, at: int) -> int:
-    """The position after the ``]`` of a set whose ``[`` precedes `at`; 0 if it is not a set, as in `fnmatch`."""
-    first = at + 1 if glob[at : at + 1] == "!" else at
-    return glob.find("]", first + 1 if glob[first : first + 1] == "]" else first) + 1
-
-
-def _pieces(text: str) -> set[str]:
-    if len(text) <= PIECE:
-        return {text}
-    starts = range(len(text) - PIECE + 1)
-    if len(starts) > 2 * _END:
-        return {text[at : at + PIECE] for ends in (starts[:_END], starts[-_END:]) for at in ends}
-    return {text[at : at + PIECE] for at in starts}
+def _pieces(text: str) -> list[str]:
+    count = max(1, len(text) - PIECE + 1)
+    starts: Iterable[int] = range(count)
+    if count > OFFERED:
+        step = -(-(count - 2 * _ENDS) // _MIDDLE)
+        starts = chain(range(_ENDS), range(_ENDS, count - _ENDS, step), range(count - _ENDS, count))
+    return [text[at : at + PIECE] for at in starts]
 
 
 class TextIndex:
@@ -69,40 +45,65 @@ class TextIndex:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         offers = [_offers(rule) for rule in rules]
-        shared = Counter(piece for offer in offers for piece in offer)
+        # How many rules offer each piece, by the name of their predicate.
+        shared: dict[str, Counter[str]] = {}
+        for offer in offers:
+            for name, _, pieces in offer:
+                shared.setdefault(name, Counter()).update(pieces)
         # By predicate and length: the rules that each piece stands for.
         self._fields: dict[str, tuple[Any, dict[int, dict[str, list[int]]]]] = {}
         # The place, in its rule, of the predicate that cannot hold without the rule's piece.
         self.decided_by: dict[int, int] = {}
         for number, offer in enumerate(offers):
             if offer:
-                best = min(offer, key=lambda piece: (shared[piece], -len(piece[1])))
-                self.decided_by[number] = offer[best]
-                self._put(rules[number], offer[best], best[1], number)
+                best = (min(each, key=shared[name].__getitem__) for name, _, each in offer)
+                chosen = [
+                    (shared[name][piece], -len(piece), at, piece)
+                    for piece, (name, at, _) in zip(best, offer, strict=True)
+                ]
+                *_, at, piece = min(chosen)
+                self.decided_by[number] = at
+                self._put(rules[number], at, piece, number)
 
     def _put(self, rule: Rule, at: int, piece: str, number: int) -> None:
         predicate = rule.predicates[at]
         _, lengths = self._fields.setdefault(predicate.name, (predicate.text, {}))
         lengths.setdefault(len(piece), {}).setdefault(piece, []).append(number)
 
-    def found(self, facts: Facts) -> Iterable[int]:
-        """The rules that have a piece, and it is there; in no order."""
+    def finding(self, facts: Facts) -> Generator[None, None, list[int]]:
+        """The rules that have a piece, and it is there; in no order. Steps through a long text."""
+        found: set[str] = set()
         numbers: list[int] = []
         for text_of, lengths in self._fields.values():
             text = folded(text_of(facts))
             for length, known in lengths.items():
-                cut = range(len(text) - length + 1)
-                for piece in {piece for at in cut if (piece := text[at : at + length]) in known}:
+                found.clear()
+                last = len(text) - length + 1
+                for start in range(0, last, AT_A_TIME):
+                    cut = range(start, min(start + AT_A_TIME, last))
+                    found.update(piece for at in cut if (piece := text[at : at + length]) in known)
+                    yield
+                for piece in found:
                     numbers += known[piece]
         return numbers
 
 
-def _offers(rule: Rule) -> dict[tuple[str, str], int]:
-    """The pieces that could stand for a rule, with the name of their predicate, and where that is."""
-    return {
-        (predicate.name, piece): at
+def _offers(rule: Rule) -> list[tuple[str, int, list[str]]]:
+    """The pieces that could stand for a rule: the name of their predicate, and where that is."""
+    literals = [
+        (len(literal), predicate.name, at, literal)
         for at, predicate in enumerate(rule.predicates)
         if predicate.text is not None
-        for literal in literals(predicate.glob)
-        for piece in _pieces(literal)
-    }
+        for literal in predicate.literals
+    ]
+    if len(literals) > 1:
+        literals.sort(key=lambda each: -each[0])  # the longest tells most
+    left = OFFERED
+    offers = []
+    for _, name, at, literal in literals:
+        pieces = _pieces(literal)
+        offers.append((name, at, pieces[:left]))
+        left -= len(pieces)
+        if left <= 0:
+            break
+    return offers

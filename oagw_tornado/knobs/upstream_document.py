@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from oagw_tornado.knobs.replay_terms import ReplayTerms
 
 #: Upstreams that are added to those there are.
-MOST_UPSTREAMS = 1000
+MOST_UPSTREAMS = 250
 
 #: Tokens of one upstream.
 MOST_TOKENS = 100

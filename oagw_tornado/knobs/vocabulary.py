@@ -19,7 +19,7 @@ from oagw_tornado.reply.sse import LINE_ENDINGS
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
 from oagw_tornado.units.knob_errors import KnobError
-from oagw_tornado.units.latency import ZERO, Fixed, Latency, parse_latency
+from oagw_tornado.units.latency import ZERO, Fixed, Latency, Trace, parse_latency
 from oagw_tornado.units.record import record
 
 if TYPE_CHECKING:
@@ -151,6 +151,10 @@ def resolve(base: Knobs, given: Mapping[str, str]) -> Knobs:
     return replace(base, **read_knobs(given)) if given else base
 
 
+#: Characters of a value that is given over HTTP: times of a trace, say, of which a file may give more.
+LONGEST_VALUE = 2**15
+
+
 def read_knobs(given: Mapping[str, str]) -> dict[str, Any]:
     """The values of the knobs that are `given` by name, by their fields of `Knobs`.
 
@@ -166,6 +170,8 @@ def read_knobs(given: Mapping[str, str]) -> dict[str, Any]:
         if knob.field in forms:
             raise KnobError(name, f"is another form of {forms[knob.field]}, which is given too")
         forms[knob.field] = name
+        if len(text) > LONGEST_VALUE:
+            raise KnobError(name, f"expected at most {LONGEST_VALUE} characters")
         try:
             values[knob.field] = knob.parse(text)
         except ValueError as error:
@@ -225,7 +231,7 @@ def _metric(name: str, time: Latency) -> str:
     text = f"{name};dur={time.typical * 1000:.6f}".rstrip("0").rstrip(".")
     if isinstance(time, Fixed):
         return text
-    words = str(time)
+    words = str(time if not isinstance(time, Trace) else Trace(time.offsets[:20]))
     return f'{text};desc="{words if len(words) <= 60 else words[:57] + "..."}"'
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.predicate import RuleError, unknown_key
 from oagw_tornado.units.documents import quoted
@@ -110,6 +112,14 @@ def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
+def _written(value: Any) -> str:
+    """`value` as a text that is the same for equal values of JSON."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # an integer beyond 64 bits
+        return repr(value)
+
+
 def parse_session(value: Any, where: str) -> Session:
     """What tells one session from another: ``header:NAME``, ``bearer``, ``json:EXPRESSION``. Raises RuleError."""
     kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
@@ -122,5 +132,5 @@ def parse_session(value: Any, where: str) -> Session:
         from oagw_tornado.knobs.match_conversation import jmespath_search
 
         search = jmespath_search(where, name.strip())
-        return lambda facts: _digest(repr(search(facts.document)))
+        return lambda facts: _digest(_written(search(facts.document)))
     raise RuleError(f"{where}: expected header:NAME, bearer or json:EXPRESSION, not {quoted(value)}")

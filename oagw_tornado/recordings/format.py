@@ -151,7 +151,7 @@ def _document(data: bytes, key: str) -> Any:
 def decode_line(line: bytes) -> Line:
     """What one line says, with or without its line break. Raises RecordingError."""
     try:
-        document = read_json(line)
+        document = read_json(line, is_bounded=False)
     except DocumentError as error:
         raise RecordingError(f"is not a JSON document: {error}") from None
     if not isinstance(document, dict):

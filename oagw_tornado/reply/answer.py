@@ -18,7 +18,7 @@ from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.latency import Latency
 
 #: Events of one reply, headers of one reply, characters of one body.
-MOST_EVENTS = 10_000
+MOST_EVENTS = 2_000
 MOST_HEADERS = 100
 LONGEST_BODY = 4 * 2**20
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from oagw_tornado.reply.tokens import count_tokens
@@ -81,11 +81,15 @@ class Conversation:
     """What each token of a reply that is sent whole takes, about, beside its text."""
     request: Any = None
     """The request as its dialect read it, for what only that dialect has to say again."""
+    # Counted when somebody asks; below 0 until then.
+    _counted: int = field(default=-1, init=False, repr=False, compare=False)
 
     @property
     def prompt_tokens(self) -> int:
         """The tokens of the prompt."""
-        return count_tokens(self.texts) + self.other_tokens
+        if self._counted < 0:
+            self._counted = count_tokens(self.texts) + self.other_tokens
+        return self._counted
 
     @property
     def turn(self) -> int:

@@ -22,8 +22,11 @@ from oagw_tornado.reply.tokens import Tokens, json_tokens, pieces, words_of
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.durations import parse_duration
 
-#: Parts of one reply, and pieces of one text.
-MOST_PARTS = 10_000
+#: Parts of one reply.
+MOST_PARTS = 2_000
+
+#: Pieces of one text.
+MOST_PIECES = 10_000
 
 #: Characters of one text.
 LONGEST_TEXT = 2**20
@@ -69,8 +72,8 @@ def _part(document: Any, where: str) -> Part:
 def _said(value: Any, where: str) -> Tokens:
     """A text, cut into its words; or a list of texts, which are exactly these pieces."""
     if isinstance(value, list):
-        if len(value) > MOST_PARTS:
-            raise ScriptError(f"{where}: expected at most {MOST_PARTS} pieces, not {len(value)}")
+        if len(value) > MOST_PIECES:
+            raise ScriptError(f"{where}: expected at most {MOST_PIECES} pieces, not {len(value)}")
         return pieces([as_text(each, f"{where}[{number}]", LONGEST_TEXT) for number, each in enumerate(value)])
     return words_of(as_text(value, where, LONGEST_TEXT))
 

@@ -26,7 +26,7 @@ _AT_A_TIME = 128
 MOST_AHEAD = 64 * 1024
 
 # A word with the white space before it; what stands behind the last word is its own.
-_WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
+_WORDS = re.compile(r"\s*+\S++(?:\s++\Z)?|\s++\Z")
 
 
 @dataclass(slots=True)

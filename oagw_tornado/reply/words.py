@@ -9,11 +9,16 @@ from typing import overload
 #: Characters of a text up to which its words are a list.
 SHORT = 16 * 1024
 
+# Characters of a text whose words are counted best by cutting it.
+_FEW = 64
+
 # Characters, about, that are cut in one go.
 _SLICE = 4096
 
 # What `str.split` takes for white space: of ASCII, and beyond.
 _SPACES = " \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
+# No other space is told by other first bytes in UTF-8.
+_FIRST_BYTES = (b"\xc2", b"\xe1", b"\xe2", b"\xe3")
 _OTHER_SPACES = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
@@ -28,12 +33,25 @@ def words_in(text: str) -> Sequence[str]:
 
 def count_words(text: str) -> int:
     """As ``len(text.split())``, in a tenth of the time and without the list."""
-    if len(text) <= SHORT:
+    if len(text) <= _FEW:
         return len(text.split())
-    if not any(space in text for space in _OTHER_SPACES):
-        # A word begins where a blank does not follow one.
-        return (b" " + text.encode("utf-8", "surrogatepass").translate(_KINDS)).count(b" x")
-    return sum(map(len, _cut(text)))
+    written = text.encode("utf-8", "surrogatepass")
+    if (
+        not text.isascii()
+        and any(map(written.__contains__, _FIRST_BYTES))
+        and any(space in text for space in _OTHER_SPACES)
+    ):
+        return sum(map(len, _cut(text)))
+    # A word begins where a blank does not follow one.
+    return (b" " + written.translate(_KINDS)).count(b" x")
+
+
+def says(text: str, word: str) -> bool:
+    """As ``word in text.lower()`` for a `word` of ASCII letters but i, k and s, which other letters have as small ones.
+
+    Letters beyond ASCII take fifty times as long to be made small ones.
+    """
+    return word in text.lower() if text.isascii() else word.encode() in text.encode("utf-8", "surrogatepass").lower()
 
 
 class Words(Sequence[str]):

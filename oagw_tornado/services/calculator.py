@@ -10,7 +10,7 @@ from typing import Any
 
 from oagw_tornado.reply.reply import JSON, Reply, json_reply
 from oagw_tornado.services.handler import ServiceHandler
-from oagw_tornado.units.documents import brief, read_json
+from oagw_tornado.units.documents import TooLarge, brief, read_json
 
 Number = int | float
 
@@ -35,6 +35,8 @@ def calculate(body: bytes) -> Reply:
         if _may_be_rounded(a) or _may_be_rounded(b):
             problem = json.loads(body)
             a, b = problem.get("a", 0), problem.get("b", 0)
+    except TooLarge as error:
+        return _refuse(f"The body has {error}")
     except ValueError:
         return _refuse("The body must be a JSON object whose numbers are finite")
 

@@ -15,7 +15,7 @@ import orjson
 from oagw_tornado.reply.conversation import Conversation, OfferedTool
 from oagw_tornado.reply.parts import Error, Finish, Part, Text, ToolCall
 from oagw_tornado.reply.tokens import Tokens, json_tokens
-from oagw_tornado.reply.words import words_in
+from oagw_tornado.reply.words import says, words_in
 from oagw_tornado.services.filler import WORDS
 
 GREETING = "Hello! How can I assist you today?"
@@ -56,7 +56,7 @@ def answer(
     if conversation.dialect == "openai-chat":
         if conversation.stream:
             return say(f"Streaming response to: {text}", conversation, output_tokens, filler=filler)
-        if not is_exact and "hello" not in (lowered := text.lower()) and "error" in lowered:
+        if not is_exact and not says(text, "hello") and says(text, "error"):
             return [RATE_LIMITED]
     return say(reply_to(text), conversation, output_tokens, filler=filler)
 
@@ -78,7 +78,7 @@ def tool_to_call(conversation: Conversation) -> OfferedTool | None:
 
 def reply_to(text: str) -> str:
     """What the model has to say to `text`."""
-    if "hello" in text.lower():
+    if says(text, "hello"):
         return GREETING
     return f"I received your message: '{text}'. This is a mock response from the Python test server."
 

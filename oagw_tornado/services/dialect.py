@@ -53,15 +53,20 @@ class TooManyTokens(NamedTuple):
 
 
 def in_context(
-    conversation: Conversation, context: Context, refuse: Callable[[TooManyTokens], Exception], prompt: int
+    conversation: Conversation,
+    context: Context,
+    refuse: Callable[[TooManyTokens], Exception],
+    prompt: int | None = None,
 ) -> Conversation:
     """`conversation`, its reply kept within the model's context. Raises what `refuse` makes of one that is too long.
 
-    `prompt` is the tokens of its longest prompt.
+    `prompt` is the tokens of its longest prompt, if it has several.
     """
     most = context.max_model_len
     if most is None:
         return conversation
+    if prompt is None:
+        prompt = conversation.prompt_tokens
     limit = conversation.limit
     if prompt + (1 if limit is None else limit) > most:
         raise refuse(TooManyTokens(prompt, limit, most))

@@ -10,20 +10,29 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
+
+import orjson
 
 from oagw_tornado.services.pattern_text import UnsupportedSchema, text_and_steps
 from oagw_tornado.services.schema_numbers import integer_for, is_number, number_for
 from oagw_tornado.units.documents import quoted
 
 MAX_DEPTH = 40
-MAX_VALUES = 10_000
+#: OpenAI takes as many properties (https://platform.openai.com/docs/guides/structured-outputs).
+MAX_VALUES = 5_000
 #: Characters of the value as JSON, about.
 MAX_CHARACTERS = 256 * 2**10
-#: Entries of schemas that are copied to merge them, and ten for each step of a pattern.
-MAX_WORK = 100_000
+#: Half a microsecond each: a value, its schema not plain, takes six, one more schema that is merged eight, each entry
+#: that is copied one, each step of a pattern ten.
+MAX_WORK = 20_000
+
+_VALUE, _MERGE, _STEP = 6, 8, 10
+
+# What leaves a type as it is.
+_ANNOTATIONS = frozenset(("type", "title", "description", "default", "examples", "deprecated", "$comment"))
 
 FORMATS = {
     "date-time": "2024-01-01T00:00:00Z",
@@ -84,7 +93,7 @@ class _Maker:
         if isinstance(value, str):
             self.characters += len(value)
         elif isinstance(value, (dict, list)):
-            self.characters += len(json.dumps(value))
+            self.characters += _written_size(value)
         elif isinstance(value, int):
             self.characters += value.bit_length() // 3
         if self.characters > MAX_CHARACTERS:
@@ -100,6 +109,9 @@ class _Maker:
             return self.written(name)
         if not isinstance(schema, dict):
             raise UnsupportedSchema(f"a schema is an object: {quoted(schema)}")
+        if schema.keys() <= _ANNOTATIONS and schema.get("type") == "string":  # most properties of most schemas
+            return self.written((f"{name}{index}" if index else name) or "text")
+        self.spend(_VALUE)
 
         reference = schema.get("$ref")
         if isinstance(reference, str):
@@ -138,6 +150,7 @@ class _Maker:
         base = {other: value for other, value in schema.items() if other != key}
         if key == "allOf":
             for part in schema[key]:
+                self.spend(_MERGE)
                 reference = part.get("$ref") if isinstance(part, dict) else None
                 if isinstance(reference, str):
                     if reference in followed:
@@ -147,25 +160,31 @@ class _Maker:
                 base = self.merged(base, part)
             return self.make(base, name, index, depth + 1, followed)
         return self.first_possible(
-            [self.merged(base, alternative) for alternative in schema[key]], name, index, depth, followed
+            (self.merged(base, alternative) for alternative in schema[key]), name, index, depth, followed
         )
 
     def typed(self, schema: dict[str, Any], name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
         kind = schema.get("type")
         if isinstance(kind, list):
-            alternatives = [{**schema, "type": one} for one in sorted(kind, key=lambda one: one == "null")]
+            self.spend(len(kind))
+            alternatives = ({**schema, "type": one} for one in sorted(kind, key=lambda one: one == "null"))
             return self.first_possible(alternatives, name, index, depth, followed)
         if kind is None:
             kind = _implied_type(schema)
         make = self.by_type.get(kind) if isinstance(kind, str) else None
         if make is None:
             raise UnsupportedSchema(f"{quoted(kind)} is not a type")
+        if kind == "number":
+            self.spend(_VALUE)
         value = make(schema, name, index, depth, followed)
         return value if kind in ("object", "array") else self.written(value)
 
-    def first_possible(self, schemas: list[Any], name: str, index: int, depth: int, followed: frozenset[str]) -> Any:
+    def first_possible(
+        self, schemas: Iterable[Any], name: str, index: int, depth: int, followed: frozenset[str]
+    ) -> Any:
         reason = UnsupportedSchema("no alternative is possible")
         for schema in schemas:
+            self.spend(_MERGE)
             try:
                 return self.make(schema, name, index, depth + 1, followed)
             except UnsupportedSchema as error:
@@ -177,6 +196,7 @@ class _Maker:
     ) -> dict[str, Any]:
         properties = schema.get("properties")
         properties = properties if isinstance(properties, dict) else {}
+        self.spend(len(properties) + len(schema.get("required") or ()) // 4)
         required = dict.fromkeys(key for key in schema.get("required") or () if isinstance(key, str))
         additional = schema.get("additionalProperties", True)
         value: dict[str, Any] = {}
@@ -234,9 +254,9 @@ class _Maker:
     def text(self, pattern: str, least: int) -> str:
         known = self.texts.get((pattern, least))
         if known is None:
-            self.spend(10 * len(pattern))
-            known, steps = text_and_steps(pattern, least, (MAX_WORK - self.work) // 10)
-            self.spend(10 * steps)
+            self.spend(_STEP * len(pattern))
+            known, steps = text_and_steps(pattern, least, (MAX_WORK - self.work) // _STEP)
+            self.spend(_STEP * steps)
             self.texts[pattern, least] = known
         return known
 
@@ -248,8 +268,8 @@ class _Maker:
             return one
         if not isinstance(one, dict) or not isinstance(other, dict):
             return False
+        self.spend(_MERGE + len(one) + len(other))
         merged = {**one, **other}
-        self.spend(len(merged))
         for key in one.keys() & other.keys():
             a, b = one[key], other[key]
             if key == "properties" and isinstance(a, dict) and isinstance(b, dict):
@@ -259,7 +279,7 @@ class _Maker:
                 self.spend(len(a) + len(b))
                 merged[key] = list(dict.fromkeys(name for name in a + b if isinstance(name, str)))
             elif key == "enum" and isinstance(a, list) and isinstance(b, list):
-                self.spend(len(a) + len(b))
+                self.spend(4 * (len(a) + len(b)))
                 allowed = set(map(_hashable, b))
                 merged[key] = [value for value in a if _hashable(value) in allowed]
             elif key in ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"):
@@ -284,6 +304,13 @@ def _implied_type(schema: Mapping[str, Any]) -> str:
         if any(key in schema for key in keys):
             return kind
     return "string"
+
+
+def _written_size(value: Any) -> int:
+    try:
+        return len(orjson.dumps(value))
+    except TypeError:  # an integer beyond 64 bits
+        return len(json.dumps(value))
 
 
 def _hashable(value: Any) -> Any:

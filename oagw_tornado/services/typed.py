@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from oagw_tornado.units.documents import DEEPEST, read_json
+from oagw_tornado.units.documents import TooLarge, refuse_depth, refuse_many
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 class NotJson(ValueError):
-    """The body is not a JSON document."""
+    """The body is not a JSON document, or none that is read; its text says why, where that is not plain."""
 
 
 class WrongField(ValueError):
@@ -36,10 +36,12 @@ class WrongField(ValueError):
 def read(body: bytes, type: type[T]) -> T:
     """Read `body` as a value of `type`. Fields that it does not know are ignored. Raises NotJson or WrongField."""
     try:
+        refuse_many(body)
         value = _decoder(type).decode(body)
-        if body.count(b"[") + body.count(b"{") > DEEPEST:
-            read_json(body)  # raises DocumentError, a ValueError, for one that nests too deep
+        refuse_depth(body)
         return value
+    except TooLarge as error:
+        raise NotJson(str(error)) from None
     except msgspec.ValidationError as error:
         raise _wrong_field(str(error)) from None
     except (ValueError, RecursionError):  # malformed, too deep, or not UTF-8

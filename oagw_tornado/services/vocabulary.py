@@ -16,13 +16,13 @@ LONGEST = 64
 UNKNOWN = 0
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-# What stands behind the last word belongs to it; white space alone is no token.
-_TOKENS = re.compile(r"\s*\S+(?:\s+\Z)?")
+# What stands behind the last word belongs to it. No place is looked at twice: a long run of white space is cheap.
+_TOKENS = re.compile(r"\s*+\S++(?:\s++\Z)?")
 
 
 def tokens_in(text: str) -> list[str]:
-    """The tokens of a text; joined they are the text, unless that is white space alone."""
-    return _TOKENS.findall(text)
+    """The tokens of a text; joined they are the text. White space alone is none."""
+    return [] if text.isspace() else _TOKENS.findall(text)
 
 
 class Vocabulary:
@@ -35,8 +35,13 @@ class Vocabulary:
         self.encode(" ".join(WORDS))
 
     def encode(self, text: str) -> list[int]:
-        """The number of each token."""
-        return [self._number(token) for token in tokens_in(text)]
+        """The number of each token of a text."""
+        return self.numbers(tokens_in(text))
+
+    def numbers(self, tokens: Iterable[str]) -> list[int]:
+        """The number of each of `tokens`; what is new gets one."""
+        known = self._numbers
+        return [known.get(token) or self._number(token) for token in tokens]
 
     def decode(self, numbers: Iterable[int]) -> str:
         """The text of tokens. Numbers that were never given out are as `UNKNOWN`."""

@@ -1,11 +1,13 @@
-"""JSON documents (RFC 8259) as values, held to a depth, and how any value is quoted in an error.
+"""JSON documents (RFC 8259) as values, held to a depth and a number of values, and how any value is quoted in an error.
 
 What walks a document recurses, and a thousand brackets are cheap to send. So depth is checked once, where a document
-is read, and whoever gets a value of it may walk it.
+is read, and whoever gets a value of it may walk it. A value takes fifty times as long to make as its bytes take to
+arrive, and all streams wait meanwhile: so their number is known before they are made.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate
 from reprlib import Repr
 from typing import Any
 
@@ -14,53 +16,83 @@ import orjson
 #: Objects and lists within each other. OpenAI takes schemas 10 deep, Anthropic's and GitHub's documents have fewer.
 DEEPEST = 100
 
+#: Objects and lists in one document. A chat of 2,048 messages, each a call of a tool or its result, has 8,000.
+MOST_CONTAINERS = 20_000
+#: Strings in one document, names included.
+MOST_STRINGS = 50_000
+
 TOO_DEEP = f"nested too deeply: more than {DEEPEST} levels"
 
 _LONGEST_QUOTE = 80
 
-_CONTAINERS = (dict, list)
+# Brackets as steps down, and up.
+_BRACKETS = b"[]{}"
+_STEPS = bytes.maketrans(_BRACKETS, b"\x01\xff\x01\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 
 
 class DocumentError(ValueError):
-    """The text is not a JSON document, or one that nests too deep. The message says why."""
+    """The text is not a JSON document, or one of too many values, or that nests too deep. The message says why."""
 
 
-def read_json(text: bytes) -> Any:
-    """The value of a JSON document. Raises DocumentError.
+class TooLarge(DocumentError):
+    """A document of more values than are read."""
+
+
+def read_json(text: bytes, *, is_bounded: bool = True) -> Any:
+    """The value of a JSON document. Raises DocumentError; for too many values only if it `is_bounded`.
 
     >>> read_json(b'{"a": [1, 2]}')
     {'a': [1, 2]}
     """
+    if is_bounded:
+        refuse_many(text)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         # orjson has a limit of its own, 1,024, and words it in one way or another.
         is_deep = "depth" in str(error) or "ecursion" in str(error)
         raise DocumentError(TOO_DEEP if is_deep else str(error)) from None
-    refuse_depth(text, document)
+    refuse_depth(text)
     return document
 
 
-def refuse_depth(text: bytes, document: Any) -> None:
-    """Raise DocumentError if `document`, which `text` says, nests too deep."""
+def refuse_many(text: bytes) -> None:
+    """Raise TooLarge if the document has too many values. `text` need not be a document."""
+    # What is so short has not so many.
+    if len(text) < 3 * MOST_CONTAINERS or (
+        text.count(b"[") + text.count(b"{") <= MOST_CONTAINERS and text.count(b'"') <= 2 * MOST_STRINGS
+    ):
+        return
+    text = _unescaped(text)
+    if text.count(b'"') > 2 * MOST_STRINGS:
+        raise TooLarge(f"more than {MOST_STRINGS} strings")
+    steps = _steps(text)
+    if steps.count(b"\x01") > MOST_CONTAINERS:
+        if _depth(steps[: 10 * DEEPEST]) > DEEPEST:
+            raise DocumentError(TOO_DEEP)
+        raise TooLarge(f"more than {MOST_CONTAINERS} objects and lists")
+
+
+def refuse_depth(text: bytes) -> None:
+    """Raise DocumentError if the JSON document that `text` is nests too deep."""
     # What has few brackets is not deep, and that is nearly every body.
-    if text.count(b"[") + text.count(b"{") > DEEPEST and is_too_deep(document):
+    if text.count(b"[") + text.count(b"{") > DEEPEST and _depth(_steps(_unescaped(text))) > DEEPEST:
         raise DocumentError(TOO_DEEP)
 
 
-def is_too_deep(document: Any) -> bool:
-    """Whether objects and lists are within each other more than `DEEPEST` times. Walks level by level."""
-    level = [document] if type(document) in _CONTAINERS else []
-    for _ in range(DEEPEST):
-        level = [
-            item
-            for container in level
-            for item in (container.values() if type(container) is dict else container)
-            if type(item) is dict or type(item) is list
-        ]
-        if not level:
-            return False
-    return True
+def _unescaped(text: bytes) -> bytes:
+    """`text` without the escapes that have to do with where a string ends."""
+    return text.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in text else text
+
+
+def _steps(unescaped: bytes) -> bytes:
+    """The brackets outside strings: 1 for one that opens, -1 for one that closes."""
+    return b"".join(unescaped.split(b'"')[::2]).translate(_STEPS, _NO_BRACKETS)
+
+
+def _depth(steps: bytes) -> int:
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 class _Brief(Repr):

@@ -149,8 +149,10 @@ def read(body: bytes, type: type[T]) -> T:
         field = error.field.replace("[", ".").replace("]", "")
         problem = "Field required" if error.missing else _in_its_words(field, error.problem)
         raise InvalidRequest(f"{field}: {problem}" if field else problem) from None
-    except typed.NotJson:
-        raise InvalidRequest("The request body is not valid JSON") from None
+    except typed.NotJson as error:
+        raise InvalidRequest(
+            f"The request body has {error}" if str(error) else "The request body is not valid JSON"
+        ) from None
 
 
 _KINDS = {

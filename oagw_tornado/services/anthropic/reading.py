@@ -16,15 +16,22 @@ from oagw_tornado.services.dialect import in_context
 
 #: Messages of one request, and blocks of all of them together. The service itself takes 100,000, which would hold up
 #: every stream of this server for half a second.
-MOST_MESSAGES = 4096
+MOST_MESSAGES = 2048
+
+#: Tools of one request, and stop sequences.
+MOST_TOOLS = 1000
 
 
 def read(body: bytes, context: Context) -> Conversation:
     """The conversation in the body of a request. Raises InvalidRequest."""
     request = read_body(body, MessagesRequest)
-    blocks = sum(len(message.content) for message in request.messages if isinstance(message.content, list))
+    contents = (message.content for message in request.messages)
+    blocks = sum(len(content) for content in (*contents, request.system) if isinstance(content, list))
     if max(len(request.messages), blocks) > MOST_MESSAGES:
         raise InvalidRequest(f"messages: List should have at most {MOST_MESSAGES} items, contents included")
+    for field, given in (("tools", request.tools), ("stop_sequences", request.stop_sequences)):
+        if len(given or ()) > MOST_TOOLS:
+            raise InvalidRequest(f"{field}: List should have at most {MOST_TOOLS} items")
     _check_signatures(request.messages)
     tools = tuple(
         OfferedTool(tool.name, tool.input_schema) for tool in request.tools or () if tool.input_schema is not None
@@ -49,7 +56,7 @@ def read(body: bytes, context: Context) -> Conversation:
         min_tokens=request.min_tokens or 0,
         request=request,
     )
-    return in_context(conversation, context, context_too_long, conversation.prompt_tokens)
+    return in_context(conversation, context, context_too_long)
 
 
 def _format(wanted: requests.Format | None) -> ResponseFormat:

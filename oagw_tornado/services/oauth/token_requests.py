@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, unquote_plus
 #: The grants that are served.
 GRANTS = ("client_credentials", "refresh_token")
 _FORM = "application/x-www-form-urlencoded"
+#: Bytes of a form; an assertion of a certificate with its chain has ten thousand.
+LARGEST_FORM = 64 * 2**10
 _MOST_FIELDS = 50
 
 
@@ -59,6 +61,8 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
     """The fields of a form, each at most once (section 3.2). Raises OAuthError."""
     if content_type.partition(";")[0].strip().lower() != _FORM:
         raise OAuthError("invalid_request", f"expected a form ({_FORM}), not {content_type[:80]!r}")
+    if len(body) > LARGEST_FORM:
+        raise OAuthError("invalid_request", f"the form is larger than {LARGEST_FORM} bytes", 413)
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:

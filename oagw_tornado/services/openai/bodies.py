@@ -17,5 +17,6 @@ def read(body: bytes, type: type[T]) -> T:
         return typed.read(body, type)
     except typed.WrongField as error:
         raise invalid_field(error) from None
-    except typed.NotJson:
-        raise InvalidRequest("We could not parse the JSON body of your request.") from None
+    except typed.NotJson as error:
+        why = f" It has {error}." if str(error) else ""
+        raise InvalidRequest(f"We could not parse the JSON body of your request.{why}") from None

@@ -16,7 +16,7 @@ from oagw_tornado.reply.reply import Reply, in_pieces, json_reply
 from oagw_tornado.reply.words import count_words
 from oagw_tornado.services.openai.bodies import read
 from oagw_tornado.services.openai.errors import InvalidRequest
-from oagw_tornado.services.openai.requests import EmbeddingRequest
+from oagw_tornado.services.openai.requests import EmbeddingRequest, UncheckedEmbeddingRequest
 
 DEFAULT_MODEL = "text-embedding-3-small"
 DIMENSIONS = {"text-embedding-3-large": 3072}
@@ -32,7 +32,12 @@ MOST_NUMBERS = MOST_INPUTS * DEFAULT_DIMENSIONS
 
 def embedding_reply(body: bytes) -> Reply:
     """The reply to the body of a request. Raises InvalidRequest."""
-    request = read(body, EmbeddingRequest)
+    request: EmbeddingRequest | UncheckedEmbeddingRequest
+    try:
+        request = read(body, EmbeddingRequest)
+    except InvalidRequest:
+        # What is wrong with the inputs is said in other words.
+        request = read(body, UncheckedEmbeddingRequest)
     model = request.model or DEFAULT_MODEL
     native = DIMENSIONS.get(model, DEFAULT_DIMENSIONS)
     dimensions = native if request.dimensions is None else request.dimensions
@@ -47,7 +52,7 @@ def embedding_reply(body: bytes) -> Reply:
             param="encoding_format",
             code="invalid_value",
         )
-    inputs = _inputs(request.input)
+    inputs = _inputs(request)
     if len(inputs) * dimensions > MOST_NUMBERS:
         raise InvalidRequest(f"Invalid 'input': more than {MOST_NUMBERS} numbers in one reply.", param="input")
     tokens = sum(count_words(each) if isinstance(each, str) else len(each) for each in inputs)
@@ -64,7 +69,7 @@ def embedding_reply(body: bytes) -> Reply:
 
 def embed(text: str | Sequence[int], dimensions: int) -> list[float]:
     """The unit vector of a text or of its tokens. Fewer dimensions are the first ones, scaled up to length 1."""
-    content = text if isinstance(text, str) else ",".join(map(str, text))
+    content = text if isinstance(text, str) else _written(text)
     numbers = array("h", shake_128(content.encode()).digest(2 * dimensions))
     if sys.byteorder == "big":
         numbers.byteswap()
@@ -75,7 +80,14 @@ def embed(text: str | Sequence[int], dimensions: int) -> list[float]:
     return vector
 
 
-def _encoded(vector: list[float], request: EmbeddingRequest) -> Any:
+def _written(tokens: Sequence[int]) -> str:
+    try:
+        return orjson.dumps(tokens)[1:-1].decode()
+    except TypeError:  # an integer beyond 64 bits
+        return ",".join(map(str, tokens))
+
+
+def _encoded(vector: list[float], request: EmbeddingRequest | UncheckedEmbeddingRequest) -> Any:
     if request.encoding_format != "base64":
         return vector
     floats = array("f", vector)
@@ -84,20 +96,20 @@ def _encoded(vector: list[float], request: EmbeddingRequest) -> Any:
     return base64.b64encode(floats.tobytes()).decode()
 
 
-def _inputs(given: str | list[Any]) -> list[str | list[int]]:
+def _inputs(request: EmbeddingRequest | UncheckedEmbeddingRequest) -> list[str | list[int]]:
     """The inputs: one or several, each a text or its tokens."""
+    given = request.input
     inputs: list[Any] = [given] if isinstance(given, str) else given
-    if inputs and all(type(each) is int for each in inputs):
+    if set(map(type, inputs)) == {int}:
         inputs = [inputs]
     if not inputs or len(inputs) > MOST_INPUTS:
         raise InvalidRequest(f"Invalid 'input': expected 1 to {MOST_INPUTS} inputs.", param="input")
-    for each in inputs:
-        if not each:
-            raise InvalidRequest("Invalid 'input': an input cannot be empty.", param="input")
-        if not isinstance(each, str) and not (isinstance(each, list) and all(type(token) is int for token in each)):
-            raise InvalidRequest(
-                "Invalid type for 'input': expected a string, an array of strings, or arrays of tokens.",
-                param="input",
-                code="invalid_type",
-            )
+    if not all(inputs):
+        raise InvalidRequest("Invalid 'input': an input cannot be empty.", param="input")
+    if isinstance(request, UncheckedEmbeddingRequest) or int in set(map(type, inputs)):
+        raise InvalidRequest(
+            "Invalid type for 'input': expected a string, an array of strings, or arrays of tokens.",
+            param="input",
+            code="invalid_type",
+        )
     return inputs

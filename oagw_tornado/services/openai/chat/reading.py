@@ -6,7 +6,7 @@ from oagw_tornado.reply.conversation import Call, Conversation, Message, Offered
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
-from oagw_tornado.services.openai.bounds import MOST_MESSAGES, check_count
+from oagw_tornado.services.openai.bounds import MOST_MESSAGES, MOST_OFFERED, check_count
 from oagw_tornado.services.openai.chat import requests
 from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefinition
 from oagw_tornado.services.openai.completions.logprobs import check_prompt_logprobs
@@ -31,6 +31,10 @@ def read(body: bytes, context: Context) -> Conversation:
     check_count(len(request.messages), "messages", MOST_MESSAGES)
     parts = sum(len(message.content) for message in request.messages if isinstance(message.content, list))
     check_count(parts, "messages.content", MOST_MESSAGES)
+    check_count(
+        sum(len(message.tool_calls or ()) for message in request.messages), "messages.tool_calls", MOST_MESSAGES
+    )
+    check_count(len(request.tools or ()), "tools", MOST_OFFERED)
     if not request.model:
         if context.is_exact:
             raise InvalidRequest("you must provide a model parameter")
@@ -60,7 +64,7 @@ def read(body: bytes, context: Context) -> Conversation:
         bytes_per_token=LOGPROB_SIZE * (1 + (request.top_logprobs or 0)) if request.logprobs else 0,
         request=request,
     )
-    return in_context(conversation, context, context_too_long("messages"), conversation.prompt_tokens)
+    return in_context(conversation, context, context_too_long("messages"))
 
 
 def _other_tokens(request: ChatRequest) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
+from oagw_tornado.reply.words import count_words
 from oagw_tornado.services.openai.errors import InvalidRequest
 
 #: Likely tokens that are told of one prompt, or of all that is echoed: all streams wait while they are made.
@@ -19,7 +20,7 @@ def check_prompt_logprobs(texts: Sequence[str], alternatives: int | None, times:
     """Raise InvalidRequest if there would be too many likely tokens to tell of the prompts `texts`."""
     if alternatives is None:
         return
-    if sum(len(text.split()) for text in texts) * times * max(1, alternatives) > MOST_LOGPROBS:
+    if sum(map(count_words, texts)) * times * max(1, alternatives) > MOST_LOGPROBS:
         raise InvalidRequest(
             f"Invalid 'prompt': more than {MOST_LOGPROBS} logprobs of its tokens in one reply.", param="prompt"
         )
@@ -35,9 +36,10 @@ def logprobs_object(tokens: Sequence[str], alternatives: int, offset: int = 0, *
         offsets.append(offset)
         offset += len(token)
     likely: list[float | None] = [SAID] * len(tokens)
-    top: list[dict[str, float] | None] = [_top(token, alternatives) for token in tokens]
+    top: list[dict[str, float] | None] = [_top(token, alternatives) for token in tokens] if alternatives else []
     if is_prompt and tokens:
-        likely[0] = top[0] = None
+        likely[0] = None
+        top[:1] = [None] if top else []
     return {
         "tokens": list(tokens),
         "token_logprobs": likely,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
+
 from oagw_tornado.reply.conversation import Conversation, Message
 from oagw_tornado.reply.tokens import count_tokens
 from oagw_tornado.services.context import Context
@@ -14,7 +18,7 @@ from oagw_tornado.services.openai.requests import sequences
 
 DEFAULT_MODEL = "gpt-3.5-turbo-instruct"
 
-MOST_PROMPTS = 2048
+MOST_PROMPTS = 512
 
 #: Characters of prompts that are echoed in one reply.
 MOST_ECHOED = 2**22
@@ -57,7 +61,7 @@ def read(body: bytes, context: Context) -> Conversation:
         min_tokens=request.min_tokens or 0,
         request=request,
     )
-    longest = max(count_tokens((prompt,)) for prompt in prompts)
+    longest = 0 if context.max_model_len is None else max(count_tokens((prompt,)) for prompt in prompts)
     return in_context(conversation, context, context_too_long("prompt"), longest)
 
 
@@ -68,9 +72,9 @@ def _prompts(request: CompletionRequest) -> list[str]:
         return [prompt]
     if not prompt:
         raise InvalidRequest("Invalid 'prompt': empty array.", param="prompt", code="empty_array")
-    kinds = {type(each) for each in prompt}
+    kinds = set(map(type, prompt))
     if kinds == {int}:
-        return [" ".join(map(str, prompt))]
+        return [_words(prompt)]
     if int in kinds:
         number = next(number for number, each in enumerate(prompt) if isinstance(each, int))
         raise InvalidRequest(
@@ -80,5 +84,14 @@ def _prompts(request: CompletionRequest) -> list[str]:
             code="invalid_type",
         )
     if len(prompt) > MOST_PROMPTS:
-        raise InvalidRequest("Invalid 'prompt': more than 2048 prompts.", param="prompt", code="array_above_max_length")
-    return [each if isinstance(each, str) else " ".join(map(str, each)) for each in prompt if not isinstance(each, int)]
+        raise InvalidRequest(
+            f"Invalid 'prompt': more than {MOST_PROMPTS} prompts.", param="prompt", code="array_above_max_length"
+        )
+    return [each if isinstance(each, str) else _words(each) for each in prompt if not isinstance(each, int)]
+
+
+def _words(tokens: list[Any]) -> str:
+    try:
+        return orjson.dumps(tokens)[1:-1].replace(b",", b" ").decode()
+    except TypeError:  # an integer beyond 64 bits
+        return " ".join(map(str, tokens))

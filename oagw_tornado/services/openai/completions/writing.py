@@ -70,7 +70,7 @@ def _passages(
     offset = len(echoed)
     opening: tuple[bytes, ...] = ()
     if echoed:
-        logprobs = _logprobs(request, words_of(echoed), 0, is_prompt=True)
+        logprobs = None if request.logprobs is None else _logprobs(request, words_of(echoed), 0, is_prompt=True)
         opening = (_chunk(head, echoed, index, logprobs, tail),)
     for part in parts:
         if isinstance(part, (Error, Raw)):
@@ -157,10 +157,10 @@ def _choice(conversation: Conversation, parts: Parts, index: int) -> dict[str, A
     request = conversation.request
     said = [part for part in parts if isinstance(part, (Text, Refusal))]
     echoed = _echoed(conversation, index)
-    prompt = list(words_of(echoed).tokens())
-    tokens = list(_spaced((token for part in said for token in part.tokens.tokens()), echoed))
     logprobs = None
     if request.logprobs is not None:
+        prompt = list(words_of(echoed).tokens())
+        tokens = list(_spaced((token for part in said for token in part.tokens.tokens()), echoed))
         logprobs = logprobs_object([*prompt, *tokens], request.logprobs, is_prompt=bool(prompt))
     text = "".join(part.tokens.text() for part in said)
     choice = {

@@ -8,7 +8,7 @@ from oagw_tornado.reply.conversation import Call, Conversation, Message, Offered
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
-from oagw_tornado.services.openai.bounds import MOST_MESSAGES, check_count
+from oagw_tornado.services.openai.bounds import MOST_MESSAGES, MOST_OFFERED, check_count
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
 from oagw_tornado.services.openai.requests import image_sizes, part_tokens, text_of
 from oagw_tornado.services.openai.response_format import response_format
@@ -37,6 +37,7 @@ def read(body: bytes, context: Context, recall: Recall = remember_nothing) -> Co
         check_count(len(request.input), "input", MOST_MESSAGES)
         parts = sum(len(item.content) for item in request.input if isinstance(item.content, list))
         check_count(parts, "input.content", MOST_MESSAGES)
+    check_count(len(request.tools or ()), "tools", MOST_OFFERED)
     if not request.input and request.input != "" and request.previous_response_id is None:
         raise InvalidRequest("Missing required parameter: 'input'.", param="input", code="missing_required_parameter")
     if not request.model:
@@ -49,6 +50,7 @@ def read(body: bytes, context: Context, recall: Recall = remember_nothing) -> Co
     choice, callable = _choice(request, tools)
     earlier = recall(request.previous_response_id) or ()
     given = _with_earlier(earlier, request.input or "")
+    check_count(len(given) if isinstance(given, list) else 0, "input", MOST_MESSAGES)
     messages = _messages(given)
     instructions = _texts(request.instructions or "")
     systems = (message.text for message in messages if message.role in _SYSTEM)
@@ -69,7 +71,7 @@ def read(body: bytes, context: Context, recall: Recall = remember_nothing) -> Co
         min_tokens=request.min_tokens or 0,
         request=request,
     )
-    return in_context(conversation, context, context_too_long("input"), conversation.prompt_tokens)
+    return in_context(conversation, context, context_too_long("input"))
 
 
 def _with_earlier(earlier: tuple[InputItem, ...], given: str | list[InputItem]) -> str | list[InputItem]:
