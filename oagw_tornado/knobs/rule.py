@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9._~:-]{1,64}", re.ASCII)
 
-#: Bytes of what one rule looks at, as JSON.
+#: Bytes of what one rule looks at, as JSON; ``body`` does not count.
 LARGEST_MATCH = 32 * 2**10
 
 #: The keys of a rule that are no knobs.
@@ -158,6 +158,8 @@ def parse_rule(document: Any, name: str) -> Rule:
 
 
 def _refuse_large(match: Any) -> None:
+    if isinstance(match, dict):
+        match = {key: value for key, value in match.items() if key != "body"}  # which is looked for as it is
     try:
         size = len(orjson.dumps(match))
     except TypeError:  # whoever reads it says what is wrong with it
