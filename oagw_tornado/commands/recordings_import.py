@@ -88,7 +88,7 @@ def _document(text: bytes) -> Any:
     text = text.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] == b"{":
         try:
-            return read_json(text)
+            return read_json(text, is_bounded=False)
         except DocumentError as error:
             raise ValueError(f"not valid JSON: {error}") from None
     import yaml

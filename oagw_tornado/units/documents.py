@@ -81,6 +81,22 @@ def refuse_depth(text: bytes) -> None:
         raise DocumentError(TOO_DEEP)
 
 
+def is_too_deep(document: Any) -> bool:
+    """Whether the objects and lists of a value are within each other more than `DEEPEST` times: of one that no JSON
+    text says. Walks level by level."""
+    level = [document] if type(document) in (dict, list) else []
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if type(container) is dict else container)
+            if type(item) is dict or type(item) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
 def _unescaped(text: bytes) -> bytes:
     """`text` without the escapes that have to do with where a string ends."""
     return text.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in text else text
