@@ -244,7 +244,7 @@ class Terms:
             return
         query, in_query = split_query(request.query)
         try:
-            own = read_knobs(in_query | knobs_in_headers(request.headers))
+            own = read_knobs(in_query | request.head.knobs)
         except KnobError:
             return
         request.applied = yield from self.rules.applying(*self._looked_at(request, route, own, query))
