@@ -16,7 +16,8 @@ from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.iostream import BaseIOStream, IOStream
 
-FOLLOWED: dict[Callable[..., Any], str] = {
+#: Digests of their source; two where versions that are allowed differ.
+FOLLOWED: dict[Callable[..., Any], str | tuple[str, ...]] = {
     BaseIOStream.read_until_regex: "454f53d195f2",
     BaseIOStream._handle_events: "b9464803bd15",
     BaseIOStream._add_io_state: "a8ead1f9e5f6",
@@ -28,7 +29,7 @@ FOLLOWED: dict[Callable[..., Any], str] = {
     IOStream.read_from_fd: "2d579a9c4fa3",
     IOStream.set_nodelay: "50093f99aff6",
     HTTP1Connection._read_message: "0a95352530c3",
-    HTTP1Connection._read_body: "1528c84d5034",
+    HTTP1Connection._read_body: ("1528c84d5034", "c0e09660f3c0"),
     HTTP1Connection.finish: "06764160f2a9",
     HTTP1Connection.set_close_callback: "9800d744437a",
     HTTP1ServerConnection._server_request_loop: "878caf064d85",
