@@ -45,7 +45,7 @@ def test_requests_by_alias_status_and_source() -> None:
     ledger = Ledger()
     over(ledger, "complete")
     over(ledger, "complete")
-    refused = Exchange("2", "GET", "/", "/", HTTPHeaders())
+    refused = Exchange("2", "GET", "/x", "/x", HTTPHeaders())
     ledger.opened(refused)
     ledger.replied(refused, 404, None)
     ledger.ended(refused, "complete", 0.0)

@@ -18,6 +18,7 @@ PACKAGE = ROOT / "oagw_tornado"
 #: By module and name: what is kept at module level, and why two simulators may share it.
 SHARED = {
     "control.routes._patterns": "made once, of a constant table",
+    "page.assets.assets": "the files of the page, which do not change",
     "gateway.content_coding.codings": "made once: what is installed",
     "gateway.content_coding._errors": "made once: what is installed",
     "services.openai.models.openai_models": "the list of models, by the few that are configured",
