@@ -195,7 +195,6 @@ def test_a_filter_and_a_copy_as_curl_that_works(server: SimulatorThread, page: A
     assert again["headers"]["X-Team"] == "o'brien"
     assert TOKEN in curl, "everybody knows this one"
     detail.get_by_role("button", name="as pytest").click()
-    playwright.expect(detail.get_by_role("button", name="copied")).to_be_visible()
     test = wait(lambda: "def test_" in (text := page.evaluate("navigator.clipboard.readText()")) and text)
     compile(test, "test", "exec")
     detail.get_by_role("button", name="Make a rule…").click()
@@ -247,6 +246,55 @@ def test_a_long_journal_is_listed_in_a_few_rows_of_the_document(server: Simulato
     assert page.locator(".rows .row").count() < 80
     page.locator(".scroller").evaluate("each => { each.scrollTop = each.scrollHeight }")
     playwright.expect(page.locator(".rows .row").last).to_have_attribute("aria-rowindex", "5001")
+
+
+PLOTS = """async evil => {
+  const plot = await import("/_sim/assets/plot.js");
+  const thousand = Array.from({ length: 1000 }, (_, number) => number + 1);
+  const points = plot.quantilePoints(thousand);
+  const gaps = [[1, 2], [2, null], [3, 40]];
+  const lane = { planned: [0, 1], actual: [0, 1.1], ended: 1.2 };
+  const isRising = ([p, value], number) => !number || (p >= points[number - 1][0] && value >= points[number - 1][1]);
+  const drawn = [
+    plot.percentiles({ title: evil, series: [{ name: evil, points }] }),
+    plot.percentiles({ title: "none", log: true, series: [{ name: "none", points: [] }] }),
+    plot.timeSeries({ title: "gaps", log: true, from: 0, to: 9, series: [{ name: "a", area: true, points: gaps }] }),
+    plot.lanes({ title: "lanes", lanes: [{ ...lane, label: evil, outcome: evil }] }),
+  ];
+  document.querySelector("main").append(...drawn);
+  return {
+    points: [points[0], points.find(([p]) => p >= 50), points.at(-1)],
+    rising: points.every(isRising),
+    positions: plot.tickPositions([0, 0.1, 5, 9.99, 11], 0, 10, 100),
+    short: [0, 0.00123, 1.5, 999, 12345, 2e6, null].map(plot.short),
+    ticks: plot.ticks(0, 7, 4),
+    bad: drawn.map(each => each.outerHTML).join("").match(/NaN|undefined|Infinity/),
+    images: document.querySelectorAll("main img").length,
+  };
+}"""
+
+
+def test_plots_draw_the_values_that_they_are_given(page: Any) -> None:
+    found = page.evaluate(PLOTS, EVIL)
+    first, half, last = found["points"]
+    assert (first, last) == ([0, 1], [100, 1000])
+    assert abs(half[1] - 10 * half[0]) <= 1
+    assert found["rising"]
+    assert found["positions"] == [0, 1, 50, 100]
+    assert found["short"] == ["0", "0.0012", "1.5", "999", "12.3k", "2M", "–"]
+    assert found["ticks"] == [0, 2, 4, 6]
+    assert (found["bad"], found["images"]) == (None, 0)
+
+
+def test_how_the_client_behaved_is_judged_when_asked(server: SimulatorThread, page: Any) -> None:
+    for _ in range(2):
+        talk(server.port, request(CHAT, chat(), {"X-Sim-Fault": "status;code=429;retry-after=1h"}))
+    card = page.get_by_role("region", name="Client conduct")
+    card.get_by_role("button", name="Judge now").click()
+    playwright.expect(card).to_contain_text("requests judged")
+    assert (
+        card.locator(".word").inner_text() == server.control.call("GET", "/_sim/conduct", query={"final": 1})["conduct"]
+    )
 
 
 def test_keys_themes_and_a_phone(server: SimulatorThread, browser: Any, page: Any) -> None:

@@ -1,5 +1,6 @@
 /* How it stands: figures of the last minutes, what runs, what was counted, and how to point a client here. */
 
+import "./conduct.js";
 import { copyButton, fill, h, inFrame, say } from "./dom.js";
 import { legend, short, timeSeries } from "./plot.js";
 import { clients, gatewayOf, proxyOf } from "./snippets.js";
@@ -55,6 +56,7 @@ class Overview extends HTMLElement {
         this.verdict,
         h("section", { class: "card" }, h("h2", {}, "By upstream"), this.running),
         h("section", { class: "card" }, h("h2", {}, "Since the last reset"), this.counted)),
+      h("oagw-conduct", {}),
       h("section", { class: "card" },
         h("div", { class: "bar" }, h("h2", {}, "Point a client here"),
           h("div", { class: "group" }, this.clients),
