@@ -53,6 +53,22 @@ def test_a_normal_distribution_is_cut_at_zero() -> None:
 
 
 @pytest.mark.parametrize("text", ["lognormal(24h,10)", "exponential(24h)", "normal(24h,24h)", "lognormal(24h,0)"])
+def test_gaps_are_draws_and_no_longer_than_a_day(text: str) -> None:
+    """They are drawn in a loop of their own, as each event of a stream waits for one."""
+    for each in (
+        text,
+        "uniform(0,24h)",
+        "lognormal(50ms,0.4)",
+        "normal(50ms,20ms)",
+        "normal(1ms,50ms)",
+        "exponential(1s)",
+    ):
+        latency = parse_latency(each)
+        random = Random(7)
+        assert list(islice(latency.gaps(Random(7)), 2000)) == [latency.draw(random) for _ in range(2000)]
+
+
+@pytest.mark.parametrize("text", ["lognormal(24h,10)", "exponential(24h)", "normal(24h,24h)", "lognormal(24h,0)"])
 def test_no_draw_is_longer_than_a_day(text: str) -> None:
     assert 0 <= min(draws(text)) <= max(draws(text)) <= LONGEST
 

@@ -6,7 +6,7 @@ the reconnecting of an EventSource (WHATWG HTML, section 9.2.3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, count, islice, repeat
 from typing import Any, NamedTuple
@@ -53,6 +53,10 @@ EVENTS = (
 
 #: The stream that is asked for without any parameter, rendered once.
 ENCODED = tuple(encode(data, id=id, event=event) for id, event, data in EVENTS)
+
+
+def _always_the_same(seen: int) -> Iterator[NumberedEvent]:
+    return islice(EVENTS, seen, None)
 
 
 class Wanted(NamedTuple):
@@ -124,7 +128,12 @@ def event_reply(wanted: Wanted, last_event_id: str | None, *, ndjson: bool = Fal
         lines = Stream((), (orjson.dumps(_as_object(event)) + b"\n" for event in remaining))
         return Reply(headers=NDJSON, frames=lines, pace="event-interval", error_event=error_line)
     is_plain = wanted._replace(interval=None) == Wanted()
-    encoded = iter(ENCODED[seen:]) if is_plain else _encoded(remaining, wanted)
+    if is_plain:
+        encoded = iter(ENCODED[seen:])
+    elif events is _always_the_same or wanted.comment is not None:
+        encoded = _encoded(remaining, wanted)
+    else:
+        encoded = chain(_encoded(islice(remaining, 1), wanted), _numbered(seen + 2, total, wanted))
     frames = Stream((), encoded)
     return Reply(headers=EVENT_STREAM, frames=frames, pace="event-interval", error_event=error_event)
 
@@ -142,14 +151,18 @@ def error_event(problem: Problem | None, events: int) -> bytes:
 def _events(wanted: Wanted) -> tuple[Callable[[int], Iterator[NumberedEvent]], float]:
     """What gives the events after the first so many, and how many there are."""
     if wanted.count is None and wanted.size is None and wanted.event is None:
-        return (lambda seen: islice(EVENTS, seen, None)), len(EVENTS)
+        return _always_the_same, len(EVENTS)
     total = len(EVENTS) if wanted.count is None else wanted.count
 
     def numbered(seen: int) -> Iterator[NumberedEvent]:
-        numbers = count(seen + 1) if total == float("inf") else iter(range(seen + 1, int(total) + 1))
+        numbers = _numbers(seen + 1, total)
         return (NumberedEvent(str(number), wanted.event, _text(number, wanted.size)) for number in numbers)
 
     return numbered, total
+
+
+def _numbers(first: int, last: float) -> Iterable[int]:
+    return count(first) if last == float("inf") else range(first, int(last) + 1)
 
 
 def _text(number: int, size: int | None) -> str:
@@ -162,14 +175,22 @@ def _encoded(events: Iterator[NumberedEvent], wanted: Wanted) -> Iterator[bytes]
     for id, event, data in islice(events, 1):
         bom = BOM if wanted.bom else b""
         yield bom + encode(data, id=id, event=event, retry=wanted.retry, comment=comment)
-    if comment is None and (wanted.count is not None or wanted.size is not None):
-        # Numbered events have one line of data each: there is nothing for `encode` to look for.
-        name = b"" if wanted.event is None else b"event: %b\n" % wanted.event.encode()
-        for id, _, data in events:
-            yield b"id: %b\n%bdata: %b\n\n" % (id.encode(), name, data.encode())
-        return
     for id, event, data in events:
         yield encode(data, id=id, event=event, comment=comment)
+
+
+def _numbered(first: int, last: float, wanted: Wanted) -> Iterator[bytes]:
+    """As `_encoded`, of numbered events from the second on: these have one line of data each, so there is nothing for
+    `encode` to look for. On the path of every event, and so made in C where their size is their own."""
+    name = b"" if wanted.event is None else b"event: %b\n" % wanted.event.encode()
+    size = wanted.size
+    if size is None:
+        form = b"id: %%d\n%bdata: Event %%d\n\n" % name.replace(b"%", b"%%")
+        return map(form.__mod__, zip(_numbers(first, last), _numbers(first, last), strict=True))
+    return (
+        b"id: %d\n%bdata: %b\n\n" % (number, name, (b"Event %d" % number)[:size].ljust(size, b"."))
+        for number in _numbers(first, last)
+    )
 
 
 def _as_object(event: NumberedEvent) -> dict[str, str]:

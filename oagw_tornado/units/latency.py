@@ -28,6 +28,9 @@ EXPECTED = (
     "lognormal(MEDIAN,SIGMA), exponential(MEAN) or trace(OFFSET,OFFSET,…)"
 )
 
+# Of the method by which `Random.normalvariate` draws: the ratio of uniform deviates (Kinderman and Monahan, 1977).
+_RATIO = 4 * math.exp(-0.5) / math.sqrt(2.0)
+
 #: Offsets in one trace.
 LONGEST_TRACE = 100_000
 
@@ -106,7 +109,9 @@ class Uniform(NamedTuple):
         return self.low + (self.high - self.low) * random.random()
 
     def gaps(self, random: Random) -> Iterator[float]:
-        return _draws(self.draw, random)
+        low, width, uniform = self.low, self.high - self.low, random.random
+        while True:
+            yield low + width * uniform()
 
     def __str__(self) -> str:
         return f"uniform({format_duration(self.low)},{format_duration(self.high)})"
@@ -134,7 +139,10 @@ class Normal(NamedTuple):
         return min(max(random.normalvariate(self.mean, self.deviation), 0.0), LONGEST)
 
     def gaps(self, random: Random) -> Iterator[float]:
-        return _draws(self.draw, random)
+        mean, deviation = self.mean, self.deviation
+        for z in _normal_deviates(random):
+            gap = mean + z * deviation
+            yield (min(LONGEST, gap)) if gap > 0.0 else 0.0
 
     def __str__(self) -> str:
         return f"normal({format_duration(self.mean)},{format_duration(self.deviation)})"
@@ -163,7 +171,14 @@ class Lognormal(NamedTuple):
         return min(self.median * math.exp(random.normalvariate(0.0, self.sigma)), LONGEST)
 
     def gaps(self, random: Random) -> Iterator[float]:
-        return _draws(self.draw, random)
+        # As `draw`, without a call into another module for each event of a stream; so is `_normal_deviates`.
+        median, sigma, uniform, log, exp = self.median, self.sigma, random.random, math.log, math.exp
+        while True:
+            first, second = uniform(), 1.0 - uniform()
+            z = _RATIO * (first - 0.5) / second
+            if z * z / 4.0 <= -log(second):
+                gap = median * exp(z * sigma)
+                yield min(LONGEST, gap)
 
     def __str__(self) -> str:
         return f"lognormal({format_duration(self.median)},{self.sigma:.15g})"
@@ -190,7 +205,10 @@ class Exponential(NamedTuple):
         return min(self.mean * random.expovariate(1.0), LONGEST)
 
     def gaps(self, random: Random) -> Iterator[float]:
-        return _draws(self.draw, random)
+        mean, uniform, log = self.mean, random.random, math.log
+        while True:
+            gap = mean * (-log(1.0 - uniform()))
+            yield min(LONGEST, gap)
 
     def __str__(self) -> str:
         return f"exponential({format_duration(self.mean)})"
@@ -258,9 +276,14 @@ def expand_traces(text: str, read: Callable[[str], str]) -> str:
     return _TRACE_FILE.sub(lambda match: f"trace({','.join(read(match[1].strip()).replace(',', ' ').split())})", text)
 
 
-def _draws(draw: Callable[[Random], float], random: Random) -> Iterator[float]:
+def _normal_deviates(random: Random) -> Iterator[float]:
+    """What `Random.normalvariate` draws for a mean of 0 and a deviation of 1."""
+    uniform, log = random.random, math.log
     while True:
-        yield draw(random)
+        first, second = uniform(), 1.0 - uniform()
+        z = _RATIO * (first - 0.5) / second
+        if z * z / 4.0 <= -log(second):
+            yield z
 
 
 def _uniform(arguments: list[str]) -> Latency:
