@@ -1,12 +1,12 @@
 """How true replays are: a recorded stream of lognormal gaps, replayed again and again at several speeds.
 
-    python -m benchmarks.replay [--events 1000] [--replays 100] [--at-once 10] [--median-ms 5] [--fifo]
+    python -m benchmarks.replay [--events 1000] [--replays 100] [--at-once 10] [--median-ms 5] [--realtime]
 
 One recording is made (seeded), a server replays it, and a client in a process of its own reads every byte. What the
 server says of each event (`/_sim/replays`) is printed, and what the client saw: no event may arrive before its recorded
 offset, counted from before the request was sent, and the bytes must be those that were recorded. One round is one
 speed; its figures are those of all events of all its replays, and `starved_share` says for which share of the time the
-server waited for a processor that others had. With `--fifo` server and client are scheduled before all others, for a
+server waited for a processor that others had. With `--realtime` the server runs with that option of its own, for a
 machine that is not idle.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -127,7 +126,7 @@ def client(arguments: list[str]) -> None:
 
 
 def measure(
-    gaps: int, median: float, replays: int, at_once: int, fifo: bool = False, speeds: tuple[float, ...] = SPEEDS
+    gaps: int, median: float, replays: int, at_once: int, realtime: bool = False, speeds: tuple[float, ...] = SPEEDS
 ) -> Iterator[Any]:
     """For each speed what ``/_sim/replays`` says of so many replays, with `early_ms` as the client saw it.
 
@@ -136,19 +135,15 @@ def measure(
     reads = recorded_stream(gaps, median)
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "openai", reads)
-        with SimulatorProcess(replay=folder) as server:
+        with SimulatorProcess(replay=folder, realtime=realtime) as server:
             on_server, on_client = machine.processors()
             machine.pin(server.pid, on_server)
-            if fifo:
-                os.sched_setscheduler(server.pid, os.SCHED_FIFO, os.sched_param(20))
             for speed in speeds:
                 server.control.reset()
                 command = [sys.executable, "-m", "benchmarks.replay", "client", str(server.port), str(speed)]
                 command += [str(gaps), str(median), str(replays), str(at_once)]
                 running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent)
                 machine.pin(running.pid, on_client)
-                if fifo:
-                    os.sched_setscheduler(running.pid, os.SCHED_FIFO, os.sched_param(10))
                 said, _ = running.communicate(timeout=230)
                 if running.returncode:
                     raise NotTrue(f"the client ended with {running.returncode}")
@@ -177,10 +172,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--replays", type=int, default=100)
     parser.add_argument("--at-once", type=int, default=10)
     parser.add_argument("--median-ms", type=float, default=5.0)
-    parser.add_argument("--fifo", action="store_true")
+    parser.add_argument("--realtime", action="store_true")
     given = parser.parse_args(arguments)
     is_met = True
-    for figures in measure(given.events, given.median_ms / 1000, given.replays, given.at_once, given.fifo):
+    for figures in measure(given.events, given.median_ms / 1000, given.replays, given.at_once, given.realtime):
         error = figures["error_ms"]
         is_met = is_met and error["p99"] <= 1.0 and error["earliest"] >= 0 and figures["early_ms"] <= 0
         print(json.dumps(figures))

@@ -45,7 +45,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     limited = (*JSON[:1], ("Retry-After", "7"))
     write_recording(folder / "error.jsonl", chat("limited"), [(900, b'{"e":1}')], headers=limited, status=429)
     write_recording(root / "mine" / "get.jsonl", None, [(500, b"plain")], method="GET", target="a/b%20c?x=1&y=2",
-                    alias="mine", headers=(("Content-Type", "text/plain"), ("X-Request-Id", "theirs")))  # fmt: skip
+                    alias="mine", headers=(("content-type", "text/plain"), ("x-request-id", "theirs")))  # fmt: skip
     write_recording(
         root / "mine" / "key.jsonl", None, [(500, b"known")], method="GET", target="q?key=***&q=1", alias="mine"
     )
@@ -122,6 +122,7 @@ def test_an_alias_that_is_only_recorded_and_a_path_and_a_query(server: Simulator
     reply = talk(server.port, request(f"{PROXY}/mine/a/b%20c?y=2&x=1"))
     assert (reply.status, reply.body) == (200, b"plain")
     assert reply.header("X-Request-Id") == last(server)["id"]
+    assert reply.header("X-Upstream-Request-Id") == "theirs"
     assert b"known" in talk(server.port, request(f"{PROXY}/mine/q?key=AIzaSyA-0123456789&q=1")).body
     assert talk(server.port, request(f"{PROXY}/mine/q?key=AIzaSyA-0123456789&q=2")).status == 504
     head = talk(server.port, request(f"{PROXY}/mine/file", method="HEAD"))

@@ -17,7 +17,7 @@ from oagw_tornado.knobs.ignored_fields import MOST_FIELDS, NOTHING_IGNORED, pars
 from oagw_tornado.recordings import recording
 from oagw_tornado.recordings.asked import MOST_NUMBERED, asked
 from oagw_tornado.recordings.format import RecordingError
-from oagw_tornado.replaying import index
+from oagw_tornado.replaying import index, loading
 from oagw_tornado.replaying.handlers import new_replays
 from oagw_tornado.replaying.index import read_library
 from oagw_tornado.replaying.loading import Loader
@@ -45,7 +45,7 @@ def test_a_directory_has_only_so_many(many: Path, tmp_path: Path, monkeypatch: p
     assert len(read_library(str(tmp_path), NOTHING_IGNORED).problems) == 2
 
 
-def test_what_is_kept_in_memory_is_bounded(many: Path) -> None:
+def test_what_is_kept_in_memory_is_bounded(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def load() -> None:
         loader = Loader(most=5000)
         paths = [str(many / "openai" / f"{number:03}.jsonl") for number in range(20)]
@@ -59,6 +59,9 @@ def test_what_is_kept_in_memory_is_bounded(many: Path) -> None:
         small = Loader(most=10)
         assert (await small.load(paths[0])).status == 200
         assert (small.held, small.get(paths[0])) == (0, None)
+        monkeypatch.setattr(loading, "LARGEST_RECORDING", 100)
+        with pytest.raises(RecordingError, match="larger than 100"):
+            await loader.load(paths[3])
 
     asyncio.run(load())
 

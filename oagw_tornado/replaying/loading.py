@@ -9,10 +9,16 @@ import time
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.recordings.recording import bounded_lines, read_recording
 from oagw_tornado.replaying.recorded_reply import RecordedReply
+from oagw_tornado.units.sizes import format_size
 
-#: Bytes of recordings that are kept, by the sizes of their files, and what each read takes beside.
+#: Bytes of recordings that are kept, by the sizes of their files.
 MOST_KEPT = 64 * 2**20
+
+# What each read takes beside.
 READ_BYTES = 100
+
+#: Bytes of one file.
+LARGEST_RECORDING = 256 * 2**20
 
 
 def give_turn() -> None:
@@ -67,6 +73,8 @@ class Loader:
 def _read(path: str) -> tuple[int, RecordedReply]:
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
+        if size > LARGEST_RECORDING:
+            raise RecordingError(f"larger than {format_size(LARGEST_RECORDING)}: its body would be held in memory")
         recording = read_recording(bounded_lines(file), give_turn)
     return size + READ_BYTES * len(recording.reads), RecordedReply(recording)
 

@@ -33,9 +33,11 @@ NOT_REPLAYED = frozenset(
         "transfer-encoding",
         "upgrade",
         "x-oagw-error-source",
-        "x-request-id",
     )
 )
+
+# ``X-Request-Id`` is the gateway's own, as where an upstream is passed on; the type is looked at by this name.
+_RENAMED = {"x-request-id": "X-Upstream-Request-Id", "content-type": "Content-Type"}
 
 #: The knobs that say when a stream leaves, and when a reply that is sent whole does; by their fields.
 STREAM_TIMES = ("header_delay", "time_to_first_token", "inter_token_latency", "event_interval")
@@ -77,7 +79,11 @@ class RecordedReply:
         self.status = reply.status
         self.reason = reply.reason
         dropped = NOT_REPLAYED | {name.lower() for name in _listed(reply.headers, "connection")}
-        self.headers: Headers = tuple(field for field in reply.headers if field[0].lower() not in dropped)
+        self.headers: Headers = tuple(
+            (_RENAMED.get(lowered, name), value)
+            for name, value in reply.headers
+            if (lowered := name.lower()) not in dropped
+        )
         lengths = _listed(reply.headers, "content-length")
         #: What the head says of the length of the body; None: nothing.
         self.length = int(lengths[0]) if lengths and re.fullmatch(r"[0-9]{1,18}", lengths[0]) else None
