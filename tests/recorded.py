@@ -28,7 +28,7 @@ def write_recording(
     reads: Iterable[tuple[int, bytes]] = (),
     *,
     ended: str | None = "complete",
-    status: int = 200,
+    status: int | None = 200,
     headers: Sequence[tuple[str, str]] = EVENT_STREAM,
     at: str = "2026-01-01T00:00:00.000000Z",
     method: str = "POST",
@@ -44,7 +44,8 @@ def write_recording(
     first = came[0][0] if came else 1000
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        file.write(encode_head(Head(alias, at, request, RecordedReply(status, "", tuple(headers)), first, ended)))
+        reply = None if status is None else RecordedReply(status, "", tuple(headers))
+        file.write(encode_head(Head(alias, at, request, reply, None if status is None else first, ended)))
         for instant, data in came:
             file.write(encode_read(Read(instant, data)))
         if ended is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 from array import array
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import write_recording
 
+from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.recordings.events import as_read, pieces_of
 from oagw_tornado.recordings.format import End, RecordingError, encode_end
 from oagw_tornado.recordings.recording import bounded_lines, read_head, read_recording
+from oagw_tornado.replaying.recorded_reply import RecordedReply
+from oagw_tornado.reply.shaping import single_steps, streamed
+from oagw_tornado.wire.head_lines import status_and_fields
 
 SSE = "text/event-stream; charset=utf-8"
 
@@ -82,3 +88,56 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(
     with pytest.raises(RecordingError) as error:
         read_recording(lines)
     assert str(error.value).startswith(said)
+
+
+LINES = st.one_of(
+    st.binary(max_size=60),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "recording": st.sampled_from([1, 2, "1", None]),
+            "alias": st.sampled_from(["a", "", 5, "../x"]),
+            "at": st.sampled_from(["2026", 5, -1, 1.5, 2**70, True, None]),
+            "text": st.sampled_from(["data: x\n\n", "", 5]),
+            "base64": st.sampled_from(["AA==", "?", 5]),
+            "ended": st.sampled_from(["complete", "reset", None, 5, {}]),
+            "first_byte_us": st.sampled_from([0, 7, -1, "x"]),
+            "request": st.sampled_from(
+                [
+                    {"method": "GET", "path": "x"},
+                    {"method": 1},
+                    [],
+                    {"method": "G", "path": "", "body": {"base64": "?"}},
+                ]
+            ),
+            "reply": st.sampled_from(
+                [
+                    None,
+                    {"status": 200},
+                    {"status": 99},
+                    {"status": 200, "headers": [["A b", "c"]]},
+                    {"status": 200, "headers": [["A", "b\r\nc: d"]]},
+                    {"status": 200, "headers": [["Content-Length", "9" * 30], ["Content-Type", "text/event-stream"]]},
+                    {"status": 200, "headers": {"a": "b"}},
+                ]
+            ),
+        },
+    ).map(lambda line: json.dumps(line).encode()),
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=5), st.booleans())
+def test_whatever_is_in_a_file_is_read_or_refused_in_words(lines: list[bytes], is_whole: bool) -> None:
+    data = b"\n".join(lines) + (b"\n" if is_whole else b"")
+    try:
+        recording = read_recording(bounded_lines(io.BytesIO(data)))
+        planned = RecordedReply(recording).planned(Knobs(), ())
+    except RecordingError as error:
+        assert str(error).startswith("line ")
+        return
+    reply = planned.reply
+    steps = list(single_steps(streamed(reply.frames, 0, 0, repeat(0)))) if reply.frames is not None else []
+    if recording.head.reply is not None:
+        assert len(b"".join(step.data for step in steps) or reply.body) == recording.body_bytes
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    status_and_fields(reply.status, reply.headers, None, reply.reason)

@@ -55,6 +55,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root / "mine" / "empty.jsonl", None, method="DELETE", target="file", alias="mine", headers=(), status=204
     )
     (folder / "broken.jsonl").write_text('{"recording": 2}\n')
+    for ended in ("refused", "connect-timeout", "client-left"):
+        write_recording(folder / f"no-{ended}.jsonl", chat(f"no {ended}"), ended=ended, status=None)
     torn = write_recording(folder / "torn.jsonl", chat("torn"), ended=None)
     torn.write_bytes(torn.read_bytes() + b'{"at":1,"text":5}\n')
     return root
@@ -160,6 +162,23 @@ def test_a_body_that_was_cut_short_of_its_length_is_so_again(server: SimulatorTh
     reply = ask(server, "short")
     assert (reply.status, reply.header("Content-Length"), reply.body) == (201, "11", b'{"ok"')
     assert last(server)["outcome"] == "recorded:cut"
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "said"),
+    [
+        ("refused", 502, "Upstream openai refuses the connection"),
+        ("connect-timeout", 504, "Upstream openai did not take the connection in time"),
+        ("client-left", 502, "Upstream openai had not answered when its recording ended (client-left)"),
+    ],
+)
+def test_an_upstream_that_did_not_answer_does_not_again(
+    server: SimulatorThread, ended: str, status: int, said: str
+) -> None:
+    reply = ask(server, f"no {ended}")
+    assert (reply.status, reply.header("X-OAGW-Error-Source")) == (status, "gateway")
+    assert json.loads(reply.body)["error"] == said
+    assert last(server)["replay"]["recording"] == f"openai/no-{ended}.jsonl"
 
 
 def test_reads_leave_as_they_were_read(server: SimulatorThread) -> None:

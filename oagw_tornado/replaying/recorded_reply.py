@@ -7,9 +7,11 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import NamedTuple
 
+from oagw_tornado.gateway.upstream_failure import FAILURES, Failure
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.recordings.events import Pieces, as_read, pieces_of
 from oagw_tornado.recordings.format import Fields, RecordingError
+from oagw_tornado.recordings.format import RecordedReply as RecordedReplyHead
 from oagw_tornado.recordings.recording import Recording, in_writes
 from oagw_tornado.reply.recorded_reads import RecordedReads
 from oagw_tornado.reply.recorded_stream import RecordedStream
@@ -70,8 +72,11 @@ class RecordedReply:
 
     def __init__(self, recording: Recording) -> None:
         reply = recording.head.reply
+        #: Why there was no reply; None: there was one.
+        self.failure: Failure | None = None
         if reply is None:
-            raise RecordingError("line 1: reply: there was none")
+            self.failure = FAILURES.get(recording.ended or "") or _unanswered(recording.ended)
+            reply = RecordedReplyHead(self.failure.status)
         if reply.status < 200:
             raise RecordingError(f"line 1: reply.status: expected 200 or above, not {reply.status}")
         _check(reply.headers)
@@ -113,6 +118,11 @@ class RecordedReply:
         recording, speed = self.recording, knobs.replay_speed
         scale = MICROSECOND / speed if speed else 0.0
         ends_at = recording.end_us * scale
+        if self.failure is not None:
+            refusal = self.failure.reply(recording.head.alias)
+            overridden = tuple(field for field in WHOLE_TIMES if field in given)
+            refusal.pauses = () if overridden else (Fixed(ends_at),)
+            return Planned(refusal, None, ends_at, overridden)
         as_whole = self.is_whole or (
             self.ending is Action.END
             and not self.is_event_stream
@@ -177,6 +187,13 @@ class RecordedReply:
         if self.length is not None:
             return self.recording.body_bytes >= self.length
         return self.is_event_stream and _LAST_WORD.search(b"".join(self.recording.reads[-4:])) is not None
+
+
+def _unanswered(ended: str | None) -> Failure:
+    return Failure(
+        ended or "killed", 502, "not_answered", f"had not answered when its recording ended ({ended or 'killed'})",
+        "oagw-tornado recordings show FILE has what there is of it",
+    )  # fmt: skip
 
 
 def _with_lf(data: bytes) -> bytes:
