@@ -307,6 +307,10 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
 def checked_terms(config: Config, table: UpstreamTable) -> Terms:
     """The terms of `config`, all of which goes together. Raises ConfigError, which names what does not."""
     terms = Terms(config, table)
+    if has_replays(config):
+        from oagw_tornado.replaying.replays import sources_of
+
+        sources_of(config)
     _check_mounts(config.mounts, table)
     check_listening(config)
     return terms

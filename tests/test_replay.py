@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ import pytest
 from raw_http import CHAT, RawReply, chat, request, talk
 from recorded import JSON, events, write_recording
 
-from oagw_tornado.testing import SimulatorThread
+from oagw_tornado.testing import SimulatorError, SimulatorProcess, SimulatorThread
 from oagw_tornado.testing.control import ControlError
 
 PROXY = "/api/oagw/v1/proxy"
@@ -306,3 +310,40 @@ def test_a_directory_may_be_given_while_it_runs_and_is_read_again(tmp_path: Path
             simulator.control.configure(replay=str(tmp_path / "nowhere"))
         simulator.control.reset()
         assert talk(simulator.port, request(f"{PROXY}/fresh/v1/chat/completions", chat("x"))).status == 404
+
+
+def test_what_is_new_in_a_directory_is_there_after_a_hang_up(tmp_path: Path) -> None:
+    write_recording(tmp_path / "mine" / "a.jsonl", None, [(1, b"a")], method="GET", target="a", alias="mine")
+    with SimulatorProcess(replay=tmp_path) as simulator:
+        write_recording(tmp_path / "mine" / "b.jsonl", None, [(1, b"b")], method="GET", target="b", alias="mine")
+        write_recording(tmp_path / "fresh" / "c.jsonl", None, [(1, b"c")], method="GET", target="c", alias="fresh")
+        assert talk(simulator.port, request(f"{PROXY}/mine/b")).status == 504
+        os.kill(simulator.pid, signal.SIGHUP)
+        deadline = time.monotonic() + 15
+        while simulator.control.replays()["upstreams"] != {"mine": 2, "fresh": 1} and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert b"b" in talk(simulator.port, request(f"{PROXY}/mine/b")).body
+        assert b"c" in talk(simulator.port, request(f"{PROXY}/fresh/c")).body
+
+
+def test_a_directory_that_cannot_be_read_is_refused_at_start(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    with pytest.raises(SimulatorError, match="replay: cannot read the directory"), SimulatorProcess(replay=nowhere):
+        pass
+    config = tmp_path / "sim.yaml"
+    for text, said in (
+        (f"upstreams: {{a: {{replay: {nowhere}}}}}", "upstreams: a.replay: cannot read the directory"),
+        ("upstreams: {a: {on-miss: pass}}", "upstreams: a.replay: expected the directory of its recordings"),
+        ("upstreams: {a: {replay: ., on-miss: never}}", "a.on-miss: expected one of fail, pass, record"),
+        ("upstreams: {a: {replay: ., replay-ignore: [a..b]}}", "a.replay-ignore: 'a..b' is not a field such as"),
+        ("upstreams: {a: {replay: ., replay-per: cookie}}", "a.replay-per: expected header:NAME, bearer or json:"),
+        ("replay-per: cookie", "replay-per: expected header:NAME, bearer or json:EXPRESSION"),
+        ("replay-ignore: 'a b'", "replay-ignore: 'a b' is not a field such as"),
+    ):
+        config.write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "oagw_tornado", "check", str(config)], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 2, text
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

@@ -152,6 +152,8 @@ class Replays:
                 library = await loop.run_in_executor(None, read_library, directory, ignored, alias, give_turn)
             except OSError as error:
                 raise ConfigError("replay", f"cannot read {directory!r}: {error.strerror or error}") from None
+            if (directory, alias, ignored) in self._libraries:
+                log.info("read again: %d recordings in %s", len(library), directory)
             libraries[directory, alias, ignored] = library
             for problem in library.problems[:_MOST_LOGGED]:
                 log.warning("a recording cannot be replayed: %s", problem)
