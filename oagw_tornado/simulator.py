@@ -296,7 +296,7 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
     try:
         table = UpstreamTable(services, blank_upstream(), config.upstreams)
         if config.replay is not None:
-            from oagw_tornado.replaying.replays import recorded_aliases
+            from oagw_tornado.replaying.sources import recorded_aliases
 
             table.add_blank(recorded_aliases(config))
         return table
@@ -308,7 +308,7 @@ def checked_terms(config: Config, table: UpstreamTable) -> Terms:
     """The terms of `config`, all of which goes together. Raises ConfigError, which names what does not."""
     terms = Terms(config, table)
     if has_replays(config):
-        from oagw_tornado.replaying.replays import sources_of
+        from oagw_tornado.replaying.sources import sources_of
 
         sources_of(config)
     _check_mounts(config.mounts, table)

@@ -337,6 +337,8 @@ def test_a_directory_that_cannot_be_read_is_refused_at_start(tmp_path: Path) -> 
         ("upstreams: {a: {replay: ., on-miss: never}}", "a.on-miss: expected one of fail, pass, record"),
         ("upstreams: {a: {replay: ., replay-ignore: [a..b]}}", "a.replay-ignore: 'a..b' is not a field such as"),
         ("upstreams: {a: {replay: ., replay-per: cookie}}", "a.replay-per: expected header:NAME, bearer or json:"),
+        ("{replay: ., on-miss: record}", "on-miss: record: there is no real upstream"),
+        ("upstreams: {a: {replay: ., on-miss: record}}", "upstreams: a.on-miss: record needs url"),
         ("replay-per: cookie", "replay-per: expected header:NAME, bearer or json:EXPRESSION"),
         ("replay-ignore: 'a b'", "replay-ignore: 'a b' is not a field such as"),
     ):

@@ -98,7 +98,7 @@ class ControlPlane:
         config = change_config(self.responder.config, changes)
         self._terms.check(config.knobs)
         if has_replays(config):
-            from oagw_tornado.replaying.replays import sources_of
+            from oagw_tornado.replaying.sources import sources_of
 
             sources_of(config)
         return config

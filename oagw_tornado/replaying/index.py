@@ -148,9 +148,7 @@ def read_library(
         if number % _AT_A_TIME == 0:
             rest()
         try:
-            with open(os.path.join(directory, name), "rb") as file:
-                head = read_head(file)
-            found.append((alias or head.alias, *_entry(directory, name, head, ignored)))
+            found.append(read_entry(directory, name, ignored, alias))
         except (OSError, RecordingError) as error:
             if len(problems) < MOST_PROBLEMS:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -159,6 +157,15 @@ def read_library(
     for owner, is_hash, masked, entry in sorted(found, key=lambda each: (each[3].at, each[3].name)):
         aliases.setdefault(owner, Index()).add(entry, is_hash, masked)
     return Library(aliases, problems)
+
+
+def read_entry(
+    directory: str, name: str, ignored: IgnoredFields, alias: str | None = None
+) -> tuple[str, bool, frozenset[str], Entry]:
+    """One recording: whose it is, and what `Index.add` takes. Raises OSError and RecordingError."""
+    with open(os.path.join(directory, name), "rb") as file:
+        head = read_head(file)
+    return alias or head.alias, *_entry(directory, name, head, ignored)
 
 
 def asked_in(head: Head, ignored: IgnoredFields) -> Asked:

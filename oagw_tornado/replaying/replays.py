@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.gateway.router import Route
-from oagw_tornado.knobs.ignored_fields import IgnoredFields, ignored_fields
-from oagw_tornado.knobs.upstream_document import NAME
+from oagw_tornado.knobs.ignored_fields import IgnoredFields
 from oagw_tornado.recordings.asked import Asked, asked
 from oagw_tornado.recordings.difference import Difference, difference
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.recordings.recording import read_head
-from oagw_tornado.replaying.index import Entry, Index, Library, aliases_in, asked_in, read_library
+from oagw_tornado.replaying.index import Entry, Index, Library, asked_in, read_entry, read_library
 from oagw_tornado.replaying.loading import Loader, give_turn
 from oagw_tornado.replaying.order import Order
+from oagw_tornado.replaying.sources import Source, never_asked, real_aliases, sources_of
 
 if TYPE_CHECKING:
     from oagw_tornado.config.config import Config
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from oagw_tornado.gateway.handler import ExchangeHandler
     from oagw_tornado.gateway.request import Request
     from oagw_tornado.knobs.facts import Facts
-    from oagw_tornado.knobs.replay_terms import ReplayTerms
 
 log = logging.getLogger(__name__)
 
@@ -41,21 +40,6 @@ MOST_COMPARED = 20
 
 # Files that are named in the log.
 _MOST_LOGGED = 10
-
-
-class Source(NamedTuple):
-    """Where the recordings of an upstream are, and how they are found."""
-
-    directory: str
-    alias: str | None
-    """All that is there is for this upstream; None: each recording is for its own."""
-    ignored: IgnoredFields
-    on_miss: str = "fail"
-    session: Callable[[Facts], str] | None = None
-
-    @property
-    def place(self) -> tuple[str, str | None, IgnoredFields]:
-        return self.directory, self.alias, self.ignored
 
 
 class Hit(NamedTuple):
@@ -99,10 +83,14 @@ class Replays:
         self._hit, self._miss = handlers
         self._shown = shown
         self._appeared = appeared
+        # Real upstreams, and those of them that nobody has got ready to be asked; None: there was no start yet.
+        self._real: frozenset[str] = frozenset()
+        self._unasked: frozenset[str] | None = None
         self._sources: dict[str, Source] = {}
         self._default: Source | None = None
         self._libraries: dict[tuple[str, str | None, IgnoredFields], Library] = {}
         self._reading: asyncio.Task[None] | None = None
+        self._adding: set[asyncio.Task[None]] = set()
         self._upstreams: dict[str, tuple[Source, Index]] = {}
         self.order = Order()
         self.loader = Loader()
@@ -123,6 +111,13 @@ class Replays:
         Until they are, what was there before holds; `ready` waits for it. Raises ConfigError.
         """
         sources, default = sources_of(config)
+        if self._unasked is None:
+            self._unasked = never_asked(config)
+        for alias in self._unasked & real_aliases(config):
+            source = sources.get(alias, default)
+            if source is None or source.on_miss != "fail":
+                raise ConfigError("on-miss", f"{alias} is real, and was not needed at the start: start the server anew")
+        self._real = real_aliases(config)
         places = {source.place for source in (*sources.values(), *([default] if default else ()))}
         self._sources, self._default = sources, default
         wanted = places if again else places - self._libraries.keys()
@@ -166,7 +161,8 @@ class Replays:
         upstreams: dict[str, tuple[Source, Index]] = {}
         if self._default is not None:
             aliases = self._libraries[self._default.place].aliases
-            upstreams = {alias: (self._default, index) for alias, index in aliases.items()}
+            upstreams = {alias: (self._default, Index()) for alias in self._real}
+            upstreams |= {alias: (self._default, index) for alias, index in aliases.items()}
         for alias, source in self._sources.items():
             library = self._libraries[source.place]
             upstreams[alias] = source, library.aliases.get(alias, Index())
@@ -188,6 +184,26 @@ class Replays:
         """Whether recordings answer for this upstream, and nothing else does where there is none."""
         found = self._upstreams.get(alias)
         return found is not None and found[0].on_miss == "fail"
+
+    def recorded(self, alias: str, path: str) -> None:
+        """A recording was made in the file `path`: what it answers from now on need not be asked again."""
+        found = self._upstreams.get(alias)
+        if found is None or found[0].on_miss != "record":
+            return
+        directory = found[0].directory
+        if os.path.commonpath([directory, os.path.abspath(path)]) == directory:
+            adding = asyncio.ensure_future(self._add(*found, os.path.relpath(path, directory)))
+            self._adding.add(adding)
+            adding.add_done_callback(self._adding.discard)
+
+    async def _add(self, source: Source, index: Index, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            entry = await loop.run_in_executor(None, read_entry, source.directory, name, source.ignored, source.alias)
+        except (OSError, RecordingError) as error:
+            log.warning("a recording cannot be replayed: %s: %s", name, error)
+            return
+        index.add(entry[3], entry[1], entry[2])
 
     # Who answers a request?
 
@@ -255,57 +271,6 @@ def find_nearest(miss: Miss) -> Nearest | None:
 
 def _distance(nearest: Nearest) -> tuple[int, int]:
     return nearest.differences, -nearest.first.in_common
-
-
-def sources_of(config: Config) -> tuple[dict[str, Source], Source | None]:
-    """The sources of single upstreams, and that of all others. Raises ConfigError."""
-    default = None
-    if config.replay is not None:
-        _check("replay", config.replay)
-        ignored = ignored_fields(config.replay_ignore)
-        default = Source(os.path.abspath(config.replay), None, ignored, config.on_miss, _session(config.replay_per))
-    own = [(each.alias, each.replay) for each in config.upstreams if each.replay is not None]
-    return {alias: _own_source(alias, terms, config) for alias, terms in own}, default
-
-
-def _own_source(alias: str, terms: ReplayTerms, config: Config) -> Source:
-    where = f"upstreams: {alias}.replay"
-    given = terms.directory or config.replay
-    if given is None:
-        raise ConfigError(where, "expected the directory of its recordings beside the other keys")
-    _check(where, given)
-    directory = os.path.abspath(given)
-    owner: str | None = None
-    if terms.directory is not None:
-        # Its own recordings there, or all of them where nobody has sorted them.
-        own, owner = os.path.join(directory, alias), alias
-        directory = own if os.path.isdir(own) else directory
-    fields = terms.ignored if terms.ignored is not None else config.replay_ignore
-    on_miss, per = terms.on_miss or config.on_miss, terms.per or config.replay_per
-    return Source(directory, owner, ignored_fields(fields), on_miss, _session(per))
-
-
-def recorded_aliases(config: Config) -> list[str]:
-    """The aliases that have recordings in the directory for all upstreams. Raises ConfigError."""
-    if config.replay is None:
-        return []
-    _check("replay", config.replay)
-    return [alias for alias in aliases_in(config.replay) if NAME.fullmatch(alias)]
-
-
-def _check(where: str, directory: str) -> None:
-    try:
-        os.scandir(directory).close()
-    except OSError as error:
-        raise ConfigError(where, f"cannot read the directory {directory!r}: {error.strerror or error}") from None
-
-
-def _session(text: str | None) -> Callable[[Facts], str] | None:
-    if text is None:
-        return None
-    from oagw_tornado.knobs.when import parse_session
-
-    return parse_session(text, "replay-per")
 
 
 def _facts(request: Request, route: Route) -> Facts:
