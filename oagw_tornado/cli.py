@@ -86,8 +86,8 @@ def listen_early(config: Config, sockets: Sequence[Socket] = ()) -> tuple[Listen
 
     Raises CannotListen and ConfigError; then no address is held.
     """
-    has_more = config.rules or config.upstreams or config.mounts or config.replay or config.knobs.fault is not None
-    if has_more or config.tls != "off" or config.tls_cert is not None:
+    has_more = config.rules or config.upstreams or config.mounts or config.knobs.fault is not None
+    if config.replay or config.record or has_more or config.tls != "off" or config.tls_cert is not None:
         return None
     check_listening(config)
     return listen(config, {Listener(config.host, config.port): adopt(sockets)} if sockets else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from oagw_tornado.faults.fault import Fault
     from oagw_tornado.gateway.cors import Cors
     from oagw_tornado.playback.unread_watch import UnreadWatch
+    from oagw_tornado.proxying.destination import Destination
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.wire.server import Server
     from oagw_tornado.wire.tls import TlsTerms
@@ -89,6 +91,7 @@ class Simulator:
         config = self.config
         table = table_of(self.extensions, config)
         terms = checked_terms(config, table)
+        self._destinations = _ready_to_pass(table) if any(each.real for each in config.upstreams) else []
         terms_of_tls = self._terms_of_tls()
         self.listeners, self.control_listeners = self._taken() or listen(config)
         self.port = self.listeners.port
@@ -192,6 +195,8 @@ class Simulator:
         if self._server is None:
             return
         self.responder.cut_off()
+        for destination in self._destinations:
+            await destination.close()
         for server in (self._server, self._control_server):
             if server is not None:
                 await server.close()
@@ -289,12 +294,19 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
     """All upstreams: the simulated ones, those that extensions offer beside them or in their place, and those that the
     configuration describes. Raises ConfigError."""
     services = {**simulated_upstreams(), **extensions.upstreams}
-    if not config.upstreams and config.replay is None:
+    if not config.upstreams and config.replay is None and config.record is None:
         return UpstreamTable(services, blank_upstream(), ())
     from oagw_tornado.knobs.upstream_document import UpstreamError
 
+    real = None
+    if any(each.real for each in config.upstreams):
+        from oagw_tornado.proxying.making import real_upstreams
+
+        real = real_upstreams(config, os.environ)
+    elif config.record is not None:
+        raise ConfigError("record", "there is no real upstream; upstreams: NAME: url: URL makes one")
     try:
-        table = UpstreamTable(services, blank_upstream(), config.upstreams)
+        table = UpstreamTable(services, blank_upstream(), config.upstreams, real)
         if config.replay is not None:
             from oagw_tornado.replaying.sources import recorded_aliases
 
@@ -302,6 +314,21 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
         return table
     except UpstreamError as error:
         raise ConfigError("upstreams", str(error)) from None
+
+
+def _ready_to_pass(table: UpstreamTable) -> list[Destination]:
+    """The real upstreams, all that they need loaded and made. Raises ConfigError."""
+    from oagw_tornado.knobs.upstream_document import UpstreamError
+    from oagw_tornado.proxying.making import prepare_recording
+    from oagw_tornado.proxying.upstream import destinations
+
+    found = destinations(table)
+    try:
+        for each in found:
+            prepare_recording(each)
+    except UpstreamError as error:
+        raise ConfigError("upstreams", str(error)) from None
+    return found
 
 
 def checked_terms(config: Config, table: UpstreamTable) -> Terms:

@@ -47,6 +47,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "reasoning-field": ("both", "both"),
     "prompt-cache": ("yes", True),
     "model-name-knobs": ("no", False),
+    "record": ("recordings", "recordings"),
+    "record-max": ("5MiB", 5 * 2**20),
     "max-body-size": ("1MiB", 2**20),
     "max-header-size": ("8KiB", 8192),
     "max-header-lines": ("50", 50),

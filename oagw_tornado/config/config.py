@@ -63,6 +63,9 @@ class Config:
     replay_ignore: tuple[str, ...] = ()
     replay_per: str | None = None
     on_miss: str = "fail"
+    record: str | None = None
+    """The directory of the recordings of all real upstreams that have none of their own."""
+    record_max: int = 2**30
     max_body_size: int = 64 * 2**20
     max_buffered: int = 256 * 2**20
     max_header_size: int = 64 * 2**10

@@ -297,6 +297,10 @@ def _table() -> dict[str, Option]:
         Option("on-miss", "on_miss", _one_of("fail", "pass", "record"), "NAME",
                "what to do with a request that has no recording: fail (504), pass it to the upstream, or record the "
                "upstream's reply", replay, is_live=True),
+        Option("record", "record", parse_path, "DIR",
+               "record the replies of real upstreams in this directory, one file per request", replay),
+        Option("record-max", "record_max", parse_size, "SIZE",
+               "size limit of all recordings in a directory; beyond it, recording stops", replay, format_size),
         Option("max-body-size", "max_body_size", parse_size, "SIZE",
                "largest request body; larger ones get a 413", limits, format_size),
         Option("max-buffered", "max_buffered", parse_size, "SIZE",

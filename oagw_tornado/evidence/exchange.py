@@ -58,6 +58,7 @@ class Exchange:
         "source",
         "planned",
         "actual",
+        "arrived",
         "events",
         "bytes_sent",
         "blocked",
@@ -101,6 +102,8 @@ class Exchange:
         # Offsets of the events of a stream, planned and actual, as they left; None: no stream.
         self.planned: PlannedOffsets | None = None
         self.actual: array[float] | None = None
+        # Offsets at which they had come from a real upstream; None: they are made here.
+        self.arrived: array[float] | None = None
         self.events = 0  # events that left
         self.bytes_sent = 0  # body bytes, framing not counted
         self.blocked = 0  # events that waited for the client to read

@@ -112,6 +112,8 @@ class Journal:
                 more += 8 * (len(exchange.actual) + planned) - EVENTS_BYTES
             if exchange.unread is not None:
                 more += 8 * len(exchange.unread)
+            if exchange.arrived is not None:
+                more += 8 * len(exchange.arrived)
             if more:
                 self._hold(exchange, more)
 

@@ -115,6 +115,15 @@ class Ledger:
         exchange.actual = array("d")
         self.journal.streams(exchange)
 
+    def arrives(self, exchange: Exchange) -> None:
+        """What is streamed comes from a real upstream: the instants at which its events come are noted too."""
+        exchange.arrived = array("d")
+
+    def arrived(self, exchange: Exchange, offset: float, events: int) -> None:
+        """So many events have come from the upstream."""
+        if exchange.arrived is not None and len(exchange.arrived) < NOTED_EVENTS:
+            exchange.arrived.extend(repeat(offset, min(events, NOTED_EVENTS - len(exchange.arrived))))
+
     def head_sent(self, exchange: Exchange) -> None:
         """The head has left, or leaves with the next write."""
         exchange.head_sent = True
@@ -132,6 +141,22 @@ class Ledger:
                 exchange.planned.append(planned)
         exchange.events += events
         self.counters.events += events
+
+    def passed_on(self, exchange: Exchange, events: int, size: int, came: float, offset: float) -> None:
+        """`size` body bytes that came from a real upstream at `came` have left, and `events` with them, at `offset`."""
+        if events == 1 and exchange.events and exchange.actual is not None and exchange.planned is not None:
+            exchange.bytes_sent += size
+            if len(exchange.actual) < NOTED_EVENTS:
+                exchange.actual.append(offset)
+                exchange.planned.append(came)
+            exchange.events += 1
+            self.counters.events += 1
+            self.count_late(offset - came)
+            return
+        for _ in range(events):
+            self.sent(exchange, 1, 0, came, offset)
+        self.sent(exchange, 0, size, came, offset)
+        self.late(offset - came, events)
 
     def sent_run(self, exchange: Exchange, events: int, size: int) -> None:
         """So many events of a run have left, their instants and lateness noted one by one."""

@@ -79,6 +79,8 @@ def exchange_as_json(
     }
     if with_events:
         view["events"] = {"planned": list(exchange.planned or ()), "actual": list(exchange.actual or ())}
+        if exchange.arrived is not None:
+            view["events"]["arrived"] = list(exchange.arrived)
     return view
 
 

@@ -171,6 +171,8 @@ def _approach_instant(
     for step in schedule:
         if step.at >= instant and (begun or not needs_head):
             return Point(instant, chain((step,), schedule))
+        if step.action is Action.AWAIT:
+            step = step._replace(until=min(step.until, instant))
         yield step
         begun = begun or step.action is Action.HEAD
         if begun and needs_head and step.at >= instant:

@@ -23,11 +23,15 @@ from oagw_tornado.playback.waiting import Turn
 from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
+    from oagw_tornado.gateway.body_stream import BodyStream
     from oagw_tornado.gateway.content_coding import Decoding
 
 #: Bytes of a body from which on the rule for a request is looked for in turns, and seconds of each.
 LONG = 64 * 2**10
 SHARE = 0.002
+
+#: Bytes of a body that comes in pieces which rules get to see; a handler that takes it as it comes gets the rest then.
+LOOKED_AT = 2**20
 
 
 class Admission(httputil.HTTPMessageDelegate):
@@ -37,6 +41,10 @@ class Admission(httputil.HTTPMessageDelegate):
     _first = b""
     _more: BytesIO | None = None
     _size = 0
+    # What comes of it once its handler has begun to take it.
+    _rest: BodyStream | None = None
+    # As it was sent, where it is decoded for the rules alone.
+    _sent_body: bytes | None = None
 
     def __init__(self, gateway: Intake, connection: ReplyConnection) -> None:
         self._gateway = gateway
@@ -68,7 +76,7 @@ class Admission(httputil.HTTPMessageDelegate):
         if route.handler is RefusalHandler:
             # It stands, whatever the body says.
             self._refuse(route)
-        elif head.length > gateway.max_body_size:
+        elif head.length > gateway.max_body_size and not route.handler.takes_body_as_it_comes:
             self._refuse_body()
 
     def _find_route(self, method: str) -> Route:
@@ -94,7 +102,9 @@ class Admission(httputil.HTTPMessageDelegate):
 
     def data_received(self, chunk: bytes) -> None:
         self._size += len(chunk)
-        if self._size > self._gateway.max_body_size:
+        if self._rest is not None:
+            self._rest.feed(chunk)
+        elif self._size > self._gateway.max_body_size and not self._route.handler.takes_body_as_it_comes:
             self._refuse_body()
         elif self._size == len(chunk):
             self._first = chunk
@@ -104,16 +114,34 @@ class Admission(httputil.HTTPMessageDelegate):
                 self._more.write(self._first)
                 self._first = b""
             self._more.write(chunk)
+            if self._size > LOOKED_AT and self._route.handler.takes_body_as_it_comes:
+                self._begin_with(self._take_body())
+
+    def _take_body(self) -> bytes:
+        # `getvalue` gives what was written, not a copy of it.
+        body, self._first = self._first if self._more is None else self._more.getvalue(), b""
+        self._more = None
+        return body
+
+    def _begin_with(self, body: bytes) -> None:
+        """Admit a request whose body is not whole yet."""
+        from oagw_tornado.gateway.body_stream import BodyStream
+
+        self.exchange.admitted = monotonic()
+        self._rest = BodyStream(self._connection)
+        self._admit(body)
 
     def finish(self) -> None:
         exchange = self.exchange
+        if self._rest is not None:
+            exchange.body_size = self._size
+            self._rest.finish()
+            return
         exchange.admitted = admitted = self._connection.asked_at
         if exchange.alias:
             exchange.waited = waited = max(admitted - self._connection.readable_since, 0.0)
             self._gateway.count_wait(waited)
-        # `getvalue` gives what was written, not a copy of it.
-        body = self._first if self._more is None else self._more.getvalue()
-        self._more = None
+        body = self._take_body()
         if body and self._head.coding:
             self._decode(body, self._head.coding)
         else:
@@ -123,7 +151,11 @@ class Admission(httputil.HTTPMessageDelegate):
         """Admit the request when its body is decoded, or refuse it."""
         from oagw_tornado.gateway import content_coding
 
-        if coding not in content_coding.codings():
+        if self._route.handler.takes_body_as_it_comes:
+            self._sent_body = body
+        if coding not in content_coding.codings() and self._sent_body is not None:
+            self._admit(body)
+        elif coding not in content_coding.codings():
             self._route = refused(unknown_coding(coding, content_coding.accepted()))
             self._admit(body)
         else:
@@ -137,6 +169,10 @@ class Admission(httputil.HTTPMessageDelegate):
         self._admit(body)
 
     def _not_decoded(self, error: Exception | None) -> None:
+        if self._sent_body is not None:
+            # Whether it is one is for who gets it to say.
+            self._decoded(self._sent_body)
+            return
         reply = body_too_large(self._gateway.max_body_size) if error is None else bad_request(f"Bad request: {error}")
         self._route = refused(reply)
         self._decoded(b"")
@@ -153,6 +189,8 @@ class Admission(httputil.HTTPMessageDelegate):
                 exchange.body_size = len(body)
                 self._gateway.keep_body(exchange, body)
             request = Request(self._connection, exchange, self._start_line, self._headers, self._head, body)
+            if self._route.handler.takes_body_as_it_comes:
+                request.sent_path, request.sent_body, request.rest = self._route.sent_path, self._sent_body, self._rest
             if len(body) > LONG:
                 _Deciding(self, request, self._gateway.decide(request, self._route)).go_on()
                 return
@@ -165,6 +203,8 @@ class Admission(httputil.HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         """The client left before its request was whole."""
+        if self._rest is not None:
+            self._rest.fail()
         self._gateway.abandoned(self.exchange)
 
     def _refuse_body(self) -> None:

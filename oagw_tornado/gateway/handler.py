@@ -58,6 +58,8 @@ class ExchangeHandler(LazyHandler):
     source: Any = "gateway"
     # Whether `max-num-seqs` counts it: what only tells of a service is answered however busy that is.
     takes_turns = True
+    # Whether it gets the body as it was sent, and of a large one the rest when it is there: then none is too large.
+    takes_body_as_it_comes = False
     # Who may ask without a credential, where the gateway wants one: "bearers" (nobody), "machine" (programs on this
     # machine) or "all". "service": it looks at credentials of its own, whatever they are.
     open_to = "bearers"

@@ -13,6 +13,7 @@ from oagw_tornado.gateway.request_head import RequestHead
 from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
+    from oagw_tornado.gateway.body_stream import BodyStream
     from oagw_tornado.knobs.rules import Applied
     from oagw_tornado.reply.conversation import Conversation
 
@@ -41,6 +42,11 @@ class Request(LazyRequest):
         self.head = head
         self.exchange = exchange
 
+    #: Of a handler that takes the body as it comes: the path behind the alias as it was sent, the body as it was sent
+    #: where `body` is decoded, and what is still to come behind it.
+    sent_path = ""
+    sent_body: bytes | None = None
+    rest: BodyStream | None = None
     #: What was said, once somebody has read the body so; None: nobody has, or it is no conversation.
     conversation: Conversation | None = None
     #: Reads the body as a conversation, in whatever dialect it is; never raises. None: it was read.

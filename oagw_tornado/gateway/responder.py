@@ -127,7 +127,12 @@ class Responder:
         random = Random(exchange.seed) if knobs.draws else _NOTHING_DRAWN
         head_only = connection.method == "HEAD"
         steps = plan(reply, knobs, random, self._running, queued=exchange.queued or 0.0, head_only=head_only)
-        playback = Playback(self, exchange, connection, steps, fields, length)
+        if reply.arriving is None:
+            playback = Playback(self, exchange, connection, steps, fields, length)
+        else:
+            from oagw_tornado.playback.arriving_player import ArrivingPlayer
+
+            playback = ArrivingPlayer(self, exchange, connection, steps, fields, reply.arriving, knobs)
         self.playing.add(playback)
         playback.start()
 

@@ -36,6 +36,8 @@ class Route(NamedTuple):
     alias: str = ""
     path: str = ""
     """What the upstream was asked for: percent-decoded, without the slash it began with."""
+    sent_path: str = ""
+    """The same as it was sent."""
 
 
 class Upstream(Protocol):
@@ -143,6 +145,7 @@ class PrototypeDialect:
                 return Route(self._status) if method in READ else refused(method_not_allowed(method, READ))
             return refused(unknown_url("/api/oagw/v1" + rest, self._upstreams))
         alias, _, path = rest[7:].partition("/")
+        sent_path = path
         if not path or not alias:
             return refused(unknown_url("/api/oagw/v1" + rest, self._upstreams))
         if "%" in rest:
@@ -156,7 +159,7 @@ class PrototypeDialect:
         if upstream is None:
             return refused(unknown_alias(alias, self._upstreams) if refusal is None else refusal)
         handler, arguments = upstream.route(path)
-        route = Route(handler, arguments, alias, path)
+        route = Route(handler, arguments, alias, path, sent_path)
         if refusal is not None and not self._is_open(route, headers, caller):
             return refused(refusal)
         if len(rest) <= _LONGEST_KNOWN:

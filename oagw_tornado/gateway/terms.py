@@ -89,7 +89,8 @@ class Terms:
         upstreams = self._upstreams
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in upstreams.items()})
         # The knobs of the upstreams that have some of their own.
-        self._bases = {alias: each.over(self.knobs) for alias, each in upstreams.described.items() if each.knobs}
+        described = upstreams.described.items()
+        self._bases = {alias: each.over(self.knobs) for alias, each in described if each.knobs or each.real}
         # Those who test load ask for the same again and again: then all share what ten thousand would hold each.
         self._asked: Callable[..., Knobs] | None = None
 

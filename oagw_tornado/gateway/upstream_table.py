@@ -18,12 +18,20 @@ class UpstreamTable(dict[str, Upstream]):
     """Upstreams by alias, the services first. Callbacks in `changed` are told when it changes."""
 
     def __init__(
-        self, services: Mapping[str, Upstream], blank: Upstream, described: Iterable[UpstreamDocument]
+        self,
+        services: Mapping[str, Upstream],
+        blank: Upstream,
+        described: Iterable[UpstreamDocument],
+        real: Callable[[UpstreamDocument, Upstream | None], Upstream] | None = None,
     ) -> None:
-        """`blank` is an upstream that knows no path. Raises UpstreamError."""
+        """`blank` is an upstream that knows no path. `real` gives those that are reached over the network; the service
+        is the one that it speaks as, if there is one. Raises UpstreamError."""
         super().__init__(services)
         self._services = services
         self._blank = blank
+        self._real = real
+        # Once made, as connections are kept.
+        self._made: dict[str, Upstream] = {}
         self._first = tuple(described)
         self.described: dict[str, UpstreamDocument] = {}
         #: The tokens that are taken at one alias alone, where there are such.
@@ -34,7 +42,16 @@ class UpstreamTable(dict[str, Upstream]):
         self._put(self._first)
 
     def add(self, described: Iterable[UpstreamDocument]) -> None:
-        """More upstreams, or others in the place of those that were described before. All or none: UpstreamError."""
+        """More upstreams, or others in the place of those that were described before. All or none: UpstreamError.
+
+        What is asked over the network is for the configuration alone to say.
+        """
+        described = tuple(described)
+        for each in described:
+            if each.real is not None and each not in self._first:
+                from oagw_tornado.knobs.upstream_document import UpstreamError
+
+                raise UpstreamError(f"{each.alias}.url: a real upstream stands in the configuration file")
         self._put(described)
 
     def add_blank(self, aliases: Iterable[str]) -> None:
@@ -49,21 +66,27 @@ class UpstreamTable(dict[str, Upstream]):
         """Whether such an upstream had been described; it is gone now."""
         if alias not in self.described:
             return False
-        del self.described[alias], self[alias]
+        self._take_away(alias)
         self._collect_tokens()
         return True
 
     def reset(self) -> None:
         """As at first."""
-        for alias in self.described:
-            del self[alias]
-        self.described.clear()
+        for alias in list(self.described):
+            self._take_away(alias)
         self._put(self._first)
+
+    def _take_away(self, alias: str) -> None:
+        del self.described[alias]
+        if alias in self._services:
+            self[alias] = self._services[alias]
+        else:
+            del self[alias]
 
     def _put(self, described: Iterable[UpstreamDocument]) -> None:
         found: dict[str, tuple[UpstreamDocument, Upstream]] = {}
         for each in described:
-            if each.alias in self._services:
+            if each.alias in self._services and each.real is None:
                 from oagw_tornado.knobs.upstream_document import UpstreamError
 
                 raise UpstreamError(f"{each.alias}: is already the alias of a service")
@@ -74,8 +97,19 @@ class UpstreamTable(dict[str, Upstream]):
         self._collect_tokens()
 
     def _upstream(self, described: UpstreamDocument) -> Upstream:
+        service = self._service(described)
+        if described.real is None:
+            return self._blank if service is None else service
+        if described.alias not in self._made:
+            assert self._real is not None
+            # In the place of a service it speaks as that does.
+            speaks_as = service or self._services.get(described.alias)
+            self._made[described.alias] = self._real(described, speaks_as)
+        return self._made[described.alias]
+
+    def _service(self, described: UpstreamDocument) -> Upstream | None:
         if not described.service:
-            return self._blank
+            return None
         upstream = self._services.get(described.service)
         if upstream is None:
             from oagw_tornado.knobs.upstream_document import UpstreamError

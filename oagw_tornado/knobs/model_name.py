@@ -39,6 +39,18 @@ def knobs_in_body(body: bytes) -> dict[str, str]:
     return knobs_in_model(model) if isinstance(model, str) else {}
 
 
+def without_knobs(body: bytes) -> bytes:
+    """A JSON body whose model has the name that is left without its knobs; any other as it is."""
+    try:
+        document = read_json(body)
+    except DocumentError:
+        return body
+    model = document.get("model") if isinstance(document, dict) else None
+    if not isinstance(model, str) or _MARK not in model:
+        return body
+    return body.replace(b'"%b"' % model.encode(), b'"%b"' % model.partition(_MARK)[0].encode())
+
+
 def knobs_in_model(model: str) -> dict[str, str]:
     """The knobs in a model's name, by name. Raises KnobError.
 

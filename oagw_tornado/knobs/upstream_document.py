@@ -1,14 +1,16 @@
-"""An upstream that needs no code: another instance of a service, or one that only rules answer for. ::
+"""An upstream that needs no code: another instance of a service, one that only rules answer for, or a real one. ::
 
 upstreams:
   shop: {}
   slow-openai: {service: openai, time-to-first-token: 2s, token: [team-a]}
+  real-openai: {url: https://api.openai.com, authorization: "env:OPENAI_API_KEY", service: openai}
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +18,10 @@ from oagw_tornado.knobs.predicate import RuleError, unknown_key, words
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs, as_text, resolve
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.knob_errors import KnobError
+from oagw_tornado.units.latency import ZERO
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.real_upstream import RealUpstream
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.replay_terms import ReplayTerms
@@ -30,7 +36,10 @@ MOST_TOKENS = 100
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._~-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,1000}", re.ASCII)
 REPLAY_KEYS = ("replay", "replay-ignore", "replay-per", "on-miss")
-_OWN_KEYS = ("service", "token", *REPLAY_KEYS)
+REAL_KEYS = (
+    "url", "authorization", "headers", "connect-timeout", "response-timeout", "idle-timeout", "tls-ca", "record",
+)  # fmt: skip
+_OWN_KEYS = ("service", "token", *REPLAY_KEYS, *REAL_KEYS)
 
 
 class UpstreamError(ValueError):
@@ -38,7 +47,8 @@ class UpstreamError(ValueError):
 
 
 class UpstreamDocument(NamedTuple):
-    """An upstream as it is described. `service` is the alias whose service it is; empty: only rules answer."""
+    """An upstream as it is described. `service` is the alias whose service it is; empty: only rules answer. Of a real
+    one it is the service whose way of speaking it has."""
 
     alias: str
     service: str = ""
@@ -47,10 +57,12 @@ class UpstreamDocument(NamedTuple):
     knobs: Mapping[str, str] = MappingProxyType({})
     replay: ReplayTerms | None = None
     """How recordings stand in the place of it."""
+    real: RealUpstream | None = None
+    """How it is reached, if it is a real one."""
 
     def over(self, base: Knobs) -> Knobs:
-        """Its knobs over the server's."""
-        return resolve(base, self.knobs)
+        """Its knobs over the server's. A real one takes the time that it takes, unless it is told otherwise."""
+        return resolve(base if self.real is None else _unhurried(base), self.knobs)
 
     def as_json(self) -> dict[str, Any]:
         """As it was given, its tokens masked."""
@@ -59,6 +71,8 @@ class UpstreamDocument(NamedTuple):
             view["token"] = ["***"] * len(self.tokens)
         if self.replay is not None:
             view |= self.replay.as_json()
+        if self.real is not None:
+            view |= self.real.as_json()
         return {**view, **self.knobs}
 
 
@@ -81,7 +95,8 @@ def parse_upstream(alias: Any, document: Any) -> UpstreamDocument:
                 knobs[key] = as_text(value)
             except ValueError as error:
                 raise UpstreamError(f"{alias}.{key}: {error}") from None
-    described = UpstreamDocument(alias, service, _tokens(alias, document), knobs, _replay(alias, document))
+    replay, real = _replay(alias, document), _real(alias, document)
+    described = UpstreamDocument(alias, service, _tokens(alias, document), knobs, replay, real)
     try:
         described.over(Knobs())
     except KnobError as error:
@@ -105,6 +120,28 @@ def _replay(alias: str, document: Mapping[str, Any]) -> ReplayTerms | None:
 
     try:
         return parse_replay_terms(document)
+    except RuleError as error:
+        raise UpstreamError(f"{alias}.{error}") from None
+
+
+def _unhurried(knobs: Knobs) -> Knobs:
+    """`knobs` without the times that a simulated service takes where nobody has set others."""
+    usual = Knobs()
+    between_tokens, between_events = knobs.inter_token_latency, knobs.event_interval
+    return replace(
+        knobs,
+        inter_token_latency=ZERO if between_tokens == usual.inter_token_latency else between_tokens,
+        event_interval=ZERO if between_events == usual.event_interval else between_events,
+    )
+
+
+def _real(alias: str, document: Mapping[str, Any]) -> RealUpstream | None:
+    if document.keys().isdisjoint(REAL_KEYS):
+        return None
+    from oagw_tornado.knobs.real_upstream import parse_real_upstream
+
+    try:
+        return parse_real_upstream(document)
     except RuleError as error:
         raise UpstreamError(f"{alias}.{error}") from None
 

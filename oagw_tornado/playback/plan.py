@@ -41,7 +41,12 @@ def plan(
     `head_only`, is planned like any other. All draws come from `random`, which belongs to this request alone.
     """
     factor = load_factor(knobs, running)
-    if reply.frames is None:
+    schedule: Steps
+    if reply.arriving is not None:
+        from oagw_tornado.playback.as_it_comes import as_it_comes
+
+        schedule, queued = as_it_comes(reply, reply.arriving, knobs, random, factor), 0.0  # counted from the admission
+    elif reply.frames is None:
         latency = knobs.latency.draw(random) + sum(pause.draw(random) for pause in reply.pauses)
         schedule = buffered(reply.body, latency * factor, reply.faults, reply.pieces)
     else:
@@ -54,14 +59,14 @@ def plan(
         own = 0.0 if knobs.gate is not None else factor
         opens_at = head_at if knobs.opening == "with-head" else None
         schedule = streamed(reply.frames, head_at, first_at, gaps, random, own, opens_at)
-        if knobs.keep_alive is not None and reply.is_event_stream:
-            interval, form = knobs.keep_alive
-            # The dialect's own event where it has one, so that none of its clients stumbles over it.
-            own_sign = None if form == "comment" else reply.sign_of_life
-            sign = own_sign or keep_alive(
-                "event" if form == "event" else "comment", line_ending=LINE_ENDINGS[knobs.line_ending]
-            )
-            schedule = with_keep_alive(schedule, interval, sign)
+    if knobs.keep_alive is not None and reply.is_event_stream:
+        interval, form = knobs.keep_alive
+        # The dialect's own event where it has one, so that none of its clients stumbles over it.
+        own_sign = None if form == "comment" else reply.sign_of_life
+        sign = own_sign or keep_alive(
+            "event" if form == "event" else "comment", line_ending=LINE_ENDINGS[knobs.line_ending]
+        )
+        schedule = with_keep_alive(schedule, interval, sign)
     if not knobs.plays_as_said:
         # In the order in which they were given, but by their turns: events, writes, clock.
         faults = sorted(knobs.fault or (), key=lambda fault: fault.turn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import orjson
 
@@ -12,6 +12,9 @@ from oagw_tornado.reply.inference import Inference
 from oagw_tornado.reply.problem import ErrorWriter, Problem, error_chunk
 from oagw_tornado.reply.schedule import Frame
 from oagw_tornado.units.latency import Latency
+
+if TYPE_CHECKING:
+    from oagw_tornado.reply.arriving import Arriving
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -54,6 +57,8 @@ class Reply:
     """What the service itself says in a stream that is silent for long; None: nothing of its own."""
     length: int | None = None
     """Of the body of a stream, where its head is to say it."""
+    arriving: Arriving | None = None
+    """A body that is still coming from elsewhere; of `frames` and `pieces` the one that says its kind is empty."""
     pauses: tuple[Latency, ...] = ()
     """What a reply that is sent whole waits for, beside the knob `latency`."""
 

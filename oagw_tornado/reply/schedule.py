@@ -9,6 +9,7 @@ The rules of a schedule:
 - ``at`` is in seconds from the moment the request was admitted. It never decreases along a schedule.
 - The first step is HEAD, unless the client is to see not one byte (then CLOSE, RESET or STALL comes first).
 - WRITE steps carry body bytes; the connection frames them (chunked, by length, or by closing), one write each.
+- AWAIT says that nothing has come yet of a body that is still coming: the schedule goes on when it has, or at `until`.
 - END ends the body in order; its data, if any, leaves in the same write. A schedule that is exhausted without
   END ends in order too. CLOSE and RESET leave the body incomplete. Nothing after any of these is played.
 - A `Run` stands for the content events of a stream, which are most of its steps. Code that must see each of
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
+from math import inf
 from typing import NamedTuple
 
 from oagw_tornado.units.latency import Fixed, Latency
@@ -38,6 +40,7 @@ class Action(Enum):
     RAW = "data leaves as it is, without the connection's framing"
     STRIKE = "nothing leaves: a fault begins that shows in what comes later"
     GATE = "wait until the reply's gate is released; data is the last word of a reply whose gate never was"
+    AWAIT = "wait until more of the body has come, or until its time is over"
     STALL = "nothing more, until the client leaves"
     END = "data, if any, leaves, and the body ends in order"
     CLOSE = "the connection is closed, the body incomplete"
@@ -130,6 +133,8 @@ class Step(NamedTuple):
     """How the reply ends with this step, for the journal: ``fault:reset``, say. Empty for a step that is as planned."""
     faults: tuple[str, ...] = ()
     """The types of the faults that strike with this step."""
+    until: float = inf
+    """When a schedule that waits for more is looked at again, though nothing has come."""
 
 
 class Run:

@@ -54,7 +54,7 @@ def later(schedule: Iterable[Step | Run], seconds: float) -> Steps:
             yield step
             step.at -= seconds
         else:
-            yield step._replace(at=step.at + seconds)
+            yield step._replace(at=step.at + seconds, until=step.until + seconds)
 
 
 def pieces(step: Step, size: int) -> Iterator[Step]:
@@ -241,6 +241,10 @@ def with_keep_alive(steps: Steps, interval: float, sign: bytes) -> Steps:
             while last + signs * interval < step.at:
                 yield Step(last + signs * interval, sign)
                 signs += 1
+            if step.action is Action.AWAIT:
+                last += (signs - 1) * interval
+                yield step._replace(until=min(step.until, last + interval))
+                continue
         yield step
         last = step.at if last is not None or step.action is Action.HEAD else None
 
@@ -270,6 +274,9 @@ def joined(schedule: Steps, events_per_write: int) -> Steps:
     held: list[Step] = []
     size = 0
     for step in single_steps(schedule):
+        if step.action is Action.AWAIT:
+            yield step
+            continue
         if step.action is Action.STRIKE:
             if held:  # behind them, and so with the write that they are part of
                 held[-1] = held[-1]._replace(faults=held[-1].faults + step.faults)

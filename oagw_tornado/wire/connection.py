@@ -112,6 +112,14 @@ class ReplyConnection(httputil.HTTPConnection):
         if self.expects_continue or self.body_length > DROPPED_BYTES:
             self.keep_alive = False
 
+    def hold_body(self) -> None:
+        """Read no more of the request's body for now: who gets it is slower than the client."""
+        raise NotImplementedError
+
+    def go_on_with_body(self) -> None:
+        """Read on after `hold_body`."""
+        raise NotImplementedError
+
     # What an engine does.
 
     def send(self, data: bytes) -> bool:

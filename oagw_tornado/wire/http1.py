@@ -45,6 +45,7 @@ class Http1Connection(LingeringConnection):
         "_goes_on",
         "_body_size",
         "_asked_at",
+        "_is_held",
     )
 
     def __init__(self, server: SocketServer) -> None:
@@ -64,6 +65,7 @@ class Http1Connection(LingeringConnection):
         self._body_size = 0
         # When the last request had arrived, or its turn had come behind another one.
         self._asked_at = 0.0
+        self._is_held = False  # who gets the body takes no more of it
 
     @property
     def asked_at(self) -> float:
@@ -182,7 +184,7 @@ class Http1Connection(LingeringConnection):
         turn = TURN
         while reader is not None and self._fd >= 0 and self._lingered < 0:
             if not self._is_read:
-                if not self._read_body(reader):
+                if self._is_held or not self._read_body(reader):
                     return
             elif not self._is_answered or self._queued:
                 # Nor are replies made for a client that does not read those it has.
@@ -251,6 +253,17 @@ class Http1Connection(LingeringConnection):
             self._end_reply()
         return True
 
+    def hold_body(self) -> None:
+        self._is_held = True
+        end_wait(self)  # the client is not to blame for the time that this takes
+
+    def go_on_with_body(self) -> None:
+        was_held, self._is_held = self._is_held, False
+        if was_held and self._fd >= 0:
+            self._body_size = 0
+            self._server.deadlines.body.begin(self)
+            self._go_on_soon()
+
     def _await_more(self) -> None:
         """See what the connection waits for, and whether there is room for more of it."""
         reader = self._reader
@@ -282,13 +295,13 @@ class Http1Connection(LingeringConnection):
         self.close_callback = None
         if self._fd < 0:
             return
+        self.go_on_with_body()
         if self._is_read:
             self._end_reply()
         elif not self.keep_alive:
             self._linger()
         else:
-            # What comes of the body is read off.
-            self._body_size = 0
+            self._body_size = 0  # what comes of the body is read off
 
     def _end_reply(self) -> None:
         if not self.keep_alive or self._server.draining:

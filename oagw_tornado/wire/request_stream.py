@@ -153,6 +153,11 @@ class RequestStream(IOStream):
     def body_arrived(self, size: int) -> None:
         self._body_size += size
 
+    def await_body(self) -> None:
+        """More of the body is waited for, as from its beginning."""
+        self._body_size = 0
+        self._begin(self._server.deadlines.body)
+
     def request_arrived(self) -> None:
         """The request is whole."""
         end_wait(self)

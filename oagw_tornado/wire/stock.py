@@ -18,6 +18,7 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import SSLIOStream
 
 from oagw_tornado.wire.connection import DROPPED_BYTES, UNIX, Delegate, ReplyConnection
+from oagw_tornado.wire.deadlines import end_wait
 from oagw_tornado.wire.head import CHUNKED, Limits, Refused
 from oagw_tornado.wire.request_stream import RequestStream, StreamServer
 
@@ -43,6 +44,8 @@ class StockConnection(ReplyConnection):
         self.is_read = False
         # Who is told what arrives of the request.
         self.reading: _Reading
+        # What tornado waits for before it reads on in the body.
+        self.body_held: asyncio.Future[None] | None = None
         # Tornado turns Nagle's algorithm on again after each request, which holds events back for 40 ms.
         self._stream.set_nodelay(True)
         self._client: str = self._stream.passed_on or getattr(connection.context, "remote_ip", "")
@@ -57,6 +60,7 @@ class StockConnection(ReplyConnection):
         return self.is_read and (not self.is_over or self._stream.writing())
 
     def _closed(self) -> None:
+        self.go_on_with_body()
         callback, self.close_callback = self.close_callback, None
         if callback is not None:
             callback()
@@ -100,10 +104,23 @@ class StockConnection(ReplyConnection):
     def unread(self) -> int | None:
         return None if self._stream.closed() else self._server.queues.unread(self._stream.socket)
 
+    def hold_body(self) -> None:
+        if self.body_held is None and not self.is_read:
+            self.body_held = self._server.loop.create_future()
+            end_wait(self._stream)  # the client is not to blame for the time that this takes
+
+    def go_on_with_body(self) -> None:
+        held, self.body_held = self.body_held, None
+        if held is not None:
+            if not self._stream.closed():
+                self._stream.await_body()
+            held.set_result(None)
+
     def end_sent(self) -> None:
         if self.is_over:
             return
         self.is_over = True
+        self.go_on_with_body()
         self.close_callback = None
         if self._server.draining:
             self.keep_alive = False
@@ -266,15 +283,16 @@ class _Reading(httputil.HTTPMessageDelegate):
         if connection.expects_continue and not connection.is_over:
             connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def data_received(self, chunk: bytes) -> None:
+    def data_received(self, chunk: bytes) -> asyncio.Future[None] | None:
         connection = self._connection
         connection._stream.body_arrived(len(chunk))
         if not connection.is_over:
             self._delegate.data_received(chunk)
-            return
+            return connection.body_held
         self._dropped += len(chunk)
         if self._dropped > DROPPED_BYTES:
             connection._stream.linger()
+        return None
 
     def finish(self) -> None:
         connection = self._connection

@@ -1,0 +1,71 @@
+"""From the description of a real upstream, the environment and the options to what passes requests on to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from oagw_tornado.config.config import Config
+from oagw_tornado.knobs.predicate import RuleError
+from oagw_tornado.knobs.real_upstream import RealUpstream, resolve_environment
+from oagw_tornado.knobs.upstream_document import UpstreamDocument, UpstreamError
+from oagw_tornado.proxying.destination import Destination
+from oagw_tornado.proxying.recorder import Recorder, RecordingSpace
+from oagw_tornado.proxying.upstream import PassedUpstream
+
+
+def real_upstreams(config: Config, environ: Mapping[str, str]) -> Callable[[UpstreamDocument, Any], PassedUpstream]:
+    """What makes an upstream of the description of a real one and the service that it speaks as.
+
+    What that gives raises UpstreamError: for a variable that is not there, a file that cannot be read, a library that
+    is not installed.
+    """
+    spaces: dict[str, RecordingSpace] = {}
+
+    def made(described: UpstreamDocument, service: Any) -> PassedUpstream:
+        alias = described.alias
+        assert described.real is not None
+        try:
+            real = resolve_environment(described.real, environ)
+            pool = _new_pool(real)
+        except RuleError as error:
+            raise UpstreamError(f"{alias}.{error}") from None
+        recorder = None
+        directory = _directory(described, real, config)
+        if directory is not None:
+            space = spaces.setdefault(directory, RecordingSpace(directory, config.record_max))
+            recorder = Recorder(directory, alias, space, (*config.tokens, config.admin_token or "", *real.secrets))
+        key_header = "" if service is None else service.key_header
+        return PassedUpstream(Destination(alias, real, pool, key_header, recorder), service)
+
+    return made
+
+
+def _directory(described: UpstreamDocument, real: RealUpstream, config: Config) -> str | None:
+    """Where what is said is recorded; None: it is not."""
+    if real.record or config.record:
+        return real.record or config.record
+    terms = described.replay
+    on_miss = (terms.on_miss if terms is not None else None) or config.on_miss
+    # All that gets here has no recording yet.
+    return ((terms.directory if terms is not None else None) or config.replay) if on_miss == "record" else None
+
+
+def _new_pool(real: RealUpstream) -> Any:
+    try:
+        from oagw_tornado.proxying.pool import Pool
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("aiohttp", "yarl"):
+            raise
+        raise RuleError("url: needs aiohttp (pip install 'oagw-tornado[proxy]')") from None
+    return Pool(real)
+
+
+def prepare_recording(destination: Destination) -> None:
+    """Have a place for the recordings of what is said there. Raises UpstreamError."""
+    if destination.recorder is None:
+        return
+    try:
+        destination.recorder.prepare()
+    except OSError as error:
+        raise UpstreamError(f"{destination.alias}.record: {error.filename!r}: {error.strerror}") from None

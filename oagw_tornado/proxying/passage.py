@@ -1,0 +1,310 @@
+"""One request on its way to a real upstream, and the reply on its way back.
+
+The body goes up as it comes, the reply comes down as it comes; neither is held whole, and each waits for the slower
+side. Whatever ends the reply to the client ends the request to the upstream in the same turn of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.ledger import Ledger
+from oagw_tornado.evidence.view import header_lines
+from oagw_tornado.gateway.body_stream import BodyLost
+from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.gateway.request import Request
+from oagw_tornado.knobs.model_name import without_knobs
+from oagw_tornado.knobs.vocabulary import MODEL_MARK
+from oagw_tornado.proxying.failures import RESPONSE_TIMEOUT, Failure, failure_of, is_reset
+from oagw_tornado.proxying.header_rules import passed_reply, passed_request
+from oagw_tornado.proxying.recorder import Asked, Recording
+from oagw_tornado.proxying.target import LeadsOut, target
+from oagw_tornado.reply.arriving import Arriving
+from oagw_tornado.reply.boundaries import boundaries_of
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.reply.schedule import Action
+
+if TYPE_CHECKING:
+    from oagw_tornado.proxying.destination import Destination
+
+log = logging.getLogger(__name__)
+
+# What a stream says last: a client that has read it may leave before the stream has ended.
+_LAST_WORDS = (b"data: [DONE]", b"data:[DONE]", b"event: message_stop", b"event: response.completed")
+_TAIL = 64 * 2**10
+
+
+class Passage:
+    """One exchange with the upstream. `answer` takes the reply, once."""
+
+    task: asyncio.Task[None]
+
+    def __init__(
+        self,
+        destination: Destination,
+        request: Request,
+        exchange: Exchange,
+        ledger: Ledger,
+        answer: Callable[[Reply], None],
+        takes_knobs_in_model_names: bool,
+    ) -> None:
+        self._destination = destination
+        self._request = request
+        self._exchange = exchange
+        self._ledger = ledger
+        self._answer = answer
+        self._response: Any = None
+        # Of the connection on which it comes: it knows whether that was reset.
+        self._protocol: Any = None
+        self._body: Arriving | None = None
+        self._recording: Recording | None = None
+        self._is_over = False
+        self._timed_out = False
+        self._timer: asyncio.TimerHandle | None = None
+        # When something came last.
+        self._came_at = 0.0
+        self._says_last = False
+        sent = request.body if request.sent_body is None else request.sent_body
+        if MODEL_MARK in sent and takes_knobs_in_model_names and request.rest is None:
+            sent = without_knobs(sent)
+        self._sent = sent
+        self._sent_bytes = len(sent)
+        self._hash = sha256(sent) if destination.recorder is not None else None
+
+    async def run(self) -> None:
+        """Pass it on. Raises nothing but CancelledError."""
+        try:
+            await self._pass()
+        except Exception as error:
+            log.exception("a request could not be passed on")
+            self._fail(failure_of(error))
+        finally:
+            self._close("error")
+
+    def stop(self, outcome: str) -> None:
+        """End the request to the upstream, whatever it still has to say: the client has left, say."""
+        if not self._is_over:
+            self._close(outcome)
+            self.task.cancel()
+
+    def _close(self, outcome: str) -> None:
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._request.rest is not None and not self._request.rest.is_whole:
+            self._request.rest.fail()
+        if self._response is not None:
+            self._response.close()
+        if self._recording is not None:
+            self._recording.end(self._now(), "complete" if self._says_last else outcome)
+
+    # Up.
+
+    async def _pass(self) -> None:
+        request, real = self._request, self._destination.real
+        try:
+            path, query = target(real.origin, request.sent_path, request.query)
+        except LeadsOut as error:
+            self._answer(refusal(400, f"Bad request: {error}"))
+            return
+        lines = list(header_lines(self._exchange))
+        headers = passed_request(lines, self._destination.own_headers, self._destination.key_header)
+        headers.append(("Host", real.origin.authority))
+        if self._destination.recorder is not None:
+            self._recording = self._destination.recorder.begin(self._asked(lines))
+        body = self._body_up(headers)
+        try:
+            response = await self._destination.pool.request(request.method or "", path, query, headers, body)
+        except asyncio.CancelledError:
+            if not self._timed_out:
+                raise
+            self.task.uncancel()
+            self._fail(RESPONSE_TIMEOUT)
+            return
+        except BodyLost:
+            self._close("client-left")
+            return
+        except Exception as error:
+            self._fail(failure_of(error), str(error))
+            return
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+        self._response = response
+        self._protocol = response.connection.protocol if response.connection is not None else None
+        await self._pass_back(response)
+
+    def _body_up(self, headers: list[tuple[str, str]]) -> bytes | AsyncIterator[bytes] | None:
+        """The body as the client of the upstream takes it; from its end on the upstream is waited for."""
+        rest = self._request.rest
+        if rest is None:
+            self._await_reply()
+            return self._sent or None
+        length = self._request.headers.get("Content-Length")
+        if length is not None:
+            headers.append(("Content-Length", length))
+        return self._pieces_up()
+
+    async def _pieces_up(self) -> AsyncIterator[bytes]:
+        rest = self._request.rest
+        assert rest is not None
+        first, self._sent = self._sent, b""
+        yield first
+        async for piece in rest:
+            self._sent_bytes += len(piece)
+            if self._hash is not None:
+                self._hash.update(piece)
+            yield piece
+        self._await_reply()
+
+    def _await_reply(self) -> None:
+        if self._response is None and not self._is_over:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._destination.real.response_timeout, self._time_out)
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self.task.cancel()
+
+    def _fail(self, failure: Failure, why: str = "") -> None:
+        """There is no reply: say so."""
+        if self._is_over:
+            return
+        if self._recording is not None:
+            self._recording.end(self._now(), failure.name, why)
+        if self._body is None:
+            self._answer(failure.reply(self._destination.alias))
+
+    # Back.
+
+    async def _pass_back(self, response: Any) -> None:
+        exchange = self._exchange
+        lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
+        if self._recording is not None:
+            self._recording.replied(self._now(), response.status, response.reason or "", lines)
+        headers = passed_reply(lines)
+        length = response.headers.get("Content-Length", "")
+        boundaries = boundaries_of(response.headers.get("Content-Type", ""))
+        admitted = exchange.admitted
+        self._body = body = Arriving(
+            lambda: monotonic() - admitted, boundaries, int(length) if length.isdigit() and len(length) < 19 else None
+        )
+        body.over = self._over
+        if boundaries is not None:
+            self._ledger.arrives(exchange)
+        content = response.content
+        # What came with the head leaves with it.
+        if data := content.read_nowait():
+            self._came(data)
+        if content.at_eof():
+            self._complete()
+        streams: dict[str, Any] = {"frames": ()} if boundaries is not None else {"pieces": ()}
+        self._answer(
+            Reply(response.status, headers, reason=response.reason or "", arriving=body, source="upstream", **streams)
+        )
+        if body.more is None:
+            # Another reply took its place.
+            return
+        await self._read(content, body)
+
+    async def _read(self, content: Any, body: Arriving) -> None:
+        self._watch()
+        try:
+            while not body.has_ended:
+                data = await content.readany()
+                if not data:
+                    self._complete()
+                    return
+                self._came(data)
+                if body.is_full:
+                    await self._room(body)
+        except Exception as error:
+            self._cut(error)
+
+    async def _room(self, body: Arriving) -> None:
+        """Wait until the client has taken most of what is here."""
+        room = asyncio.get_running_loop().create_future()
+        body.room = lambda: None if room.done() else room.set_result(None)
+        await room
+
+    def _came(self, data: bytes) -> None:
+        assert self._body is not None
+        now = monotonic()
+        self._came_at = now
+        at = now - self._exchange.admitted
+        if self._recording is not None:
+            self._recording.read(round(at * 1_000_000), data)
+            self._says_last = any(words in data[-_TAIL:] for words in _LAST_WORDS)
+        events = self._body.feed(at, data)
+        if events:
+            self._ledger.arrived(self._exchange, at, events)
+
+    def _complete(self) -> None:
+        self._end(Action.END, "complete")
+
+    def _cut(self, error: Exception) -> None:
+        """The upstream has ended its reply where it should not: so does ours."""
+        if self._protocol is not None and is_reset(self._protocol.exception()):
+            self._end(Action.RESET, "reset", "connection reset by the upstream")
+        else:
+            self._end(Action.CLOSE, "cut", str(error) or type(error).__name__)
+
+    def _end(self, action: Action, outcome: str, why: str = "") -> None:
+        assert self._body is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._recording is not None:
+            self._recording.end(self._now(), outcome, why)
+        self._body.end(self._now() / 1_000_000, action, "" if action is Action.END else outcome)
+
+    def _watch(self) -> None:
+        """See that the upstream is not silent for longer than it may be."""
+        loop = asyncio.get_running_loop()
+        patience = self._destination.real.idle_timeout
+
+        def look() -> None:
+            body = self._body
+            left = self._came_at + patience - monotonic()
+            if body is not None and body.room is not None:
+                left = patience  # it is the client who is waited for
+            if left > 0:
+                self._timer = loop.call_later(left, look)
+                return
+            self._end(Action.CLOSE, "timeout", "the upstream was silent for too long")
+            self._response.close()
+
+        self._came_at = monotonic()
+        self._timer = loop.call_later(patience, look)
+
+    def _over(self) -> None:
+        """Nobody takes any more of the reply."""
+        body = self._body
+        if body is None or not body.has_ended:
+            self.stop(self._exchange.outcome or "closed")
+
+    def _asked(self, lines: list[tuple[str, str]]) -> Asked:
+        request = self._request
+        given = self._hash
+        assert given is not None
+        body = request.body if request.rest is None else None
+        credentials = [value for name, value in lines if name.lower() in ("authorization", "cookie", "x-api-key")]
+        return Asked(
+            request.method or "",
+            request.sent_path,
+            request.query,
+            lines if request.sent_body is None else [line for line in lines if line[0].lower() != "content-encoding"],
+            body,
+            lambda: given.hexdigest(),
+            lambda: self._sent_bytes,
+            self._exchange.wall,
+            tuple(part for value in credentials for part in (value, value.partition(" ")[2])),
+        )
+
+    def _now(self) -> int:
+        return round((monotonic() - self._exchange.admitted) * 1_000_000)
