@@ -176,3 +176,36 @@ def test_a_request_that_comes_alone_has_not_waited(oagw: VisibleServer) -> None:
     waits = sorted(one["waited"] for one in oagw.control.requests(alias="weather"))
     assert waits[0] >= 0
     assert waits[10] < 0.005
+
+
+def test_events_leave_while_the_evidence_is_brought_up_to_date(oagw: VisibleServer) -> None:
+    """As each request to control has it done, of however many streams."""
+    settled: list[float] = []
+    played: list[float] = []
+
+    class Playing:
+        """A stream that takes its time."""
+
+        def settle(self) -> None:
+            settled.append(time.monotonic())
+            time.sleep(0.0001)
+
+    class Event:
+        slot = 0
+
+        def play(self) -> None:
+            played.append(time.monotonic())
+
+        def fail(self) -> None:
+            raise AssertionError
+
+    def settle(simulator: Any) -> None:
+        responder = simulator.responder
+        streams = {Playing() for _ in range(2000)}
+        responder.playing |= streams
+        simulator.pacer.at(time.monotonic() + 0.01, Event())
+        responder.settle()
+        responder.playing -= streams
+
+    oagw.inside(settle)
+    assert settled[0] < played[0] < settled[-1]

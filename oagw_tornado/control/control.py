@@ -154,7 +154,7 @@ class ControlPlane:
         self.responder.health.reset()
         self.responder.issued_tokens.clear()
         # What runs keeps its own counts: what has left so far belongs to the time before.
-        self.responder.settle()
+        self.responder.settle(in_one_go=True)
         self.signs.reset()
         self.marks.clear()
         await turns.drop(self.responder.ledger.reset())

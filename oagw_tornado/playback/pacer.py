@@ -111,7 +111,7 @@ class Pacer:
         self._armed = _FAR
         self._loop = loop
         self._turn = turn or Turn()
-        self._turn.play = self._give_way
+        self._turn.play = self._play_share
         self._timer: Timer = UnmadeTimer(self.prepare)
         # Called after each turn in which something was played.
         self.after_turn: Callable[[], None] = _nothing
@@ -158,7 +158,12 @@ class Pacer:
         and noticed who left."""
         self._play_due(LONGEST_TURN)
 
-    def _give_way(self) -> None:
+    def give_way(self) -> None:
+        """Play what is due by now, for `LONGEST_SHARE` seconds at most: for those who are not done soon."""
+        if monotonic() >= self._turn.due:
+            self._play_share()
+
+    def _play_share(self) -> None:
         """Play what is due before a request that was read, for `LONGEST_SHARE` seconds at most."""
         self._play_due(LONGEST_SHARE)
 
