@@ -258,6 +258,13 @@ def test_a_miss_may_be_passed_to_the_upstream(server: SimulatorThread) -> None:
     assert last(server)["replay"] is None
 
 
+def test_what_no_recording_answers_needs_a_rule_where_there_must_be_one(server: SimulatorThread) -> None:
+    for on_miss, status in (("fail", 504), ("pass", 503)):
+        server.control.configure(strict=True, on_miss=on_miss)
+        assert ask(server, "stream").status == 200
+        assert ask(server, "nobody recorded this").status == status
+
+
 def test_fields_may_be_left_out(server: SimulatorThread) -> None:
     body = {**chat("stream"), "user": "somebody"}
     assert talk(server.port, request(CHAT, body)).status == 504

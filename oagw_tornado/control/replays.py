@@ -77,4 +77,6 @@ async def _view(control: ControlPlane, limit: int, with_events: bool) -> dict[st
 def _counts(exchange: Exchange) -> bool:
     """Whether nothing but this server decided when its events left."""
     replayed = exchange.replay
-    return replayed is not None and not (replayed.overridden or exchange.faults or exchange.blocked or exchange.gate)
+    if replayed is None or replayed.overridden:
+        return False
+    return not (exchange.faults or exchange.blocked or exchange.gate or exchange.queued)

@@ -43,7 +43,7 @@ class Replays(Protocol):
     """Recordings that answer in the place of upstreams."""
 
     def covers(self, alias: str) -> bool:
-        """Whether they answer for this upstream, and nothing else does where there is none."""
+        """Whether they may answer for this upstream."""
 
     def route(self, request: Request, route: Route, given: frozenset[str]) -> Route:
         """`route`, or the way to a recording; `given` are the fields of the knobs that were set for this request."""
@@ -223,9 +223,15 @@ class Terms:
             reply = self._over_limit(request, route.alias, knobs)
         if reply is None:
             if knobs.reply is None:
-                return (
-                    route if replays is None else replays.route(request, route, self._given(route.alias, given, rule))
-                )
+                if replays is None:
+                    return route
+                routed = replays.route(request, route, self._given(route.alias, given, rule))
+                if routed is not route or not self._config.strict or answers or not route.alias:
+                    return routed
+                from oagw_tornado.gateway.scripted import no_rule
+
+                exchange.knobs = None
+                return refused(no_rule(exchange.nearest))
             from oagw_tornado.gateway.scripted import scripted
 
             return scripted(route, request, knobs.reply)

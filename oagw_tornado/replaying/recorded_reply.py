@@ -136,6 +136,10 @@ class RecordedReply:
             reply = Reply(self.status, self.headers, body, reason=self.reason, pauses=pauses)
             return Planned(reply, None if self.is_timed else [], ends_at, overridden)
         overridden = tuple(field for field in STREAM_TIMES if field in given)
+        if knobs.time_factor_under_load != 1.0:
+            overridden += ("time_factor_under_load",)
+        if knobs.events_per_write != 1:
+            overridden += ("events_per_write",)
         if not self.is_timed:
             given = {*given, *STREAM_TIMES[:3]}
         is_spaced = "inter_token_latency" in given or "event_interval" in given

@@ -131,13 +131,12 @@ class Replays:
 
     async def ready(self) -> None:
         """Wait until the directories have been read. Raises ConfigError for one that cannot be."""
-        while self._reading is not None:
-            reading = self._reading
+        while (reading := self._reading) is not None:
             await asyncio.wait([reading])
-            if not reading.cancelled():
-                reading.result()
             if self._reading is reading:
                 self._reading = None
+            if not reading.cancelled():
+                reading.result()
 
     async def _read(self, wanted: Collection[tuple[str, str | None, IgnoredFields]], places: Collection[Any]) -> None:
         loop = asyncio.get_running_loop()
@@ -146,7 +145,11 @@ class Replays:
             try:
                 library = await loop.run_in_executor(None, read_library, directory, ignored, alias, give_turn)
             except OSError as error:
-                raise ConfigError("replay", f"cannot read {directory!r}: {error.strerror or error}") from None
+                reason = f"cannot read {directory!r}: {error.strerror or error}"
+                if (directory, alias, ignored) not in libraries:
+                    raise ConfigError("replay", reason) from None
+                log.warning("%s; what was read before answers still", reason)
+                continue
             if (directory, alias, ignored) in self._libraries:
                 log.info("read again: %d recordings in %s", len(library), directory)
             libraries[directory, alias, ignored] = library
@@ -181,9 +184,8 @@ class Replays:
         return [problem for library in self._libraries.values() for problem in library.problems]
 
     def covers(self, alias: str) -> bool:
-        """Whether recordings answer for this upstream, and nothing else does where there is none."""
-        found = self._upstreams.get(alias)
-        return found is not None and found[0].on_miss == "fail"
+        """Whether recordings may answer for this upstream."""
+        return alias in self._upstreams
 
     def recorded(self, alias: str, path: str) -> None:
         """A recording was made in the file `path`: what it answers from now on need not be asked again."""
