@@ -27,7 +27,7 @@ def test_the_root_leads_a_browser_to_the_page_and_tells_others_where_what_is(ser
     assert index["page"] == "http://localhost/_sim/"
     assert "openai" in index["aliases"]
     assert talk(server.port, request("/", {}, method="POST")).status == 405
-    assert talk(server.port, request("//", headers=HTML)).status == 404
+    assert talk(server.port, request("//", headers=HTML | {"X-Forwarded-For": "203.0.113.7"})).status == 404
     assert talk(server.port, request("/_sim", headers=HTML)).header("Location") == "/_sim/"
     assert [each["path"] for each in server.control.requests()] == ["//"], "the others are none of the gateway"
 

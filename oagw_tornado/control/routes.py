@@ -52,8 +52,10 @@ class ControlDialect:
         self._hosts = frozenset(hosts)
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
-        refusal = self._refuse(headers, caller)
         path = self._prefix + rest
+        if self._prefix == "/" and rest:
+            return refused(unknown_url(path))  # such as //health: nobody's, and no secret of control's
+        refusal = self._refuse(headers, caller)
         if refusal is not None and not (self._tokens is not None and _is_open(method, path, headers)):
             return refused(refusal)
         for pattern, handler in _patterns():

@@ -1,6 +1,6 @@
-/* How the client or gateway behaved, judged when asked: /_sim/conduct. */
+/* How the client or gateway behaved, judged when asked: /_sim/conduct; and the report to keep. */
 
-import { call } from "./api.js";
+import { authorization, call, reading, urlOf } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { clock } from "./plot.js";
 
@@ -14,13 +14,27 @@ class Conduct extends HTMLElement {
       "Checks the journal for retries that came too early, ignored headers, replies cut short and taken for whole, and more."));
     fill(this,
       h("div", { class: "bar" }, h("h2", {}, "Client conduct"),
-        h("div", { class: "group end" }, button("Judge now", () => this.#judge()))),
+        h("div", { class: "group end" }, button("Judge now", () => this.#judge()),
+          button("Save a report", () => this.#report(), { hint: "One HTML file of the whole run" }))),
       this.result);
   }
 
   async #judge() {
     try {
       this.#draw(await call("GET", "/_sim/conduct", { query: { final: 1 } }));
+    } catch (error) {
+      fill(this.result, h("p", { class: "error" }, error.message));
+    }
+  }
+
+  /* By fetch, as a link sends no token. */
+  async #report() {
+    try {
+      const reply = await fetch(urlOf("/_sim/report"), { headers: authorization() });
+      if (!reply.ok) await reading(reply);
+      const link = h("a", { href: URL.createObjectURL(await reply.blob()), download: "oagw-report.html" });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     } catch (error) {
       fill(this.result, h("p", { class: "error" }, error.message));
     }
