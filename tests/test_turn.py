@@ -167,6 +167,18 @@ def test_events_leave_between_the_requests_of_a_burst_and_waits_are_told(oagw: V
     assert f"oagw_admission_wait_seconds_count {2 * BURST + 1}.0" in metrics
 
 
+def test_what_waits_for_the_reply_before_it_is_not_held_against_us(oagw: VisibleServer) -> None:
+    """Requests on one connection are answered in order (RFC 9112, section 9.3.2)."""
+    oagw.control.reset()
+    stream = get(f"{PROXY}/stream-test/events?count=5&interval=100ms")
+    with Client(oagw.port) as client:
+        client.send(stream + get(f"{PROXY}/weather/current"))
+        assert client.reply().status == 200
+        assert client.reply().status == 200
+    (second,) = oagw.control.requests(alias="weather")
+    assert second["waited"] < 0.2
+
+
 def test_a_request_that_comes_alone_has_not_waited(oagw: VisibleServer) -> None:
     oagw.control.reset()
     with Client(oagw.port) as client:

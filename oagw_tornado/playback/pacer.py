@@ -151,6 +151,7 @@ class Pacer:
         """Play nothing any more."""
         self._buckets.clear()
         self._slots.clear()
+        self._turn.due = _NEVER
         self._timer.close()
 
     def _fire(self) -> None:

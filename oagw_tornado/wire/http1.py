@@ -128,7 +128,11 @@ class Http1Connection(LingeringConnection):
         self._is_busy = True
         if self._is_answered or not self._is_read:
             # What is read now had arrived by then: what it takes to read it is not to make its reply late.
-            self._asked_at = self._server.turn.now if data else monotonic()
+            if data:
+                self._asked_at = self._server.turn.now
+            else:
+                # It waited for the reply before it, by HTTP's own order, and for nothing of ours.
+                self._asked_at = self._accepted = monotonic()
         try:
             if data:
                 reader = self._reader

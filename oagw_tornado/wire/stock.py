@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,8 @@ class StockConnection(ReplyConnection):
             if not self.keep_alive and self.body_length:
                 self._stream.linger()
         elif self.keep_alive:
+            # What is there of another request waited for this reply, by HTTP's own order, and for nothing of ours.
+            self._stream.readable_since = time.monotonic()
             self._connection.finish()
         else:
             self._stream.linger()
