@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from oagw_tornado.process.realtime import Realtime
     from oagw_tornado.process.stderr_log import StderrLog
+    from oagw_tornado.process.supervisor import Place
+    from oagw_tornado.simulator import Simulator
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -55,6 +57,10 @@ def main(argv: Sequence[str] | None = None, sockets: Sequence[Socket] = ()) -> i
         extensions = gather()
         config = read()
         require("--loop", config.loop, "uvloop")
+        if config.workers != 1:
+            code = serve_by_workers(config, extensions, read, files)
+            if code is not None:
+                return code
         listening = listen_early(config, sockets)
     except CannotListen as error:
         return _cannot_listen(error)
@@ -65,14 +71,26 @@ def main(argv: Sequence[str] | None = None, sockets: Sequence[Socket] = ()) -> i
         say(f"oagw-tornado: {error}")
         return FAILED
 
-    import asyncio  # not before the server listens: it takes longer to import than all of the above
+    raise_descriptor_limit()
+    return run(config, extensions, read, files, listening)
+
+
+def run(
+    config: Config,
+    extensions: Extensions,
+    read: Callable[[], Config],
+    files: FilesRead,
+    listening: tuple[Listeners, Listeners] | None,
+    place: Place | None = None,
+) -> int:
+    """Serve, with an event loop and a log of its own, until a signal ends it; gives the exit code."""
+    import asyncio  # not before the server listens: it takes longer to import than all that comes before
     import signal
 
-    log = start_log(config)
-    raise_descriptor_limit()
+    log = start_log(config, "" if place is None else f"worker {place.number} ")
     try:
         with asyncio.Runner(loop_factory=choose_loop(config.loop)) as runner:
-            return runner.run(serve(config, extensions, read, files, listening))
+            return runner.run(serve(config, extensions, read, files, listening, place))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
@@ -91,6 +109,26 @@ def listen_early(config: Config, sockets: Sequence[Socket] = ()) -> tuple[Listen
         return None
     check_listening(config)
     return listen(config, {Listener(config.host, config.port): adopt(sockets)} if sockets else {})
+
+
+def serve_by_workers(
+    config: Config, extensions: Extensions, read: Callable[[], Config], files: FilesRead
+) -> int | None:
+    """Serve by several processes; None: one is what is asked for. Raises ConfigError and CannotListen."""
+    from oagw_tornado.workers import number_of_workers, run_workers
+
+    number = number_of_workers(config)
+    if number == 1:
+        return None
+    raise_descriptor_limit()
+
+    def serve_one(place: Place, listening: tuple[Listeners, Listeners]) -> int:
+        return run(config, extensions, read, files, listening, place)
+
+    def greet(addresses: list[str], port: int, page: str | None) -> None:
+        _greet(config, addresses, port, page)
+
+    return run_workers(number, config, extensions, serve_one, say, greet, reloads=bool(files.paths))
 
 
 def _run_command(name: str, arguments: Sequence[str]) -> int:
@@ -141,10 +179,11 @@ async def serve(
     read: Callable[[], Config],
     files: FilesRead,
     listening: tuple[Listeners, Listeners] | None = None,
+    place: Place | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once.
 
-    `read` reads the configuration again, and `files` knows from which files.
+    `read` reads the configuration again, and `files` knows from which files. `place` is that of a worker.
     """
     import asyncio
     import signal
@@ -160,10 +199,13 @@ async def serve(
         signalled.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM) if place is None else (signal.SIGTERM,):
         loop.add_signal_handler(number, stop, number)
+    if place is not None:
+        loop.add_reader(place.life, os._exit, FAILED)  # its supervisor is gone
 
-    simulator = Simulator(config, extensions=extensions, listening=listening)
+    own_place = (0, "") if place is None else (place.number, place.predecessor)
+    simulator = Simulator(config, extensions=extensions, listening=listening, place=own_place)
     try:
         await simulator.start()
     except CannotListen as error:
@@ -171,41 +213,25 @@ async def serve(
     except ConfigError as error:
         say(f"oagw-tornado: {error}")
         return BAD_USAGE
-    if simulator.authority is not None:
-        from shlex import quote
-
-        # Before the line that says that it is ready: who waits for that one has read these.
-        say(f"export SSL_CERT_FILE={quote(str(simulator.authority))}")
-        say(f"export NODE_EXTRA_CA_CERTS={quote(str(simulator.authority))}")
     realtime = take_realtime() if config.realtime else None
-    say(f"oagw-tornado {__version__}: {simulator.addresses}")
-    if os.isatty(2) and simulator.port:
-        from urllib.parse import urlsplit
-
-        from oagw_tornado.process.first_minute import greeting
-
-        scheme, host = urlsplit(next(url for url in simulator.listeners.urls if url.startswith("http")))[:2]
-        say(
-            greeting(
-                scheme, host.rpartition(":")[0], simulator.port, config.tokens, Config().tokens, simulator.page_server
-            )
-        )
+    if place is None:
+        _say_where(config, simulator)
 
     idle_work = IdleWork(loop, lambda: not simulator.responder.playing, simulator.preparations)
     idle_work.start()
 
     def reload() -> None:
-        try:
-            said = simulator.control.reload(read())
-        except ConfigError as error:
-            said = f"{error}; nothing changed"
-        say(f"oagw-tornado: reload: {said}")
+        from oagw_tornado.control.reloading import reload_by
+
+        reload_by(simulator.control, read, lambda said: say(f"oagw-tornado: reload: {said}"))
 
     reloading = Reloading(files, reload)
     if files.paths or has_replays(config):
         reloading.on_signal(hang_up=lambda: stop(signal.SIGHUP))
-        if config.watch:
+        if config.watch and own_place[0] == 0:
             reloading.on_change()
+    if place is not None:
+        place.ready(simulator.member)
     await signalled.wait()
     reloading.stop()
     idle_work.stop()
@@ -214,7 +240,8 @@ async def serve(
         from oagw_tornado.process.first_minute import draining
         from oagw_tornado.units.durations import format_duration
 
-        say(f"oagw-tornado: {draining(running, format_duration(timeout))}")
+        who = "oagw-tornado" if place is None else f"oagw-tornado: worker {place.number}"
+        say(f"{who}: {draining(running, format_duration(timeout))}")
     await simulator.drain(timeout)
     await simulator.stop()
     if realtime is not None:
@@ -232,6 +259,28 @@ def take_realtime() -> Realtime:
     for each in refused:
         say(f"oagw-tornado: --realtime: {each}")
     return realtime
+
+
+def _say_where(config: Config, simulator: Simulator) -> None:
+    """Say that it is ready, and where."""
+    if simulator.authority is not None:
+        from shlex import quote
+
+        # Before the line that says that it is ready: who waits for that one has read these.
+        say(f"export SSL_CERT_FILE={quote(str(simulator.authority))}")
+        say(f"export NODE_EXTRA_CA_CERTS={quote(str(simulator.authority))}")
+    say(f"oagw-tornado {__version__}: {simulator.addresses}")
+    _greet(config, simulator.listeners.urls, simulator.port, simulator.page_server)
+
+
+def _greet(config: Config, addresses: Sequence[str], port: int, page: str | None) -> None:
+    if os.isatty(2) and port:
+        from urllib.parse import urlsplit
+
+        from oagw_tornado.process.first_minute import greeting
+
+        scheme, host = urlsplit(next(url for url in addresses if url.startswith("http")))[:2]
+        say(greeting(scheme, host.rpartition(":")[0], port, config.tokens, Config().tokens, page))
 
 
 def _cannot_listen(error: CannotListen) -> int:
@@ -264,14 +313,14 @@ def say(line: str) -> None:
         pass
 
 
-def start_log(config: Config) -> StderrLog:
-    """Send the log records of the whole process to stderr."""
+def start_log(config: Config, who: str = "") -> StderrLog:
+    """Send the log records of the whole process to stderr, with `who` writes them in each line."""
     import logging
 
     from oagw_tornado.process.stderr_log import StderrLog
 
     log = StderrLog()
-    log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    log.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {who}%(name)s: %(message)s"))
     logging.basicConfig(handlers=[log], level=config.log_level.upper())
     return log
 

@@ -31,12 +31,13 @@ from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.head import Limits
-from oagw_tornado.wire.listeners import Listeners, listen
+from oagw_tornado.wire.listeners import Listeners, addresses_in_words, listen, page_server
 from oagw_tornado.wire.turn import Turn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from oagw_tornado.config.state_address import StateAddress
     from oagw_tornado.control.control import ControlPlane
     from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.faults.fault import Fault
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from oagw_tornado.playback.unread_watch import UnreadWatch
     from oagw_tornado.proxying.destination import Destination
     from oagw_tornado.services.handler import ServiceHandler
+    from oagw_tornado.state.shared_state import SharedState
     from oagw_tornado.wire.server import Server
     from oagw_tornado.wire.tls import TlsTerms
 
@@ -52,6 +54,9 @@ log = logging.getLogger(__name__)
 # In the place of a token: those that the upstream oauth issues.
 _ISSUED = "@oauth"
 _CONTROL = ("/_sim", "/metrics", "/")
+
+#: Seconds that clients have for a request who were connected before the server began to drain, and not taken yet.
+LAST_REQUESTS = 0.1
 
 
 class Simulator:
@@ -65,25 +70,32 @@ class Simulator:
         faults: Iterable[type[Fault]] = (),
         extensions: Extensions | None = None,
         listening: tuple[Listeners, Listeners] | None = None,
+        place: tuple[int, str] = (0, ""),
     ) -> None:
         """`upstreams` are more aliases, or others in the place of those that are there; `faults` are more of these.
 
         What installed packages offer comes with them, unless `extensions` are given: then these are all there are.
-        `listening` is what `wire.listeners.listen` gave for this configuration, if somebody listens already.
+        `listening` is what `wire.listeners.listen` gave for this configuration, if somebody listens already. `place`
+        is the number of this process among those of one server, and what the one before it there was known as to those
+        who share its state.
         Raises `oagw_tornado.extensions.ExtensionError`.
         """
         self.config = config
         self.extensions = gather(upstreams, faults) if extensions is None else extensions
         self._listening = listening
+        self._place = place
         self.port = 0
         self._server: Server | None = None
         # That of control, if it has addresses of its own.
         self._control_server: Server | None = None
+        # What it shares with other processes, if it does.
+        self._shared: SharedState | None = None
         #: The authority that signs the certificate of ``--tls auto``: what clients are to trust.
         self.authority: Path | None = None
 
     async def start(self) -> None:
-        """Listen. Raises `CannotListen` if an address can not be had, ConfigError for a rule that fits no upstream."""
+        """Listen. Raises `CannotListen` if an address can not be had, ConfigError for a rule that fits no upstream and
+        for a state that cannot be reached."""
         with self.extensions.known_faults():
             await self._start()
 
@@ -103,7 +115,10 @@ class Simulator:
             bool(config.access_log),
             partial(_disclosure, config),
         )
-        self.responder = Responder(config, self.pacer, ledger, table.forms)
+        self._shared = shared = None if config.state is None else _shared_state(config.state, self._place[0])
+        gates = None if shared is None else shared.store.gates
+        self.responder = Responder(config, self.pacer, ledger, table.forms, gates)
+        terms.gates = self.responder.gates
         terms.states = self.responder.states
         self._turn.after = self.responder.settle_waits
         if has_replays(config):
@@ -118,6 +133,15 @@ class Simulator:
         self._unread: UnreadWatch | None = None
         self._terms = terms
         self._control: ControlPlane | None = None
+        if shared is not None:
+            from oagw_tornado.control.joining import join
+
+            try:
+                await join(shared, self.control, terms, self._place[1])
+            except ConfigError:
+                self.listeners.close()
+                self.control_listeners.close()
+                raise
         self.gateway = self._new_gateway(self._dialects(table), terms)
         self._server = self._new_server(self.gateway)
         await self.listeners.open(self._server, terms_of_tls.get, config.header_timeout)
@@ -165,16 +189,17 @@ class Simulator:
     @property
     def addresses(self) -> str:
         """Where it listens, in words."""
-        control = ", ".join(self.control_listeners.urls)
-        return f"listening on {', '.join(self.listeners.urls)}" + (f"; control on {control}" if control else "")
+        return addresses_in_words(self.listeners.urls, self.control_listeners.urls)
+
+    @property
+    def member(self) -> str:
+        """What it is known as to those who share its state; empty: nobody does."""
+        return "" if self._shared is None else self._shared.membership.member
 
     @property
     def page_server(self) -> str | None:
         """The URL of the server that has the page where that is another than the gateway's; empty: there is none."""
-        if self.config.no_control:
-            return ""
-        apart = [url for url in self.control_listeners.urls if url.startswith("http")]
-        return apart[0] if apart else "" if self.config.control_listen else None
+        return page_server(self.config, self.control_listeners.urls)
 
     async def drain(self, timeout: float) -> None:
         """Stop accepting, and give the replies under way `timeout` seconds to finish; then cut them off."""
@@ -182,6 +207,8 @@ class Simulator:
         # Control has addresses of its own until the end, if it has any.
         server = self._server
         assert server is not None
+        if server.take_rest():
+            await asyncio.sleep(LAST_REQUESTS)
         self.listeners.stop_accepting()
         server.stop_accepting()
         loop = asyncio.get_running_loop()
@@ -202,6 +229,8 @@ class Simulator:
                 await server.close()
         self.listeners.close()
         self.control_listeners.close()
+        if self._shared is not None:
+            await self._shared.membership.leave()
         self._signs.stop()
         self.pacer.close()
         self._server = self._control_server = None
@@ -233,7 +262,12 @@ class Simulator:
 
     def _new_gateway(self, dialects: Mapping[str, Dialect], terms: Terms) -> Gateway:
         config = self.config
-        return Gateway(
+        kind, shared = Gateway, self._shared
+        if shared is not None:
+            from oagw_tornado.gateway.shared_admission import SharedGateway
+
+            kind = SharedGateway
+        gateway = kind(
             tornado.web.Application(),
             GatewayRouter(dialects),
             self.responder,
@@ -243,16 +277,12 @@ class Simulator:
             _cors(config),
             config.token_in_query,
         )
+        if shared is not None:
+            gateway.share(shared.store, shared.membership)
+        return gateway
 
     def _terms_of_tls(self) -> dict[Listener, TlsTerms]:
-        """What each address needs that speaks TLS. Raises ConfigError."""
-        config = self.config
-        listeners = [each for each in listeners_of(config) + control_listeners_of(config) if each.is_secure]
-        if not listeners:
-            return {}
-        from oagw_tornado.wire.tls_setup import terms_of_tls
-
-        terms, self.authority = terms_of_tls(config, listeners)
+        terms, self.authority = _tls(self.config)
         return terms
 
     def _new_server(self, gateway: Gateway) -> Server:
@@ -282,6 +312,36 @@ def _cors(config: Config) -> Cors | None:
     from oagw_tornado.gateway.cors import Cors
 
     return Cors(config.cors)
+
+
+def _shared_state(address: StateAddress, worker: int) -> SharedState:
+    """What one process shares with others. Raises ConfigError if the library for it is missing."""
+    from oagw_tornado.state.probe import require_client
+
+    require_client()
+    from oagw_tornado.state.shared_state import SharedState
+
+    return SharedState(address, worker)
+
+
+def prepare(config: Config, extensions: Extensions) -> Path | None:
+    """See whether a simulator could start with `config`, and make the certificates it needs; gives their authority.
+
+    Raises ConfigError.
+    """
+    with extensions.known_faults():
+        checked_terms(config, table_of(extensions, config))
+    return _tls(config)[1]
+
+
+def _tls(config: Config) -> tuple[dict[Listener, TlsTerms], Path | None]:
+    """What each address needs that speaks TLS, and the authority that it was made by. Raises ConfigError."""
+    listeners = [each for each in listeners_of(config) + control_listeners_of(config) if each.is_secure]
+    if not listeners:
+        return {}, None
+    from oagw_tornado.wire.tls_setup import terms_of_tls
+
+    return terms_of_tls(config, listeners)
 
 
 def _disclosure(config: Config) -> Disclosure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import resource
 import socket
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from wire import STREAM_TEXT, WEATHER, Client, chat, get, post, serving
+
+from oagw_tornado.wire.acceptor import Acceptor
 
 CHAT = "/api/oagw/v1/proxy/openai/v1/chat/completions"
 LIMIT, CLIENTS = 256, 400
@@ -89,3 +92,23 @@ def test_many_connections_at_once_are_all_taken(wire: str) -> None:
         assert [client.reply().status for client in clients] == [200] * 100
         with Client(server.port) as alone:
             assert alone.send(get(WEATHER)).reply().status == 200
+
+
+def test_what_waits_is_taken_before_the_end() -> None:
+    """Clients that were connected before a server ends, and not taken yet, are served."""
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as held:
+            taken: list[socket.socket] = []
+            acceptor = Acceptor(listener, taken.append)
+            acceptor.start(128)
+            for _ in range(5):
+                held.enter_context(socket.create_connection(listener.getsockname()))
+            assert acceptor.take_rest() == 5
+            acceptor.close()
+            assert acceptor.take_rest() == 0
+            for connection in taken:
+                held.enter_context(connection)
+            assert len(taken) == 5
+
+    asyncio.run(main())

@@ -20,6 +20,7 @@ from oagw_tornado.units.nearest import nearest
 from oagw_tornado.units.record import record
 
 if TYPE_CHECKING:
+    from oagw_tornado.config.state_address import StateAddress
     from oagw_tornado.knobs.upstream_document import UpstreamDocument
 
 
@@ -80,6 +81,10 @@ class Config:
     journal_body_size: int = 64 * 2**10
     unmasked: tuple[str, ...] = ()
     no_control: bool = False
+    workers: int = 1
+    """Processes; 0: one for each processor."""
+    state: StateAddress | None = None
+    """What they share, and other machines with them."""
     http_server: str = "auto"
     loop: str = "auto"
     pacer_resolution: float | None = None

@@ -174,6 +174,18 @@ def parse_engine(text: str) -> str:
     return "fast" if word == "httptools" else word
 
 
+def _workers(text: str) -> int:
+    from oagw_tornado.config.state_address import parse_workers  # a plain start does without
+
+    return parse_workers(text)
+
+
+def _state(text: str) -> Any:
+    from oagw_tornado.config.state_address import parse_state
+
+    return parse_state(text)
+
+
 def _within(parse: Callable[[str], Any], show: Callable[[Any], str], lowest: Any, highest: Any) -> Callable[[str], Any]:
     def parse_within(text: str) -> Any:
         value = parse(text)
@@ -215,6 +227,7 @@ CONFIG = Option("config", "", str, "FILE", "YAML file with options by these name
 def _table() -> dict[str, Option]:
     listen, tls, access, limits, replay = "Listening", "TLS", "Who may ask", "Limits", "Recordings"
     evidence, engine, output = "Evidence and control", "Engine", "Output"
+    scale = "More cores, more machines"
     patience = _within(parse_duration, format_duration, 0.001, LONGEST)
     header_size = _within(parse_size, format_size, 1024, 2**24)
     count = _whole("a whole number from 0 to 1000000", 0, 1_000_000)
@@ -331,6 +344,12 @@ def _table() -> dict[str, Option]:
                "header, parameter or field to show unmasked, besides the built-in list; may be repeated", evidence,
                show=list, is_repeatable=True),
         Option("no-control", "no_control", parse_flag, "", "turn /_sim and /metrics off", evidence, is_flag=True),
+        Option("workers", "workers", _workers, "N",
+               "processes that serve at the same addresses, a core each; auto: one for each processor; more than one "
+               "need a state that they share", scale, lambda workers: workers or "auto"),
+        Option("state", "state", _state, "URL",
+               "Redis or Valkey server for the state that workers and machines share: redis://127.0.0.1:6379/0; "
+               "?prefix=NAME tells several of them apart", scale, is_secret=True),
         Option("http-server", "http_server", parse_engine, "NAME",
                "HTTP engine: fast, tornado (the stock one) or auto (fast); httptools is an alias of fast", engine),
         Option("loop", "loop", _one_of("auto", "asyncio", "uvloop"), "NAME",

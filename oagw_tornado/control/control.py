@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from oagw_tornado.conduct.marks import Marks
 from oagw_tornado.config.config import change_config, config_as_json, has_replays
@@ -16,10 +16,28 @@ from oagw_tornado.evidence.verdict import history, judge
 if TYPE_CHECKING:
     from oagw_tornado.config.config import Config
     from oagw_tornado.evidence.vital_signs import VitalSigns
+    from oagw_tornado.gateway.request import Request
     from oagw_tornado.gateway.responder import Responder
     from oagw_tornado.gateway.terms import Terms
     from oagw_tornado.page.feed import LiveFeed
     from oagw_tornado.replaying.replays import Replays
+    from oagw_tornado.reply.reply import Reply
+
+
+class Shared(Protocol):
+    """What `oagw_tornado.control.sharing` does for the controls of several processes. All raise StateAway."""
+
+    async def of_all(self, kinds: Sequence[str], question: dict[str, Any]) -> ControlPlane:
+        """Controls that answer for all of them, as far as `kinds` go."""
+
+    async def change(self, request: Request, is_reset: bool = False) -> Reply:
+        """Have all make the change that `request` asks for; gives the reply to it."""
+
+    async def release(self, name: str, events: int | None) -> dict[str, Any]:
+        """Let so many events pass at a gate, wherever replies wait; gives how it stands then."""
+
+    async def reload(self, config: Config) -> str:
+        """As `ControlPlane.reload`, for all. Raises ConfigError, too."""
 
 
 class ControlPlane:
@@ -46,11 +64,16 @@ class ControlPlane:
         self.signs = signs
         self.marks = Marks()
         self.open_connections = open_connections
-        self.collector = Collector(responder.ledger.counters, responder.timing, self._gauges)
+        self.collector = Collector(responder.ledger.counters, responder.timing, self.gauges)
         self.own_addresses = own_addresses
+        #: How the gates of all stand, where these controls are those of all.
+        self.gates_of_all: dict[str, Any] | None = None
         self._terms = terms
         self._live: LiveFeed | None = None
-        self._started_as = responder.config
+        #: The configuration that a reset leads back to.
+        self.started_as = responder.config
+        #: What makes these the controls of all who share a state; None: nobody does.
+        self.sharing: Shared | None = None
         # Recordings that answer in the place of upstreams, once there have been some.
         self.replays = cast("Replays | None", terms.replays)
 
@@ -88,11 +111,19 @@ class ControlPlane:
 
     def change_config(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """All or nothing: raises `oagw_tornado.config.settings.ConfigError`. Replies under way go on as they began."""
-        config = self._changed(changes)
+        self.configure(self._changed(changes))
+        return self.config
+
+    def configure(self, config: Config) -> None:
+        """Have `config` hold for all that comes."""
         self._configure_replays(config)
         self.responder.configure(config)
         self._terms.configure(config)
-        return self.config
+
+    def check(self, config: Config) -> None:
+        """Raises ConfigError if `config` asks for what there is not."""
+        self._terms.check(config.knobs)
+        self._terms.check_rules(config)
 
     def _changed(self, changes: Mapping[str, Any]) -> Config:
         config = change_config(self.responder.config, changes)
@@ -123,11 +154,11 @@ class ControlPlane:
         What was changed by hand meanwhile stays, unless it is what has changed; `reset` leads here from now on. All
         or nothing: raises `oagw_tornado.config.settings.ConfigError`.
         """
-        changes = changes_between(self._started_as, config)
+        changes = changes_between(self.started_as, config)
         self._terms.check(config.knobs)
         if changes.rules:
             self._terms.replace_rules(config)
-        self._started_as = config
+        self.started_as = config
         live = with_changes(self.responder.config, changes)
         self._configure_replays(live, again=True)
         self.responder.configure(live)
@@ -136,16 +167,14 @@ class ControlPlane:
 
     async def reset(self) -> None:
         """Back to the state at start. Replies under way go on, those at a gate at once."""
-        config = self._started_as
-        self.responder.configure(config)
-        self._terms.configure(config)
+        self.configure(self.started_as)
         self.upstreams.reset()
-        self._configure_replays(config)
+        self._configure_replays(self.started_as)
         await self.settled()
         if self.replays is not None:
             self.replays.reset()
         self.rules.reset()
-        self._terms.limiter.clear()
+        self._terms.store.clear()
         turns = Turns()
         for _ in self.gates.resetting():
             await turns.rest()
@@ -160,7 +189,8 @@ class ControlPlane:
         await turns.drop(self.responder.ledger.reset())
         self.responder.inference.clear()
 
-    def _gauges(self) -> Gauges:
+    def gauges(self) -> Gauges:
+        """What is so right now."""
         responder = self.responder
         streams = [playback.exchange for playback in responder.playing if playback.exchange.planned is not None]
         return Gauges(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from oagw_tornado.config.settings import ConfigError
-from oagw_tornado.control.control import ControlPlane
+from oagw_tornado.control.control import ControlPlane, Shared
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
 from oagw_tornado.evidence.request_filter import FilterError
@@ -21,6 +21,7 @@ from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.rules import LARGEST_RULES
 from oagw_tornado.knobs.vocabulary import LONGEST_VALUE, VOCABULARY
 from oagw_tornado.reply.reply import Reply, json_reply
+from oagw_tornado.state.store import StateAway
 from oagw_tornado.units.documents import DocumentError, TooLarge, read_json
 from oagw_tornado.units.durations import parse_duration
 from oagw_tornado.units.nearest import nearest
@@ -28,8 +29,6 @@ from oagw_tornado.units.nearest import nearest
 T = TypeVar("T")
 
 _NOTHING = Reply(204, (), b"", source=None)
-
-_MOST_EVENTS = 1_000_000_000
 
 #: Bytes of a JSON document that is read in one go.
 LARGEST_DOCUMENT = LARGEST_RULES + 64 * 2**10
@@ -47,11 +46,49 @@ class ControlHandler(ExchangeHandler):
     """Answers in JSON; what it cannot understand is a 400 with an ``error``."""
 
     source = None
+    #: What of all processes it answers with, where several share a state: journal, timing, counters, gauges, seconds,
+    #: rules, gates.
+    of_all: ClassVar[tuple[str, ...]] = ()
+    #: Whether a request that changes something is for all of them.
+    is_for_all = True
+    #: Whether it leads back to the state at start.
+    is_reset = False
 
     def run(self, *path_args: Any) -> None:
         # Replies under way keep their own counts: bring the totals up to date first.
         self.responder.settle()
         super().run(*path_args)
+
+    def _call_method(self, path_args: tuple[Any, ...]) -> Awaitable[None] | None:
+        control: ControlPlane = path_args[0]
+        is_change = self.is_change()
+        if control.sharing is None or self.responder.is_performed or not (is_change or self.of_all):
+            return super()._call_method(path_args)
+        if len(self.request.body) > LARGEST_DOCUMENT or "check" in self.request.query_arguments:
+            return super()._call_method(path_args)
+        return self._share(control.sharing, is_change, path_args)
+
+    async def _share(self, sharing: Shared, is_change: bool, path_args: tuple[Any, ...]) -> None:
+        """Answer as one of several processes that share a state."""
+        try:
+            if is_change:
+                self.respond(await sharing.change(self.request, self.is_reset))
+                return
+            with self.refusing():
+                of_all = await sharing.of_all(self.of_all, self.question(*path_args[1:]))
+                merged: tuple[Any, ...] = (of_all, *path_args[1:])
+            if not self.is_finished and (waiting := super()._call_method(merged)) is not None:
+                await waiting
+        except StateAway as away:
+            self.respond(state_away(str(away)))
+
+    def is_change(self) -> bool:
+        """Whether the request changes something that all processes share."""
+        return self.is_for_all and self.request.method not in ("GET", "HEAD")
+
+    def question(self, *path_args: str) -> dict[str, Any]:
+        """What narrows down what the others are asked for. Raises what `refusing` turns into a 400."""
+        return {}
 
     def say(self, payload: Any, status: int = 200) -> None:
         reply = json_reply(payload, status)
@@ -113,8 +150,16 @@ class ControlHandler(ExchangeHandler):
         return given
 
 
+def state_away(reason: str) -> Reply:
+    """503: the answer would not be of all, or not all have made the change."""
+    hint = "/health says how it is; it comes back by itself"
+    return refusal(503, f"The shared state is away: {reason[:200]}", (("Retry-After", "1"),), hint=hint)
+
+
 class Timing(ControlHandler):
     """``/_sim/timing``: how late events left since the last reset."""
+
+    of_all = ("timing",)
 
     def get(self, control: ControlPlane) -> None:
         self.say(control.timing.as_json())
@@ -124,6 +169,11 @@ class Timing(ControlHandler):
 
 class Verdict(ControlHandler):
     """``/_sim/verdict?late-p99=2ms&window=10s&history=1``: whether what was measured counts."""
+
+    of_all = ("seconds",)
+
+    def question(self, *path_args: str) -> dict[str, Any]:
+        return {"window": duration("window", self.parameters("late-p99", "window", "history").get("window"), None)}
 
     def get(self, control: ControlPlane) -> None:
         with self.refusing():
@@ -162,6 +212,8 @@ class Configuration(ControlHandler):
 class RuleList(ControlHandler):
     """``/_sim/rules``: all rules in order; POST adds one behind them (``check=1``: would), PUT replaces them all, PATCH
     puts them into another order, DELETE removes them."""
+
+    of_all = ("rules",)
 
     def get(self, control: ControlPlane) -> None:
         self.say({"rules": [rule.as_json() for rule in control.rules.list]})
@@ -203,6 +255,8 @@ class RuleList(ControlHandler):
 class OneRule(ControlHandler):
     """``/_sim/rules/{name}``: PUT has another rule in its place, or one more behind the others."""
 
+    of_all = ("rules",)
+
     def get(self, control: ControlPlane, name: str) -> None:
         rule = control.rules.find(name)
         if rule is None:
@@ -224,36 +278,10 @@ class OneRule(ControlHandler):
     head = get
 
 
-class GateList(ControlHandler):
-    """``/_sim/gates``: the gates that hold permits or that somebody waits at."""
-
-    async def get(self, control: ControlPlane) -> None:
-        turns = Turns()
-        gates: dict[str, Any] = {}
-        for name in control.gates.names():
-            gates[name] = control.gates.state(name)
-            if turns.is_over:
-                await turns.rest()
-        self.say({"gates": gates})
-
-    head = get
-
-
-class Release(ControlHandler):
-    """``/_sim/gates/{name}/release?events=n``: let so many events pass, or ``all``; one if nothing is said."""
-
-    async def post(self, control: ControlPlane, name: str) -> None:
-        with self.refusing():
-            given = self.parameters("events").get("events", "1")
-            events = None if given == "all" else whole_number("events", given, 1, _MOST_EVENTS)
-            turns = Turns()
-            for _ in control.gates.releasing(name, events):
-                await turns.rest()
-            self.say({"gate": name, **control.gates.state(name)})
-
-
 class Reset(ControlHandler):
     """``/_sim/reset``: back to the state at start."""
+
+    is_reset = True
 
     async def post(self, control: ControlPlane) -> None:
         await control.reset()
@@ -274,6 +302,8 @@ class OpenApi(ControlHandler):
 class Metrics(ControlHandler):
     """``/metrics``, for Prometheus."""
 
+    of_all = ("timing", "counters", "gauges")
+
     async def get(self, control: ControlPlane) -> None:
         if "prometheus_client" not in sys.modules:
             # Loading it takes tens of milliseconds, by which no stream is to be late: beside the loop, not in it.
@@ -293,7 +323,7 @@ def flag(name: str, text: str | None) -> bool:
 def whole_number(name: str, text: str | None, low: int, high: int) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 12 and low <= int(text) <= high):
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
         raise BadRequest(f"{name}: expected a whole number from {low} to {high}, not {text[:80]!r}")
     return int(text)
 

@@ -47,6 +47,18 @@ class Form:
 class Requests(ControlHandler):
     """``/_sim/requests``: the journal, newest first."""
 
+    of_all = ("journal",)
+
+    def question(self, *path_args: str) -> dict[str, Any]:
+        given = self.filters()
+        single = {name: texts[0] for name, texts in given.items()}
+        return {
+            "filters": [(name, text) for name, texts in given.items() if name in NAMES for text in texts],
+            "since": instant(single.get("since")),
+            "limit": whole_number("limit", single.get("limit"), 0, _MOST),
+            "before": whole_number("after", single.get("after"), 1, 10**18),
+        }
+
     async def get(self, control: ControlPlane) -> None:
         with self.refusing():
             given = self.filters()
@@ -111,6 +123,11 @@ class Requests(ControlHandler):
 
 class JournalEntry(ControlHandler):
     """``/_sim/requests/{id}``: one exchange with the planned and actual offsets of its events."""
+
+    of_all = ("journal",)
+
+    def question(self, *path_args: str) -> dict[str, Any]:
+        return {"filters": [("id", path_args[0])], "limit": 1}
 
     async def get(self, control: ControlPlane, id: str) -> None:
         turns = Turns()

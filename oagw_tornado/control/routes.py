@@ -37,6 +37,14 @@ def _is_open(method: str, path: str, headers: Mapping[str, str]) -> bool:
     return path in ("/_sim", "/_sim/") or path.startswith("/_sim/assets/") or (path == "/" and is_browser(headers))
 
 
+def handler_of(method: str, path: str) -> tuple[type[ControlHandler], tuple[str, ...]] | None:
+    """Which handler answers `method` on a control path, and with which arguments; None: none does."""
+    for pattern, handler in _patterns():
+        if match := pattern.fullmatch(path):
+            return (handler, tuple(map(unquote, match.groups()))) if method in handler.allowed_methods() else None
+    return None
+
+
 class ControlDialect:
     """All paths under `prefix`. The order of checks: who asks, path, method.
 

@@ -71,6 +71,9 @@ class Explain(OneRule):
     """``/_sim/rules/explain``: POST describes a request; the answer is the rule that would apply to it, and those
     that come nearest and would not. A rule of that name is there for the other methods."""
 
+    def is_change(self) -> bool:
+        return self.request.method != "POST" and super().is_change()
+
     def get(self, control: ControlPlane, name: str = "explain") -> None:
         super().get(control, name)
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from oagw_tornado.control import conduct_handlers, handlers, journal_handlers, page_handlers, script_handlers
+from oagw_tornado.control import (
+    conduct_handlers,
+    gate_handlers,
+    handlers,
+    journal_handlers,
+    page_handlers,
+    script_handlers,
+)
 from oagw_tornado.control.health import HealthChecks
 from oagw_tornado.control.live import Live
 from oagw_tornado.control.replays import ReplayList
@@ -27,8 +34,8 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/rules/{name}", handlers.OneRule),
     ("/_sim/upstreams", script_handlers.UpstreamList),
     ("/_sim/upstreams/{alias}", script_handlers.OneUpstream),
-    ("/_sim/gates", handlers.GateList),
-    ("/_sim/gates/{name}/release", handlers.Release),
+    ("/_sim/gates", gate_handlers.GateList),
+    ("/_sim/gates/{name}/release", gate_handlers.Release),
     ("/_sim/replays", ReplayList),
     ("/_sim/health", HealthChecks),
     ("/_sim/reset", handlers.Reset),

@@ -183,19 +183,26 @@ class Admission(httputil.HTTPMessageDelegate):
 
     def _admit(self, body: bytes, request: Request | None = None) -> None:
         """Admit a request with this body; as `request`, if its rule was looked for already."""
-        exchange = self.exchange
         if request is None:
-            if body:
-                exchange.body_size = len(body)
-                self._gateway.keep_body(exchange, body)
-            request = Request(self._connection, exchange, self._start_line, self._headers, self._head, body)
-            if self._route.handler.takes_body_as_it_comes:
-                request.sent_path, request.sent_body, request.rest = self._route.sent_path, self._sent_body, self._rest
+            request = self._new_request(body)
             if len(body) > LONG:
                 _Deciding(self, request, self._gateway.decide(request, self._route)).go_on()
                 return
-        route = self._gateway.admit(request, self._route)
-        knobs = exchange.knobs
+        self._admitted(request, self._gateway.admit(request, self._route))
+
+    def _new_request(self, body: bytes) -> Request:
+        exchange = self.exchange
+        if body:
+            exchange.body_size = len(body)
+            self._gateway.keep_body(exchange, body)
+        request = Request(self._connection, exchange, self._start_line, self._headers, self._head, body)
+        if self._route.handler.takes_body_as_it_comes:
+            request.sent_path, request.sent_body, request.rest = self._route.sent_path, self._sent_body, self._rest
+        return request
+
+    def _admitted(self, request: Request, route: Route) -> None:
+        """It is known who answers, and on what terms."""
+        knobs = self.exchange.knobs
         if knobs is not None and knobs.max_num_seqs is not None and route.handler.takes_turns:
             self._take_turn(route, request, knobs)
         else:

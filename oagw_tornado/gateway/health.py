@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 
 class HealthState:
@@ -15,6 +16,8 @@ class HealthState:
 
     def __init__(self) -> None:
         self.is_draining = False
+        #: What else there is to say; None: nothing.
+        self.details: Callable[[], dict[str, Any]] | None = None
         self.statuses = dict.fromkeys(self.PATHS, 200)
 
     def set(self, status: int, paths: tuple[str, ...] = USUAL) -> None:

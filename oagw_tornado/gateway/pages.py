@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
+from typing import Any
 
 from oagw_tornado import __version__
 from oagw_tornado.gateway.handler import ExchangeHandler
@@ -19,8 +20,12 @@ class Health(Page):
     """``/health``, ``/healthz`` and ``/readyz``: no authorization, no error source."""
 
     def get(self, path: str = "/health") -> None:
-        status, word = self.responder.health.answer(path)
-        reply = json_reply({"service": "oagw-mock-server", "status": word}, status)
+        health = self.responder.health
+        status, word = health.answer(path)
+        answer: dict[str, Any] = {"service": "oagw-mock-server", "status": word}
+        if health.details is not None:
+            answer["details"] = health.details()
+        reply = json_reply(answer, status)
         reply.source = None
         self.respond(reply)
 

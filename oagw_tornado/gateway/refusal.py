@@ -131,3 +131,14 @@ def queue_full(knobs: Knobs, errors: Errors) -> Reply:
     message = f"The waiting queue is full: {knobs.max_num_seqs} run, {knobs.max_waiting_queue_length} wait"
     usual = errors.form.usual(knobs.queue_full_status)
     return errors.reply(usual._replace(message=message, code="queue_full", retry_after=1.0))
+
+
+def state_away(reason: str) -> Reply:
+    """503: what decides about this request is counted in a store that does not answer."""
+    return refusal(
+        503,
+        f"The shared state is away: {reason[:200]}",
+        (("Retry-After", "1"),),
+        hint="A rule that counts, a rate limit or a gate holds for this request; --state names the store, and /health "
+        "says how it is",
+    )

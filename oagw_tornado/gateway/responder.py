@@ -52,7 +52,17 @@ T = TypeVar("T")
 class Responder:
     """Sends every reply of one simulator, and keeps what all of them share."""
 
-    def __init__(self, config: Config, pacer: Pacer, ledger: Ledger, forms: Mapping[str, ErrorForm]) -> None:
+    # True for what stands in its place where a change is made that another process was asked for.
+    is_performed = False
+
+    def __init__(
+        self,
+        config: Config,
+        pacer: Pacer,
+        ledger: Ledger,
+        forms: Mapping[str, ErrorForm],
+        gates: Gates | None = None,
+    ) -> None:
         self.pacer = pacer
         # Told of each exchange when it begins and when it is over.
         self.ledger = ledger
@@ -63,7 +73,7 @@ class Responder:
         self.timing = ledger.timing
         self.pace: Callable[[float, Paced], None] = pacer.at
         pacer.after_turn = self._settle_timing
-        self.gates = Gates()
+        self.gates = Gates() if gates is None else gates
         self.backlog = Backlog(config.max_buffered)
         # What was said to models lately, under the option prompt-cache.
         self.prompt_cache = PromptCache()

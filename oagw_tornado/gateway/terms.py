@@ -18,7 +18,7 @@ from oagw_tornado.gateway.router import Route, refused
 from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.outage import Outage
-from oagw_tornado.knobs.rate_limit import RateLimiter, estimated_tokens
+from oagw_tornado.knobs.rate_limit import estimated_tokens
 from oagw_tornado.knobs.seed import request_seed
 from oagw_tornado.knobs.vocabulary import MODEL_MARK, VOCABULARY, Knobs, read_knobs, split_query
 from oagw_tornado.reply.errors import Errors, retry_headers
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from oagw_tornado.knobs.facts import Facts
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
+    from oagw_tornado.playback.gates import Gates
     from oagw_tornado.reply.conversation import Conversation
+    from oagw_tornado.state.store import Store
 
 # Characters of the knobs of a request up to which they are known again.
 _LONGEST_KEPT = 512
@@ -63,13 +65,30 @@ class Terms:
         self.check(config.knobs)
         # None: there has been no rule yet, and what reads and matches them is not loaded.
         self._rules = self._read_rules(config) if config.rules else None
-        self.limiter = RateLimiter()
-        self._started = monotonic()
+        #: The gates of this simulator, if there are some.
+        self.gates: Gates | None = None
+        # None: nothing has been counted yet.
+        self._store: Store | None = None
+        #: What outages go by (monotonic): when this server started, or the state that it shares.
+        self.started = monotonic()
         self._dice = SystemRandom()
         # What the services remember; the simulator hands in those that they share with the responder.
         self.states = ServiceStates()
         # Recordings that answer in the place of upstreams, if there are any.
         self.replays: Replays | None = None
+
+    @property
+    def store(self) -> Store:
+        """What is counted to decide about requests."""
+        if self._store is None:
+            from oagw_tornado.state.memory import MemoryStore
+
+            self._store = MemoryStore(self.gates)
+        return self._store
+
+    def share(self, store: Store) -> None:
+        """Decide by what is counted in `store` from now on."""
+        self._store, self.gates = store, store.gates
 
     @property
     def rules(self) -> Rules:
@@ -130,6 +149,11 @@ class Terms:
         reason = self._unknown_error(knobs, tuple(self._upstreams))
         if reason:
             raise ConfigError("fault", reason)
+
+    def check_rules(self, config: Config) -> None:
+        """Raises ConfigError for a rule of `config` that cannot be."""
+        if config.rules:
+            self._read_rules(config)
 
     def replace_rules(self, config: Config) -> None:
         """Have the rules of `config` from now on. All or nothing: raises ConfigError."""
@@ -211,6 +235,7 @@ class Terms:
             return refused(no_rule(exchange.nearest))
         exchange.knobs = knobs
         if knobs.gate is not None:
+            self.store.pass_gate()
             exchange.gate = knobs.gate
         if knobs.draws and knobs.seed is not None:
             exchange.seed = request_seed(
@@ -259,7 +284,9 @@ class Terms:
     def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Applied:
         if request.applied is not None:
             return request.applied
-        return self.rules.apply(*self._looked_at(request, route, own, request.query))
+        facts, die = self._looked_at(request, route, own, request.query)
+        by_count = own.get("seed") is None and self.knobs.seed is not None
+        return self.store.choose(self.rules, facts, die, by_count)
 
     def _looked_at(
         self, request: Request, route: Route, own: Mapping[str, Any], query: str
@@ -289,7 +316,7 @@ class Terms:
 
     def _away(self, request: Request, alias: str, knobs: Knobs, outage: Outage) -> Reply | None:
         """The answer in place of an unavailable upstream's; None while it is available."""
-        seconds = outage.remaining(monotonic() - self._started, alias, self.knobs.seed)
+        seconds = outage.remaining(monotonic() - self.started, alias, self.knobs.seed)
         if not seconds:
             return None
         if knobs.source == "upstream":
@@ -304,7 +331,7 @@ class Terms:
         assert limit is not None
         tokens = estimated_tokens(request.body) if limit.tokens is not None else 0
         credential = self._credentials.given(alias, request.headers) or ""
-        verdict = self.limiter.take(alias, credential, limit, tokens, monotonic())
+        verdict = self.store.take(alias, credential, limit, tokens)
         form = self._upstreams[alias].errors
         now = time()
         request.exchange.limit_headers = form.budget_headers(verdict.budgets, now)

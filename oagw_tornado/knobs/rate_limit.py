@@ -116,26 +116,39 @@ class RateLimiter:
         else:
             self._buckets.move_to_end(key)
         requests, budgeted = pair
-        waits = [(requests.wait(1, now), "requests")]
+        wait, wait_tokens = requests.wait(1, now), 0.0
         if budgeted is not None:
-            waits.append((budgeted.wait(tokens, now), "tokens"))
-        wait, limited = max(waits)
-        if wait == 0:
+            wait_tokens = budgeted.wait(tokens, now)
+        if wait == wait_tokens == 0:
             requests.level -= 1
             if budgeted is not None:
                 budgeted.level -= tokens
-        budgets: tuple[Budget, ...] = (requests.budget("requests"),)
-        if budgeted is not None:
-            budgets += (budgeted.budget("tokens"),)
-        return Verdict(wait == 0, budgets, wait, limited if wait else "")
+        return verdict_of(limit, wait, requests.level, wait_tokens, 0.0 if budgeted is None else budgeted.level)
+
+
+def verdict_of(
+    limit: RateLimit, wait: float, level: float, wait_tokens: float = 0.0, level_tokens: float = 0.0
+) -> Verdict:
+    """The verdict on a request that would have to wait so many seconds for its turn and for its tokens; the levels are
+    what is left in the buckets after it."""
+    budgets: tuple[Budget, ...] = (_budget("requests", limit.requests, limit.burst, level),)
+    if limit.tokens is not None:
+        budgets += (_budget("tokens", limit.tokens, limit.tokens.amount, level_tokens),)
+    longest = max(wait, wait_tokens)
+    limited = "" if longest == 0 else "tokens" if wait_tokens >= wait else "requests"
+    return Verdict(longest == 0, budgets, longest, limited)
+
+
+def _budget(name: str, rate: Rate, capacity: int, level: float) -> Budget:
+    remaining = max(0, int(level + 1e-9))
+    return Budget(name, rate.amount, remaining, (capacity - level) / (rate.amount / rate.seconds))
 
 
 class _Bucket:
-    __slots__ = ("rate", "limit", "capacity", "level", "filled_at")
+    __slots__ = ("rate", "capacity", "level", "filled_at")
 
     def __init__(self, rate: Rate, capacity: int, now: float) -> None:
         self.rate = rate.amount / rate.seconds
-        self.limit = rate.amount
         self.capacity = float(capacity)
         self.level = float(capacity)
         self.filled_at = now
@@ -148,10 +161,6 @@ class _Bucket:
         if missing > 1e-9:
             return missing / self.rate
         return 0.0 if amount <= self.capacity else 1 / self.rate
-
-    def budget(self, name: str) -> Budget:
-        remaining = max(0, int(self.level + 1e-9))
-        return Budget(name, self.limit, remaining, (self.capacity - self.level) / self.rate)
 
 
 def estimated_tokens(body: bytes) -> int:

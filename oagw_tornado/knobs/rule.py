@@ -57,9 +57,16 @@ class Rule:
         # True if it may meet the gateway's own pages: it names the path of one, and no upstream.
         self.meets_pages = _names_page(document.get("match", {}))
         self.size = 0  # bytes of the document as JSON
+        # What tells it from another of the same name, before it or after it.
+        self.birth = ""
         self.counts = Counts()
         # The server's knobs, and this rule's over them.
         self._resolved: tuple[Knobs, Knobs] | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name, and what tells it from others that had it before."""
+        return f"{self.birth}/{self.name}"
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -70,12 +77,12 @@ class Rule:
     @property
     def fitted(self) -> int:
         """Requests that fitted it."""
-        return self.counts.fitted
+        return self.counts.fitted + self.counts.elsewhere[0]
 
     @property
     def applied(self) -> int:
         """Requests that it applied to."""
-        return self.counts.applied
+        return self.counts.applied + self.counts.elsewhere[1]
 
     @property
     def answers(self) -> bool:

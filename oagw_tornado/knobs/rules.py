@@ -63,6 +63,8 @@ class Rules:
         self._check = check
         self._aliases = aliases
         self._numbered = 0
+        #: Of the rules that are read from now on: see `Rule.birth`.
+        self.birth = ""
         for _ in self.replacing(documents, places):
             pass
         self._first = self.list
@@ -103,6 +105,23 @@ class Rules:
         """Those of `other` in the place of all, and as the first ones."""
         self.list = self._first = other.list
         self._numbered = other._numbered
+
+    def restore(self, described: Sequence[tuple[str, str, Any]]) -> None:
+        """The rules that are `described` by birth, name and document; those that are here already keep their counts.
+
+        Raises RuleError.
+        """
+        known = {rule.key: rule for rule in (*self._first, *self.list)}
+        rules = []
+        for birth, name, document in described:
+            rule = known.get(f"{birth}/{name}")
+            if rule is None:
+                rule = parse_rule(document, name)
+                rule.birth = birth
+                self._check(rule)
+            rules.append(rule)
+        self.list = rules
+        self._numbered = len(rules)
 
     def reset(self) -> None:
         """The first rules again, their counts at zero."""
@@ -164,6 +183,7 @@ class Rules:
                 hint = nearest(alias, self._aliases)
                 raise RuleError(f"match.alias: no upstream {quoted(alias)}; expected {', '.join(self._aliases)}{hint}")
         self._check(rule)
+        rule.birth = self.birth
         return rule
 
     def find(self, name: str) -> Rule | None:
@@ -193,7 +213,11 @@ class Rules:
 
     def explain(self, facts: Facts) -> Applied:
         """As `apply`, for a request that is only described: nothing is counted, and no die is thrown."""
-        return _finished(self._decide(facts, lambda rule: _would_take(rule, facts)))
+        return self.decide(facts, lambda rule: _would_take(rule, facts))
+
+    def decide(self, facts: Facts, takes: Callable[[Rule], bool]) -> Applied:
+        """The first rule that fits and `takes` the request; nothing is counted but by `takes`."""
+        return _finished(self._decide(facts, takes))
 
     def _decide(self, facts: Facts, takes: Callable[[Rule], bool]) -> Generator[None, None, Applied]:
         """The first rule that fits and `takes` the request."""

@@ -40,6 +40,11 @@ class When:
         self.after = after
         self.per = per
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it depends on how many requests have fitted before."""
+        return self.first is not None or self.every > 1 or self.after > 0
+
     def counts(self, number: int) -> bool:
         """Whether it applies to the request that is the `number`-th to fit, from 1, but for the die."""
         counted = number - self.after
@@ -59,11 +64,13 @@ class When:
 class Counts:
     """How many requests have fitted one rule: in all, and by session."""
 
-    __slots__ = ("fitted", "applied", "_sessions")
+    __slots__ = ("fitted", "applied", "elsewhere", "_sessions")
 
     def __init__(self) -> None:
         self.fitted = 0
         self.applied = 0
+        # The same two, as far as others than this process have counted them; as of when they were last asked.
+        self.elsewhere = (0, 0)
         self._sessions: OrderedDict[str, int] = OrderedDict()
 
     def take(self, session: str | None) -> int:
@@ -79,10 +86,11 @@ class Counts:
 
     def next(self, session: str | None) -> int:
         """The number that `take` would give."""
-        return (self.fitted if session is None else self._sessions.get(session, 0)) + 1
+        return (self.fitted + self.elsewhere[0] if session is None else self._sessions.get(session, 0)) + 1
 
     def clear(self) -> None:
         self.fitted = self.applied = 0
+        self.elsewhere = (0, 0)
         self._sessions.clear()
 
 

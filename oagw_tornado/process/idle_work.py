@@ -37,6 +37,7 @@ NEEDED_SOON = (
     "oagw_tornado.knobs.rules",
     "oagw_tornado.knobs.match_conversation",
     "oagw_tornado.gateway.scripted",
+    "oagw_tornado.state.memory",
     "oagw_tornado.control.control",
     "oagw_tornado.control.routes",
     "oagw_tornado.control.table",

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Connections taken in one turn of the loop, at most: what was asked on others waits behind them.
 TURN = 32
+#: Connections taken out of a backlog in one go when the server ends.
+MOST_LEFT = 4096
 #: Seconds without accepting, once there is nothing left to accept with.
 PAUSE = 1.0
 #: Descriptors kept for that.
@@ -52,6 +54,18 @@ class Acceptor:
         self._listener.listen(backlog)
         self._go_on()
 
+    def take_rest(self) -> int:
+        """Take what waits in the backlog, before it is closed; gives how many there were."""
+        taken = 0
+        while self._listener.fileno() >= 0 and taken < MOST_LEFT:
+            try:
+                connection = self._next()
+            except OSError:
+                break
+            taken += 1
+            self._begin(connection)
+        return taken
+
     def close(self) -> None:
         """Stop, and close the listening socket."""
         if self._listener.fileno() < 0:
@@ -78,18 +92,21 @@ class Acceptor:
                 self._loop.remove_reader(self._listener)
                 self._wait(error)
                 return
-            try:
-                connection.setblocking(False)
-                if self._family != socket.AF_UNIX:
-                    # asyncio does so only where the socket names its protocol.
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._take(connection)
-            except OSError:
-                connection.close()  # it has gone already
-            except Exception:
-                log.exception("a connection could not be taken")
-                connection.close()
+            self._begin(connection)
         self._turn = min(TURN, 2 * self._turn)
+
+    def _begin(self, connection: socket.socket) -> None:
+        try:
+            connection.setblocking(False)
+            if self._family != socket.AF_UNIX:
+                # asyncio does so only where the socket names its protocol.
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._take(connection)
+        except OSError:
+            connection.close()  # it has gone already
+        except Exception:
+            log.exception("a connection could not be taken")
+            connection.close()
 
     def _next(self) -> socket.socket:
         """Like `socket.accept`, in half the time, as that looks up the listener's family and type each time."""

@@ -44,10 +44,13 @@ class Listeners:
     """Bound addresses, and their sockets from here to the end."""
 
     def __init__(
-        self, listeners: Iterable[Listener], bound: Mapping[Listener, list[socket.socket]] = MappingProxyType({})
+        self,
+        listeners: Iterable[Listener],
+        bound: Mapping[Listener, list[socket.socket]] = MappingProxyType({}),
+        owns_files: bool = True,
     ) -> None:
         """Listen on them all, with the sockets of those that are `bound` already. Raises CannotListen; then no address
-        is held."""
+        is held. `owns_files`: Unix sockets have no other owner, and their files go in the end."""
         self._bound: list[tuple[Listener, list[socket.socket]]] = []
         self._doors: list[Door] = []
         # The files of Unix sockets, with their inodes.
@@ -58,7 +61,7 @@ class Listeners:
             except OSError as error:
                 self.close()
                 raise CannotListen(listener, error) from error
-            if listener.path:
+            if listener.path and owns_files:
                 self._files.append((listener.path, os.stat(listener.path).st_ino))
 
     @property
@@ -105,6 +108,21 @@ class Listeners:
         for _, sockets in self._bound:
             for sock in sockets:
                 sock.close()
+
+
+def addresses_in_words(public: Iterable[str], apart: Iterable[str]) -> str:
+    """Where a server listens: the URLs of the gateway, and those of control alone."""
+    control = ", ".join(apart)
+    return f"listening on {', '.join(public)}" + (f"; control on {control}" if control else "")
+
+
+def page_server(config: Config, apart: Iterable[str]) -> str | None:
+    """The URL of the server that has the page where that is another than the gateway's; empty: there is none. `apart`
+    are the URLs of control alone."""
+    if config.no_control:
+        return ""
+    url = next((url for url in apart if url.startswith("http")), "")
+    return url or ("" if config.control_listen else None)
 
 
 def _take(server: Server, terms: TlsTerms | None, connection: socket.socket, client: str | None) -> None:

@@ -130,6 +130,10 @@ class Server:
         if held is False or (held is None and was_there):
             connection.abort()
 
+    def take_rest(self) -> int:
+        """Take the connections that wait to be accepted, as they were made before the end; gives how many."""
+        return sum(acceptor.take_rest() for acceptor in self._acceptors)
+
     def stop_accepting(self) -> None:
         """Close the listening sockets, and each connection that waits for a request; others end with their reply."""
         self.draining = True

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 BACKLOG = 4096
 
 
-def listen_on(host: str, port: int) -> list[_socket.socket]:
-    """A socket for each address of `host`, all on one port, which is any free one for 0. Raises OSError."""
+def listen_on(host: str, port: int, is_shared: bool = False) -> list[_socket.socket]:
+    """A socket for each address of `host`, all on one port, which is any free one for 0. Raises OSError.
+
+    `is_shared`: others of ours listen there, too, and the kernel deals out the connections.
+    """
     # As bytes, a name is not looked at by Python's codec for international names, which is slow to import.
     name = host.encode("ascii") if host.isascii() else host
     sockets: list[_socket.socket] = []
@@ -32,6 +35,8 @@ def listen_on(host: str, port: int) -> list[_socket.socket]:
             if sock is None:
                 continue
             sockets.append(sock)
+            if is_shared:
+                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEPORT, 1)
             if port == 0 and len(sockets) > 1:
                 address = (address[0], sockets[0].getsockname()[1], *address[2:])
             try:

@@ -1,0 +1,269 @@
+"""What all members of a state know, as one: controls whose journal, timing, counters and verdict are of all of them.
+
+Nothing of it is sent before somebody asks: then each member gives what it has, in shares of a turn. Only a summary goes
+to the store once a second, so that what a member has measured is not lost with it; its journal is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import msgspec
+
+from oagw_tornado.control.control import ControlPlane
+from oagw_tornado.control.turns import Turns
+from oagw_tornado.evidence.carried import carried, received
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.journal import Fits
+from oagw_tornado.evidence.merging import (
+    counters_as_plain,
+    late_of,
+    merged_counters,
+    merged_timing,
+    second_as_plain,
+    second_of,
+    timing_as_plain,
+    timing_totals,
+)
+from oagw_tornado.evidence.metrics import Collector, Gauges
+from oagw_tornado.evidence.request_filter import RequestFilter
+from oagw_tornado.evidence.timing import BINS_PER_SECOND
+from oagw_tornado.evidence.verdict import history, judge
+from oagw_tornado.evidence.vital_signs import KEPT
+from oagw_tornado.state.redis_store import RedisStore
+
+if TYPE_CHECKING:
+    from oagw_tornado.state.link import Link
+    from oagw_tornado.state.membership import Membership
+
+#: Exchanges that travel in one piece, and the bytes of bodies after which it leaves.
+_TOGETHER = 100
+_PIECE = 256 * 2**10
+#: Members whose measurements are kept when they are gone.
+MOST_DEPARTED = 256
+# The numbers of exchanges in a journal of all: microseconds since 2025, and behind them what tells members apart.
+_SINCE = 1_735_689_600_000_000
+_APART = 16
+
+
+class Gathering:
+    """Gives what this member knows, and asks for what all of them do."""
+
+    def __init__(self, control: ControlPlane, link: Link, store: RedisStore, membership: Membership) -> None:
+        self._control = control
+        self._link = link
+        self._store = store
+        self._membership = membership
+        self._pushed = 0.0
+        self._pushed_epoch = ""
+
+    async def of_all(self, kinds: Sequence[str], question: dict[str, Any]) -> ControlPlane:
+        """Controls that answer for all members, as far as `kinds` go. Raises StateAway."""
+        gathered: dict[str, dict[str, list[Any]]] = {}
+        asked = {**question, "kinds": [kind for kind in kinds if kind != "gates"]}
+        if asked["kinds"]:
+            async for member, (kind, piece) in self._membership.questions.ask_all(asked):
+                gathered.setdefault(kind, {}).setdefault(member, []).append(piece)
+        labels = {name: label for name, label, _ in await self._membership.members()}
+        if "timing" in kinds or "seconds" in kinds or "counters" in kinds:
+            await self._add_departed(gathered, labels, question.get("window"))
+        if "rules" in kinds:
+            await self._count_rules(gathered.get("rules", {}))
+        gates = await self._store.gates.all_states() if "gates" in kinds else {}
+        return ControlOfAll(self._control, gathered, labels, gates)
+
+    async def push(self) -> None:
+        """Tell the store what was measured here. Raises StateAway."""
+        control, epoch = self._control, self._link.epoch
+        control.responder.settle()
+        if epoch != self._pushed_epoch:
+            self._pushed, self._pushed_epoch = control.signs.since, epoch
+        seconds = control.signs.whole_seconds(self._pushed)
+        if seconds:
+            self._pushed = seconds[-1].ended
+        ledger = control.responder.ledger
+        totals = {"timing": timing_totals(control.timing), "counters": counters_as_plain(ledger.counters)}
+        packed = [msgspec.msgpack.encode(second_as_plain(second)) for second in seconds]
+        member = self._membership.member
+        await self._link.decide("push", member, msgspec.msgpack.encode(totals), KEPT, MOST_DEPARTED, *packed)
+
+    async def answer(self, question: dict[str, Any]) -> AsyncIterator[Any]:
+        """What this member knows of what is asked, piece by piece: kind and value."""
+        control, kinds = self._control, question["kinds"]
+        control.responder.settle()
+        if "timing" in kinds:
+            yield "timing", timing_as_plain(control.timing)
+        if "counters" in kinds:
+            yield "counters", counters_as_plain(control.responder.ledger.counters)
+        if "gauges" in kinds:
+            gauges = control.gauges()
+            yield "gauges", [gauges.in_flight, gauges.streams_open, dict(gauges.waiting)]
+        if "rules" in kinds:
+            yield "rules", {rule.key: [rule.counts.fitted, rule.counts.applied] for rule in control.rules.list}
+        if "seconds" in kinds:
+            seconds = control.signs.seconds(question.get("window"))
+            yield "since", control.signs.since
+            turns = Turns()
+            for start in range(0, len(seconds), 50):
+                yield "seconds", [second_as_plain(second) for second in seconds[start : start + 50]]
+                await turns.rest()
+        if "journal" in kinds:
+            async for batch in self._journal(question):
+                yield "journal", batch
+
+    async def _journal(self, question: dict[str, Any]) -> AsyncIterator[Any]:
+        control = self._control
+        fits = RequestFilter(control.disclosure)
+        fits.read([(name, text) for name, text in question.get("filters", ())])
+        if (since := question.get("since")) is not None:
+            fits.since(since)
+        before, limit = question.get("before"), question.get("limit")
+        mark, turns = self._mark, Turns()
+        batch: list[Exchange] = []
+        given = size = 0
+        for _, exchange in control.journal.scan(fits):
+            if given == limit:
+                break
+            if exchange is not None and (before is None or number_of(exchange, mark) < before):
+                given += 1
+                size += len(exchange.body_head) + 1000
+                batch.append(exchange)
+                if len(batch) == _TOGETHER or size > _PIECE:
+                    yield [mark, carried(batch)]
+                    batch, size = [], 0
+            if turns.is_over:
+                await turns.rest()
+        if batch:
+            yield [mark, carried(batch)]
+
+    @property
+    def _mark(self) -> int:
+        return crc32(self._membership.member.encode()) % _APART
+
+    async def _count_rules(self, counted: dict[str, list[Any]]) -> None:
+        """Have the rules here know how often they have fitted and applied anywhere."""
+        store = await self._store.counts()
+        others = [piece for member, pieces in counted.items() if member != self._membership.member for piece in pieces]
+        for rule in self._control.rules.list:
+            elsewhere = [piece[rule.key] for piece in others if rule.key in piece]
+            rule.counts.elsewhere = (
+                store.get(f"f:{rule.key}", 0) + sum(fitted for fitted, _ in elsewhere),
+                store.get(f"a:{rule.key}", 0) + sum(applied for _, applied in elsewhere),
+            )
+
+    async def _add_departed(
+        self, gathered: dict[str, dict[str, list[Any]]], labels: dict[str, str], window: float | None
+    ) -> None:
+        """What those have measured that are gone."""
+        for name, label, packed, rows in await self._link.call("departed", *labels):
+            member = name.decode()
+            labels[member] = label.decode() or member
+            totals = msgspec.msgpack.decode(packed)
+            seconds = [second_of(msgspec.msgpack.decode(row)) for row in rows]
+            totals["timing"]["late"] = late_of(seconds)
+            gathered.setdefault("timing", {})[member] = [totals["timing"]]
+            gathered.setdefault("counters", {})[member] = [totals["counters"]]
+            if window is None:
+                gathered.setdefault("seconds", {})[member] = [[second_as_plain(second) for second in seconds]]
+
+
+class ControlOfAll(ControlPlane):
+    """The controls of all members, for one request to read; what is changed by them is changed here."""
+
+    def __init__(
+        self,
+        control: ControlPlane,
+        gathered: dict[str, dict[str, list[Any]]],
+        labels: dict[str, str],
+        gates: dict[str, Any],
+    ) -> None:
+        self.__dict__.update(control.__dict__)
+        self.gates_of_all = gates
+        self._labels = labels
+        self._since = [piece for pieces in gathered.get("since", {}).values() for piece in pieces]
+        self._seconds = {
+            member: [second_of(second) for piece in pieces for second in piece]
+            for member, pieces in gathered.get("seconds", {}).items()
+        }
+        if "timing" in gathered:
+            self.timing = merged_timing(piece for pieces in gathered["timing"].values() for piece in pieces)
+        if "counters" in gathered:
+            counters = merged_counters(piece for pieces in gathered["counters"].values() for piece in pieces)
+            gauges = _sum([piece for pieces in gathered.get("gauges", {}).values() for piece in pieces])
+            self.collector = Collector(counters, self.timing, lambda: gauges)
+        if "journal" in gathered or not gathered:
+            self.journal = JournalOfAll(  # type: ignore[assignment]
+                [piece for pieces in gathered.get("journal", {}).values() for piece in pieces]
+            )
+
+    def verdict(self, budget: float, window: float | None, with_history: bool = False) -> dict[str, Any]:
+        """On all members: void if one of them is, as what it served is part of what was measured."""
+        width = 1 / BINS_PER_SECOND
+        together = [second for seconds in self._seconds.values() for second in seconds]
+        whole = judge(together, width, budget)
+        apart = {member: judge(seconds, width, budget) for member, seconds in self._seconds.items()}
+        reasons = [
+            f"{self._labels.get(member, member)}: {reason}" for member, each in apart.items() for reason in each.reasons
+        ]
+        is_void = any(each.void for each in apart.values())
+        began = [seconds[0].ended - seconds[0].length for seconds in self._seconds.values() if seconds]
+        view = {
+            "verdict": "void" if is_void else "innocent",
+            "reasons": reasons,
+            "since": min(self._since if window is None else began, default=self.signs.since),
+            "seconds": max((sum(each.length for each in seconds) for seconds in self._seconds.values()), default=0.0),
+            **whole.figures,
+            "members": [
+                {"member": self._labels.get(member, member), "verdict": each.word, **each.figures}
+                for member, each in apart.items()
+            ],
+        }
+        if with_history:
+            view["history"] = sorted(
+                (
+                    {"member": self._labels.get(member, member), **line}
+                    for member, seconds in self._seconds.items()
+                    for line in history(seconds, width)
+                ),
+                key=lambda line: float(line["ended"]),
+            )
+        return view
+
+
+class JournalOfAll:
+    """The journals of all members as one to read, as `evidence.journal.Journal`."""
+
+    def __init__(self, batches: Sequence[tuple[int, dict[str, Any]]]) -> None:
+        found = [(number_of(exchange, mark), exchange) for mark, batch in batches for exchange in received(batch)]
+        self._found = sorted(found, key=lambda one: -one[0])
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def scan(
+        self, fits: Fits, before: int | None = None, oldest_first: bool = False
+    ) -> Iterator[tuple[int, Exchange | None]]:
+        """As of the journal."""
+        for number, exchange in reversed(self._found) if oldest_first else self._found:
+            if before is None or number < before:
+                yield number, exchange if fits(exchange) else None
+
+    def find(self, id: str) -> Exchange | None:
+        """The latest exchange of that id."""
+        return next((exchange for _, exchange in self._found if exchange.id == id), None)
+
+
+def number_of(exchange: Exchange, mark: int) -> int:
+    """What an exchange is numbered by among those of all members; `mark` tells these apart."""
+    return (int(exchange.wall * 1e6) - _SINCE) * _APART + mark
+
+
+def _sum(gauges: Sequence[Any]) -> Gauges:
+    waiting: dict[str, int] = {}
+    for _, _, of_one in gauges:
+        for alias, number in of_one.items():
+            waiting[alias] = waiting.get(alias, 0) + number
+    # Of each member, the request that it does not count: there is only one that asks.
+    return Gauges(sum(each[0] for each in gauges), sum(each[1] for each in gauges), waiting)

@@ -1,0 +1,31 @@
+"""Has a simulator come in among those who share its state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oagw_tornado.config.settings import ConfigError
+from oagw_tornado.control.gathering import Gathering
+from oagw_tornado.control.routes import handler_of
+from oagw_tornado.control.sharing import Sharing
+from oagw_tornado.state.probe import START_PATIENCE
+from oagw_tornado.state.store import StateAway
+
+if TYPE_CHECKING:
+    from oagw_tornado.control.control import ControlPlane
+    from oagw_tornado.gateway.terms import Terms
+    from oagw_tornado.state.shared_state import SharedState
+
+
+async def join(shared: SharedState, control: ControlPlane, terms: Terms, predecessor: str) -> None:
+    """Follow all that was changed, and decide with the others from now on. Raises ConfigError."""
+    membership = shared.membership
+    terms.share(shared.store)
+    gathering = Gathering(control, shared.link, shared.store, membership)
+    control.sharing = Sharing(control, shared.store, membership, gathering, handler_of)
+    control.responder.health.details = lambda: {"state": shared.health()}
+    try:
+        await membership.join(START_PATIENCE, predecessor)
+    except StateAway as away:
+        raise ConfigError("--state", f"{shared.link.address}: {away}") from None
+    terms.started = membership.began

@@ -1,0 +1,197 @@
+"""Control where several processes share a state: whoever is asked, a change is made by all, and an answer is of all.
+
+A request that changes something is not answered by the member that it comes to alone: it goes into the log that all
+members follow, and each makes the change as if it had been asked itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import tornado.web
+from tornado.httputil import HTTPHeaders, RequestStartLine
+
+from oagw_tornado.config.config import Config, change_config, value_in
+from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.control.control import ControlPlane
+from oagw_tornado.control.reload import changes_between
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request_head import request_head
+from oagw_tornado.knobs.upstream_document import parse_upstream
+from oagw_tornado.reply.reply import Reply
+from oagw_tornado.state.membership import Change, Membership
+from oagw_tornado.state.redis_store import RedisStore
+from oagw_tornado.wire.connection import ReplyConnection
+
+if TYPE_CHECKING:
+    from oagw_tornado.control.gathering import Gathering
+    from oagw_tornado.gateway.handler import ExchangeHandler
+    from oagw_tornado.gateway.responder import Responder
+
+Find = Callable[[str, str], "tuple[type[ExchangeHandler], tuple[str, ...]] | None"]
+
+
+class Sharing:
+    """What makes the controls of one process those of all. `find` gives the handler for a method and a path."""
+
+    def __init__(
+        self, control: ControlPlane, store: RedisStore, membership: Membership, gathering: Gathering, find: Find
+    ) -> None:
+        self.membership = membership
+        self._gathering = gathering
+        self._control = control
+        self._store = store
+        self._find = find
+        self._application = tornado.web.Application()
+        membership.perform = self.perform
+        membership.snapshot = self.snapshot
+        membership.push = gathering.push
+        membership.questions.answer = gathering.answer
+        # What was read again since the start: options by name, and rules if these have changed.
+        self._reloaded: dict[str, Any] = {}
+
+    async def of_all(self, kinds: Sequence[str], question: dict[str, Any]) -> ControlPlane:
+        """Controls that answer for all members, as far as `kinds` go. Raises StateAway."""
+        return await self._gathering.of_all(kinds, question)
+
+    async def release(self, name: str, events: int | None) -> dict[str, Any]:
+        """Let so many events pass at a gate, wherever replies wait; gives how it stands then. Raises StateAway."""
+        return await self._store.gates.released(name, events)
+
+    async def change(self, request: Request, is_reset: bool = False) -> Reply:
+        """Have all make the change that `request` asks for; gives the reply to it. Raises StateAway."""
+        body = request.body.decode("utf-8", "surrogateescape")
+        document: dict[str, Any] = {"request": {"method": request.method, "target": request.uri, "body": body}}
+        if is_reset and self._reloaded:
+            # The log begins with it: who comes later has not read again what the others have.
+            document["reloaded"] = self._reloaded
+        reply = await self.membership.change(document, is_reset)
+        return reply if isinstance(reply, Reply) else refusal(500, "the change could not be made")
+
+    async def reload(self, config: Config) -> str:
+        """As `ControlPlane.reload`, for all. Raises ConfigError and StateAway."""
+        started = self._control.started_as
+        changes = changes_between(started, config)
+        if changes.options or changes.rules:
+            options = {option.name: option.show(value_in(config, option)) for option in changes.options}
+            rules = list(config.rules) if changes.rules else None
+            self._control.check(config)
+            await self.membership.change({"reload": {"options": options, "rules": rules}})
+        return changes.text
+
+    # As `Membership` wants it.
+
+    async def perform(self, change: Change) -> Any:
+        """Make a change here; gives the reply to the request for it, if it was one."""
+        document = change.document
+        control = self._control
+        if document.get("reloaded") and document["reloaded"] != self._reloaded:
+            self._reload(document["reloaded"])
+        control.rules.birth = str(change.seq)
+        if "request" in document:
+            return await self._perform_request(**document["request"])
+        if "reload" in document:
+            self._reload({**document["reload"], "birth": str(change.seq)})
+        elif "restore" in document:
+            self._restore(document["restore"])
+        elif "reset" in document:
+            await control.reset()
+        return None
+
+    def snapshot(self) -> dict[str, Any]:
+        """What leads another member from its start to the state as it is here."""
+        control = self._control
+        config, started = control.responder.config, control.started_as
+        options = {
+            option.name: option.show(value_in(config, option))
+            for option in OPTIONS.values()
+            if option.is_live and not option.form_of and value_in(config, option) != value_in(started, option)
+        }
+        rules = [[rule.birth, rule.name, rule.document] for rule in control.rules.list]
+        upstreams = {alias: each.as_json() for alias, each in control.upstreams.described.items()}
+        statuses = control.responder.health.statuses
+        return {
+            "restore": {
+                "reloaded": self._reloaded,
+                "options": options,
+                "rules": rules,
+                "upstreams": upstreams,
+                "health": statuses,
+            }
+        }
+
+    def _reload(self, changes: Mapping[str, Any]) -> None:
+        control, before = self._control, self._reloaded
+        has_rules = changes["rules"] is not None
+        self._reloaded = {
+            "options": {**before.get("options", {}), **changes["options"]},
+            "rules": changes["rules"] if has_rules else before.get("rules"),
+            "birth": changes["birth"] if has_rules else before.get("birth", ""),
+        }
+        control.reload(_with(control.started_as, changes))
+        if has_rules:
+            for rule in control.rules.list:
+                rule.birth = changes["birth"]
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        control = self._control
+        if state["reloaded"] and state["reloaded"] != self._reloaded:
+            self._reload(state["reloaded"])
+        control.configure(change_config(control.started_as, state["options"]))
+        control.rules.restore(state["rules"])
+        control.upstreams.reset()
+        for alias in set(control.upstreams.described) - set(state["upstreams"]):
+            control.upstreams.remove(alias)
+        control.upstreams.add(parse_upstream(alias, document) for alias, document in state["upstreams"].items())
+        control.responder.health.statuses.update(state["health"])
+
+    async def _perform_request(self, method: str, target: str, body: str) -> Reply:
+        path = target.partition("?")[0]
+        found = self._find(method, path)
+        if found is None:
+            return refusal(404, f"{method} {path[:200]} is nothing that this member knows")
+        handler, arguments = found
+        exchange = Exchange("", method, target, path, {})
+        connection = ReplyConnection()
+        connection.method = method
+        headers = HTTPHeaders({"Content-Type": "application/json"})
+        data = body.encode("utf-8", "surrogateescape")
+        start_line = RequestStartLine(method, target, "HTTP/1.1")
+        request = Request(connection, exchange, start_line, headers, request_head(start_line, headers), data)
+        performed = Performed(self._control.responder)
+        handler(self._application, request, performed).run(self._control, *arguments)  # type: ignore[arg-type]
+        return await performed.reply
+
+
+class Performed:
+    """Stands for the responder where a change is made that another member was asked for: its reply goes nowhere."""
+
+    is_performed = True
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._responder, name)
+
+    def respond(self, exchange: Exchange, connection: ReplyConnection, reply: Reply) -> None:
+        """As of `Responder`."""
+        if not self.reply.done():
+            self.reply.set_result(reply)
+
+    def over(self, exchange: Exchange, outcome: str) -> None:
+        """As of `Responder`."""
+
+
+def _with(config: Config, changes: Mapping[str, Any]) -> Config:
+    """`config` as it was read again."""
+    changed = change_config(config, changes["options"])
+    if changes["rules"] is not None:
+        changed = replace(changed, rules=tuple(changes["rules"]), rule_places=())
+    return changed

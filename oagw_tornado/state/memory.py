@@ -1,0 +1,40 @@
+"""The state of one process: everything is decided where it is kept, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from oagw_tornado.knobs.rate_limit import RateLimiter
+from oagw_tornado.playback.gates import Gates
+
+if TYPE_CHECKING:
+    from oagw_tornado.knobs.facts import Facts
+    from oagw_tornado.knobs.rate_limit import RateLimit, Verdict
+    from oagw_tornado.knobs.rule import Rule
+    from oagw_tornado.knobs.rules import Applied, Rules
+
+
+class MemoryStore:
+    """A `store.Store`; the counts of a rule are kept with the rule."""
+
+    def __init__(self, gates: Gates | None = None, clock: Callable[[], float] = monotonic) -> None:
+        self.gates = Gates() if gates is None else gates
+        self.limiter = RateLimiter()
+        self._clock = clock
+
+    def choose(
+        self, rules: Rules, facts: Facts, random_for: Callable[[Rule], Random], by_count: bool = False
+    ) -> Applied:
+        return rules.apply(facts, random_for)
+
+    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> Verdict:
+        return self.limiter.take(alias, credential, limit, tokens, self._clock())
+
+    def pass_gate(self) -> None:
+        pass
+
+    def clear(self) -> None:
+        self.limiter.clear()

@@ -1,0 +1,95 @@
+"""Sockets for several processes at the same addresses: each has one of its own, and the kernel deals out connections.
+
+The process that starts the others binds and keeps all of them: what waits in the backlog of a worker that dies is
+served by the one that takes its place. Sockets with no port (Unix, ``fd://``), and all where SO_REUSEPORT deals nothing
+out, are one for all workers, each of which takes what it can get.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+
+from oagw_tornado.config.config import Config, control_listeners_of, listeners_of
+from oagw_tornado.config.listeners import Listener
+from oagw_tornado.wire.listeners import CannotListen, Listeners
+from oagw_tornado.wire.sockets import adopt, bind
+from oagw_tornado.wire.tcp_listening import BACKLOG, listen_on
+
+Bound = Mapping[Listener, list[socket.socket]]
+
+
+class WorkerSockets:
+    """The sockets of all workers. Raises CannotListen; then no address is held."""
+
+    def __init__(self, config: Config, workers: int) -> None:
+        self._bound: list[dict[Listener, list[socket.socket]]] = [{} for _ in range(workers)]
+        self._public = listeners_of(config)
+        self._apart = control_listeners_of(config)
+        for listener in self._public + self._apart:
+            try:
+                for each, sockets in zip(self._bound, _sockets(listener, workers), strict=True):
+                    each[listener] = sockets
+            except OSError as error:
+                self.close()
+                raise CannotListen(listener, error) from error
+        # What names the addresses, and removes the files of Unix sockets in the end.
+        self._named = (Listeners(self._public, self._bound[0]), Listeners(self._apart, self._bound[0]))
+
+    @property
+    def addresses(self) -> tuple[list[str], list[str]]:
+        """The URLs of the gateway, and those of control alone."""
+        return self._named[0].urls, self._named[1].urls
+
+    @property
+    def port(self) -> int:
+        """That of the first address that has one."""
+        return self._named[0].port
+
+    def of_worker(self, number: int) -> tuple[Listeners, Listeners]:
+        """What worker `number` serves, in its own process: it holds the sockets of no other."""
+        own = self._bound[number]
+        kept = {sock.fileno() for sockets in own.values() for sock in sockets}
+        for each in self._bound:
+            for sock in (sock for sockets in each.values() for sock in sockets):
+                if sock.fileno() not in kept and sock.fileno() >= 0:
+                    sock.close()
+        return (
+            Listeners(self._public, own, owns_files=False),
+            Listeners(self._apart, own, owns_files=False),
+        )
+
+    def close(self) -> None:
+        """Hold them no longer; who serves them goes on."""
+        for each in self._bound:
+            for sock in (sock for sockets in each.values() for sock in sockets):
+                sock.close()
+
+    def remove_files(self) -> None:
+        """Nobody is to come by a Unix socket any more."""
+        for listeners in self._named:
+            listeners.stop_accepting()
+
+
+def _sockets(listener: Listener, workers: int) -> list[list[socket.socket]]:
+    if not listener.host or not sys.platform.startswith("linux"):
+        return [bind(listener)] * workers
+    # Without SO_REUSEPORT first: else a server that is there already would go unnoticed, and share its port.
+    probes = listen_on(listener.host, listener.port)
+    port: int = probes[0].getsockname()[1]
+    for probe in probes:
+        probe.close()
+    found: list[list[socket.socket]] = []
+    try:
+        for _ in range(workers):
+            found.append(adopt(listen_on(listener.host, port, is_shared=True)))  # noqa: PERF401
+    except OSError:
+        for sockets in found:
+            for sock in sockets:
+                sock.close()
+        raise
+    for sockets in found:
+        for sock in sockets:
+            sock.listen(BACKLOG)
+    return found
