@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tornado.web
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.faults.fault import Fault
     from oagw_tornado.gateway.cors import Cors
+    from oagw_tornado.knobs.upstream_document import UpstreamDocument
     from oagw_tornado.playback.unread_watch import UnreadWatch
     from oagw_tornado.proxying.destination import Destination
     from oagw_tornado.services.handler import ServiceHandler
@@ -124,9 +125,12 @@ class Simulator:
         if has_replays(config):
             from oagw_tornado.replaying.handlers import new_replays
 
-            terms.replays = replays = new_replays(lambda text: ledger.disclosure.text(text), table)
+            terms.replays = replays = new_replays(self.responder, table)
             replays.configure(config)
             await replays.ready()
+            for each in self._destinations:
+                if each.recorder is not None:
+                    each.recorder.recorded = partial(replays.recorded, each.alias)
         self._signs = VitalSigns(
             loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets, self._look_at_clients
         )
@@ -360,9 +364,7 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
 
     real = None
     if any(each.real for each in config.upstreams):
-        from oagw_tornado.proxying.making import real_upstreams
-
-        real = real_upstreams(config, os.environ)
+        real = _real_upstreams(config)
     elif config.record is not None:
         raise ConfigError("record", "there is no real upstream; upstreams: NAME: url: URL makes one")
     try:
@@ -374,6 +376,24 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
         return table
     except UpstreamError as error:
         raise ConfigError("upstreams", str(error)) from None
+
+
+def _real_upstreams(config: Config) -> Callable[[UpstreamDocument, Any], Any]:
+    """What makes a real upstream of its description and the service that it speaks as. One that is never asked, as
+    recordings alone answer for it, needs no network, no credentials and no library: the service stands there."""
+    unasked: Collection[str] = ()
+    if has_replays(config):
+        from oagw_tornado.replaying.sources import never_asked
+
+        unasked = never_asked(config)
+    if len(unasked) == sum(each.real is not None for each in config.upstreams):
+        return lambda described, service: service or blank_upstream()
+    from oagw_tornado.proxying.making import real_upstreams
+
+    made = real_upstreams(config, os.environ)
+    return lambda described, service: (
+        (service or blank_upstream()) if described.alias in unasked else made(described, service)
+    )
 
 
 def _ready_to_pass(table: UpstreamTable) -> list[Destination]:

@@ -12,18 +12,16 @@ import pytest
 from raw_http import chat
 from recorded import events, write_recording
 
-from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.ignored_fields import MOST_FIELDS, NOTHING_IGNORED, parse_ignored
 from oagw_tornado.recordings import recording
 from oagw_tornado.recordings.asked import MOST_NUMBERED, asked
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.replaying import index, loading
-from oagw_tornado.replaying.handlers import new_replays
+from oagw_tornado.replaying.handlers import MissHandler, ReplayHandler
 from oagw_tornado.replaying.index import read_library
 from oagw_tornado.replaying.loading import Loader
 from oagw_tornado.replaying.order import Order
-from oagw_tornado.replaying.replays import MOST_COMPARED, MOST_REMEMBERED, Miss, find_nearest
-from oagw_tornado.services.nothing_scripted import blank_upstream
+from oagw_tornado.replaying.replays import MOST_COMPARED, MOST_REMEMBERED, Miss, Replays, find_nearest
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +81,7 @@ def test_orders_are_bounded() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    replays = new_replays(str, UpstreamTable({}, blank_upstream(), ()))
+    replays = Replays((ReplayHandler, MissHandler), str, lambda aliases: None)
     for _ in range(MOST_REMEMBERED + 5):
         replays.missed_by(_Exchange(), Miss("a", asked("GET", "x", "", b""), index.Index(), NOTHING_IGNORED), None)  # type: ignore[arg-type]
     assert len(replays.missed) == replays.latest.maxlen == MOST_REMEMBERED

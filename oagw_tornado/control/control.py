@@ -140,7 +140,7 @@ class ControlPlane:
                 return
             from oagw_tornado.replaying.handlers import new_replays
 
-            self._terms.replays = self.replays = new_replays(self.disclosure.text, self.upstreams)
+            self._terms.replays = self.replays = new_replays(self.responder, self.upstreams)
         self.replays.configure(config, again)
 
     async def settled(self) -> None:

@@ -76,8 +76,14 @@ class Admission(httputil.HTTPMessageDelegate):
         if route.handler is RefusalHandler:
             # It stands, whatever the body says.
             self._refuse(route)
-        elif head.length > gateway.max_body_size and not route.handler.takes_body_as_it_comes:
+        elif head.length > gateway.max_body_size and not self._comes_in_pieces:
             self._refuse_body()
+
+    @property
+    def _comes_in_pieces(self) -> bool:
+        """Whether its handler gets the body as it comes; one that a recording may answer is looked for by all of it."""
+        route = self._route
+        return route.handler.takes_body_as_it_comes and route.alias not in self._gateway.responder.replayed
 
     def _find_route(self, method: str) -> Route:
         gateway, headers, path = self._gateway, self._headers, self._head.path
@@ -104,7 +110,7 @@ class Admission(httputil.HTTPMessageDelegate):
         self._size += len(chunk)
         if self._rest is not None:
             self._rest.feed(chunk)
-        elif self._size > self._gateway.max_body_size and not self._route.handler.takes_body_as_it_comes:
+        elif self._size > self._gateway.max_body_size and not self._comes_in_pieces:
             self._refuse_body()
         elif self._size == len(chunk):
             self._first = chunk
@@ -114,7 +120,7 @@ class Admission(httputil.HTTPMessageDelegate):
                 self._more.write(self._first)
                 self._first = b""
             self._more.write(chunk)
-            if self._size > LOOKED_AT and self._route.handler.takes_body_as_it_comes:
+            if self._size > LOOKED_AT and self._comes_in_pieces:
                 self._begin_with(self._take_body())
 
     def _take_body(self) -> bytes:

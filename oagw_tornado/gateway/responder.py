@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from random import Random
 from time import monotonic, time
@@ -69,6 +69,8 @@ class Responder:
         # How each upstream words its errors.
         self._forms = forms
         self.health = HealthState()
+        # Upstreams in whose place recordings may answer.
+        self.replayed: Collection[str] = ()
         self.started = monotonic()
         self.timing = ledger.timing
         self.pace: Callable[[float, Paced], None] = pacer.at

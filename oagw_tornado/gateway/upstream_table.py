@@ -86,7 +86,7 @@ class UpstreamTable(dict[str, Upstream]):
     def _put(self, described: Iterable[UpstreamDocument]) -> None:
         found: dict[str, tuple[UpstreamDocument, Upstream]] = {}
         for each in described:
-            if each.alias in self._services and each.real is None:
+            if each.alias in self._services and each.real is None and each.replay is None:
                 from oagw_tornado.knobs.upstream_document import UpstreamError
 
                 raise UpstreamError(f"{each.alias}: is already the alias of a service")
@@ -99,6 +99,8 @@ class UpstreamTable(dict[str, Upstream]):
     def _upstream(self, described: UpstreamDocument) -> Upstream:
         service = self._service(described)
         if described.real is None:
+            if described.replay is not None:
+                service = service or self._services.get(described.alias)
             return self._blank if service is None else service
         if described.alias not in self._made:
             assert self._real is not None

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
+from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ from oagw_tornado.evidence.view import header_lines
 from oagw_tornado.gateway.body_stream import BodyLost
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.upstream_failure import RESPONSE_TIMEOUT, Failure
 from oagw_tornado.knobs.model_name import without_knobs
 from oagw_tornado.knobs.vocabulary import MODEL_MARK
-from oagw_tornado.proxying.failures import RESPONSE_TIMEOUT, Failure, failure_of, is_reset
+from oagw_tornado.proxying.failures import failure_of, is_reset
 from oagw_tornado.proxying.header_rules import passed_reply, passed_request
 from oagw_tornado.proxying.recorder import Asked, Recording
 from oagw_tornado.proxying.target import LeadsOut, target
@@ -38,6 +40,9 @@ log = logging.getLogger(__name__)
 # What a stream says last: a client that has read it may leave before the stream has ended.
 _LAST_WORDS = (b"data: [DONE]", b"data:[DONE]", b"event: message_stop", b"event: response.completed")
 _TAIL = 64 * 2**10
+
+# Bytes of a body that are sent up in one go.
+_AT_ONCE = 2**18
 
 
 class Passage:
@@ -140,12 +145,13 @@ class Passage:
         self._protocol = response.connection.protocol if response.connection is not None else None
         await self._pass_back(response)
 
-    def _body_up(self, headers: list[tuple[str, str]]) -> bytes | AsyncIterator[bytes] | None:
+    def _body_up(self, headers: list[tuple[str, str]]) -> bytes | BytesIO | AsyncIterator[bytes] | None:
         """The body as the client of the upstream takes it; from its end on the upstream is waited for."""
         rest = self._request.rest
         if rest is None:
             self._await_reply()
-            return self._sent or None
+            # aiohttp writes bytes in one go, and warns of many; of a file it takes piece by piece.
+            return BytesIO(self._sent) if len(self._sent) > _AT_ONCE else self._sent or None
         length = self._request.headers.get("Content-Length")
         if length is not None:
             headers.append(("Content-Length", length))

@@ -83,6 +83,8 @@ class Recorder:
         self._secrets = tuple(secrets)
         self._numbers = count(1)
         self._has_failed = False
+        #: Told the file of each recording that has come to its end.
+        self.recorded: Callable[[str], None] | None = None
 
     def prepare(self) -> None:
         """Make the directories. Raises OSError."""
@@ -199,6 +201,8 @@ class Recording:
             file.close(end.ended if end is not None and has_head else None)
             if not has_head:
                 os.unlink(file.path)
+            elif self._recorder.recorded is not None:
+                self._recorder.recorded(file.path)
         except OSError as error:
             self._recorder.failed(error)
 

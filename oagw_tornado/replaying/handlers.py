@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Collection
 from dataclasses import replace
 from typing import Any
 
 from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.upstream_document import NAME
 from oagw_tornado.recordings.format import RecordingError
@@ -93,8 +94,11 @@ class MissHandler(ExchangeHandler):
     get = head = post = put = delete = patch = options = _answer
 
 
-def new_replays(shown: Callable[[str], str], table: UpstreamTable) -> Replays:
+def new_replays(responder: Responder, table: UpstreamTable) -> Replays:
     """Those of a simulator with the upstreams in `table`, to which the ones come that are only recorded."""
-    return Replays(
-        (ReplayHandler, MissHandler), shown, lambda aliases: table.add_blank(filter(NAME.fullmatch, aliases))
-    )
+
+    def appeared(aliases: Collection[str]) -> None:
+        table.add_blank(filter(NAME.fullmatch, aliases))
+        responder.replayed = frozenset(aliases)
+
+    return Replays((ReplayHandler, MissHandler), lambda text: responder.ledger.disclosure.text(text), appeared)

@@ -181,10 +181,10 @@ class RecordedReply:
         if ended == "complete":
             return Action.END, ""
         if ended == "reset":
-            return Action.RESET, "recorded:reset"
+            return Action.RESET, "reset"
         if ended in (None, "client-left") and self._is_all_there():
             return Action.END, ""
-        return Action.CLOSE, f"recorded:{ended or 'killed'}"
+        return Action.CLOSE, "timeout" if ended == "timeout" else "cut"
 
     def _is_all_there(self) -> bool:
         """Whether the body is whole, although the recorder did not see it end."""

@@ -52,7 +52,7 @@ def sources_of(config: Config) -> tuple[dict[str, Source], Source | None]:
 
 def real_aliases(config: Config) -> frozenset[str]:
     """The upstreams that are reached over the network."""
-    return frozenset(each.alias for each in config.upstreams if getattr(each, "real", None) is not None)
+    return frozenset(each.alias for each in config.upstreams if each.real is not None)
 
 
 def never_asked(config: Config) -> frozenset[str]:
