@@ -322,6 +322,9 @@ def start_log(config: Config, who: str = "") -> StderrLog:
     log = StderrLog()
     log.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {who}%(name)s: %(message)s"))
     logging.basicConfig(handlers=[log], level=config.log_level.upper())
+    if config.log_level == "info":
+        # Tornado tells each body that is not framed as its head says; the client is told, and so is the journal.
+        logging.getLogger("tornado.general").setLevel(logging.WARNING)
     return log
 
 

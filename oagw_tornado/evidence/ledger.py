@@ -205,6 +205,14 @@ class Ledger:
         if self._log_access is not None:
             self._log_access(exchange, self.disclosure)
 
+    def lost(self, exchange: Exchange) -> None:
+        """A reply that was taken for sent whole has not left: the client went before."""
+        exchange.bytes_sent = 0
+        if exchange.outcome != "client-left":
+            exchange.outcome = "client-left"
+            if exchange.alias or not is_control(exchange.path):
+                self.counters.clients_left[exchange.alias] += 1
+
     def reset(self) -> list[Exchange]:
         """Forget everything but what runs. The caller has brought it up to date first, and frees what was in the
         journal: see `Journal.clear`."""

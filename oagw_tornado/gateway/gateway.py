@@ -29,6 +29,11 @@ class Gateway(Intake, httputil.HTTPServerConnectionDelegate):
         """Decide with others, by what is counted in `store`."""
         raise NotImplementedError
 
+    def lost(self, about: object) -> None:
+        """A whole reply has not left."""
+        assert isinstance(about, Exchange)
+        self.responder.ledger.lost(about)
+
     def refuse(self, connection: ReplyConnection, status: int, text: str) -> None:
         """Answer `status` to bytes that are no HTTP request, or to one that never was complete."""
         exchange = Exchange(self.next_id(), "", "", "", {})

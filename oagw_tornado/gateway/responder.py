@@ -130,7 +130,7 @@ class Responder:
             # Over before the reply leaves: a client that has read it finds it in the journal.
             self.ledger.sent_whole(exchange, len(reply.body), monotonic() - exchange.admitted)
             self._give_back(exchange)
-            connection.send_whole(status, fields, reply.body)
+            connection.send_whole(status, fields, reply.body, exchange)
             return
         length = None
         if reply.frames is not None:

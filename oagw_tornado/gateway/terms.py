@@ -297,7 +297,9 @@ class Terms:
         alias = route.alias
         path = route.path or unquote(request.exchange.path).removeprefix("/")
         config = self._config
-        request.read_conversation = lambda: route.handler.read_conversation(request.body, config, self.states)
+        body, handler, states = request.body, route.handler, self.states
+        # It knows nothing of the request that has it: that would be a cycle, and wait for the collector.
+        request.read_conversation = lambda: handler.read_conversation(body, config, states)
         facts = Facts(alias, path, request.method or "", request.headers, request.body, query, request.converse)
 
         def die(rule: Rule) -> Random:

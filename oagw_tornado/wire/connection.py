@@ -212,8 +212,9 @@ class ReplyConnection(httputil.HTTPConnection):
             framing += b"Connection: keep-alive\r\n"
         return b"%b%b%b\r\n" % (fields, date_line(), framing)
 
-    def send_whole(self, status: int, fields: bytes, body: bytes) -> None:
-        """A whole reply in one write, and the end of it."""
+    def send_whole(self, status: int, fields: bytes, body: bytes, about: object = None) -> None:
+        """A whole reply in one write, and the end of it. If the client goes before it leaves, the delegate is told
+        what it is `about`: see `Delegate.lost`."""
         head = self.render_head(status, fields, len(body))
         self.send(head if self.bodiless else head + body)
         self.end_sent()
@@ -278,6 +279,9 @@ class Delegate(Protocol):
 
     def on_close(self, server_conn: object) -> None:
         """A connection is gone."""
+
+    def lost(self, about: object) -> None:
+        """A whole reply, `about` this, has not left: the client went before."""
 
     def refuse(self, connection: ReplyConnection, status: int, text: str) -> None:
         """Answer `status` to bytes that are no HTTP request, or to one that never was complete."""

@@ -102,6 +102,12 @@ class Http1Connection(LingeringConnection):
         server.connections.discard(self)
         server.half_closed.pop(self, None)
         end_wait(self)
+        about, self._about = self._about, None
+        for each in about if type(about) is list else () if about is None else (about,):
+            server.delegate.lost(each)
+        if getattr(self._transport, "_read_ready_cb", None) is not None:
+            # asyncio's transport refers to itself by it, and would wait for the collector with all that it holds.
+            self._transport._read_ready_cb = None  # type: ignore[attr-defined]
         delegate, self._delegate = self._delegate, None
         close_callback, self.close_callback = self.close_callback, None
         drained, self.drained = self.drained, None

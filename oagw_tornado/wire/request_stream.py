@@ -27,10 +27,26 @@ _HEAD_END = rb"\n\r?\n"
 _BAD_BODY = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
+class _Over:
+    """In the place of a reply on a connection that is gone."""
+
+    is_over = True
+    is_awaited = False
+
+    def refuse(self, refused: Refused) -> None:
+        pass
+
+    def connection_over(self) -> None:
+        pass
+
+
+OVER = _Over()
+
+
 class RequestStream(IOStream):
     """The stream of one connection. `reply` is the one to the request that is read next or answered."""
 
-    reply: StreamReply
+    reply: StreamReply = OVER
     # Whose connection it is, if a PROXY header said so.
     passed_on = ""
     # True if it ends by a reset.
@@ -212,6 +228,11 @@ class RequestStream(IOStream):
         end_wait(self)
         self._server.forget(self)
         super().close(exc_info)
+        # What refers to this stream, and would wait for the collector with all that was asked and answered.
+        self.reply, reply = OVER, self.reply
+        reply.connection_over()
+        if isinstance(self.error, BaseException):
+            self.error.__traceback__ = None
         if self._linger_over is not None and not self._linger_over.done():
             self._linger_over.set_result(None)
 
@@ -243,6 +264,9 @@ class StreamReply(Protocol):
 
     def refuse(self, refused: Refused) -> None:
         """Answer an invalid request."""
+
+    def connection_over(self) -> None:
+        """The connection is gone."""
 
 
 class StreamServer(Server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from typing import Any
@@ -10,11 +11,27 @@ from tornado.iostream import SSLIOStream
 
 from oagw_tornado.wire.request_stream import RequestStream, StreamServer
 
+log = logging.getLogger(__name__)
+
+
+class QuietSocket(ssl.SSLSocket):
+    """Tells of a handshake that fails as of a client that has gone: tornado logs any other failure as a warning."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except ssl.SSLError as error:
+            if error.args[0] != ssl.SSL_ERROR_SSL:
+                raise
+            log.debug("the TLS handshake fails: %s", error.reason)
+            raise ssl.SSLError(ssl.SSL_ERROR_EOF, error.reason) from None
+
 
 class SecureRequestStream(RequestStream, SSLIOStream):
     """The stream of one connection over TLS; its handshake has the time of a connection that waits."""
 
     def __init__(self, connection: socket.socket, server: StreamServer, context: ssl.SSLContext) -> None:
+        context.sslsocket_class = QuietSocket
         secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         super().__init__(secured, server, ssl_options=context)
 

@@ -46,6 +46,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         "_queued",
         "_client",
         "_held",
+        "_about",
         "_is_passed_on",
         "_accepted",
     )
@@ -64,6 +65,8 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         self._client: str | None = None
         # Whole replies that leave when this turn of the loop ends.
         self._held = b""
+        # What whole replies are about that have not left yet: one thing, or a list; None: nothing.
+        self._about: Any = None
         self._is_passed_on = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,6 +81,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._queued = False
+        self._about = None
         # asyncio's transport is not done yet with what it wrote: closed from here, it would be lost twice.
         self._server.loop.call_soon(self._tell_drained)
 
@@ -86,7 +90,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         if drained is not None:
             drained()
 
-    def send_whole(self, status: int, fields: bytes, body: bytes) -> None:
+    def send_whole(self, status: int, fields: bytes, body: bytes, about: object = None) -> None:
         """A whole reply. It leaves with all others of this turn of the loop.
 
         Written between the requests of a turn, each reply would wake its client, which then sleeps again; on a busy
@@ -94,6 +98,8 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         """
         head = self.render_head(status, fields, len(body))
         data = head if self.bodiless else head + body
+        others = self._about
+        self._about = about if others is None else [*others, about] if type(others) is list else [others, about]
         if self._held:
             self._held += data
             if len(self._held) > MOST_HELD:
@@ -121,10 +127,12 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         held, self._held = self._held, b""
         if held:
             self.send(held)
+            if self._fd >= 0 and not self._queued:
+                self._about = None
 
     def send(self, data: bytes) -> bool:
         if self._held:
-            data, self._held = self._held + data, b""
+            self.send_held()
         if self._queued:
             if self._fd >= 0:
                 self._transport.write(data)

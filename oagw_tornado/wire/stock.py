@@ -43,8 +43,11 @@ class StockConnection(ReplyConnection):
         self.is_over = False
         # True once the whole request has arrived.
         self.is_read = False
-        # Who is told what arrives of the request.
-        self.reading: _Reading
+        # What a whole reply is about that has not left yet.
+        self._about: object = None
+        # Who is told what arrives of the request; None once that is over. Each knows the other: what is kept of a
+        # request would wait for the collector.
+        self.reading: _Reading | None = None
         # What tornado waits for before it reads on in the body.
         self.body_held: asyncio.Future[None] | None = None
         # Tornado turns Nagle's algorithm on again after each request, which holds events back for 40 ms.
@@ -60,8 +63,24 @@ class StockConnection(ReplyConnection):
         """True while a client that has sent its request, and no more, waits for the reply."""
         return self.is_read and (not self.is_over or self._stream.writing())
 
+    def _lose(self) -> None:
+        """What was sent whole and has not left is lost."""
+        about, self._about = self._about, None
+        if about is not None:
+            self._server.delegate.lost(about)
+
+    def send_whole(self, status: int, fields: bytes, body: bytes, about: object = None) -> None:
+        head = self.render_head(status, fields, len(body))
+        self._about = about
+        if self.send(head if self.bodiless else head + body):
+            self._about = None
+        elif self._stream.closed():
+            self._lose()
+        self.end_sent()
+
     def _closed(self) -> None:
         self.go_on_with_body()
+        self._lose()
         callback, self.close_callback = self.close_callback, None
         if callback is not None:
             callback()
@@ -92,7 +111,9 @@ class StockConnection(ReplyConnection):
 
     def _written(self, future: Any) -> None:
         if future.cancelled() or future.exception() is not None:
+            self._lose()
             return
+        self._about = None
         drained, self.drained = self.drained, None
         if drained is not None:
             drained()
@@ -132,6 +153,8 @@ class StockConnection(ReplyConnection):
             self._when_written(self._finish)
 
     def _finish(self) -> None:
+        if self.is_read or self._stream.closed():
+            self.reading = None
         if self._stream.closed():
             return
         if not self.is_read:
@@ -156,12 +179,16 @@ class StockConnection(ReplyConnection):
         if self.is_over:
             self._stream.linger()
             return
-        self.reading.give_up()
+        if self.reading is not None:
+            self.reading.give_up()
         self.method, self.version = "GET", "HTTP/1.1"
         # No whole request is behind this reply, so the rest of what the client sends is read and dropped.
         self.is_read = False
         self.body_length = CHUNKED
         self._server.delegate.refuse(self, refused.status, refused.text)
+
+    def connection_over(self) -> None:
+        self.reading = None
 
     def close(self) -> None:
         if self._stream.writing():
@@ -227,10 +254,13 @@ class StockServer(StreamServer, httputil.HTTPServerConnectionDelegate):
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         assert isinstance(request_conn, HTTP1Connection)
         connection = StockConnection(request_conn, self)
-        connection.reading = _Reading(self, self.delegate.start_request(server_conn, connection), connection)
-        assert isinstance(request_conn.stream, RequestStream)
-        request_conn.stream.reply = connection
-        return connection.reading
+        reading = _Reading(self, self.delegate.start_request(server_conn, connection), connection)
+        stream = request_conn.stream
+        assert isinstance(stream, RequestStream)
+        if not stream.closed():  # tornado begins with the next request even then
+            connection.reading = reading
+            stream.reply = connection
+        return reading
 
     def on_close(self, server_conn: object) -> None:
         self.delegate.on_close(server_conn)

@@ -116,7 +116,7 @@ class TlsConnection(Http1Connection):
 
     def send(self, data: bytes) -> bool:
         if self._held:
-            data, self._held = self._held + data, b""
+            self.send_held()
         if self._fd < 0:
             return super().send(data)
         try:
