@@ -13,15 +13,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import costly_bodies
 import httpx
 import pytest
+from costly_bodies import Asked
+from fuzz_budget import EXAMPLES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from raw_http import TOKEN
 
 MOST_MEMORY = 64 * 2**20
-#: The bound is 20 ms on a processor of its own; those of a test are shared, and their caches with them.
-LONGEST_TURN = 0.06
+#: Seconds of processor time, in one turn of the loop: at most, and of a server that has nothing to do.
+IDLE = 0.001
+LONGEST_TURN = 0.02
+#: A machine that is busy elsewhere takes the caches away; what costs too much does so each time.
+TRIES = 4
 
 PROXY = "/api/oagw/v1/proxy"
 
@@ -59,10 +65,24 @@ class WatchedServer:
 
     def cost(self, target: str, body: bytes | None, reads: int, headers: tuple[str, ...] = ()) -> Cost:
         """What one request costs whose client reads so many bytes of the reply, and then none, and then leaves."""
+        return self.cost_of(Asked("GET" if body is None else "POST", f"{PROXY}/{target}", body, headers), reads)
+
+    def cost_of(self, asked: Asked, reads: int) -> Cost:
+        """The least that one request costs."""
+        costs = []
+        for _ in range(TRIES):
+            costs.append(self._cost(asked, reads))
+            if costs[-1].turn < LONGEST_TURN:
+                break
+        return Cost(min(cost.turn for cost in costs), min(cost.memory for cost in costs))
+
+    def _cost(self, asked: Asked, reads: int) -> Cost:
+        method, target, body, headers = asked
         before = self.report()["now"]
         lines = [
-            f"{'GET' if body is None else 'POST'} {PROXY}/{target} HTTP/1.1",
-            "Host: x",
+            f"{method} {target} HTTP/1.1",
+            "Host: localhost",
+            "Connection: close",
             f"Authorization: Bearer {TOKEN}",
             "Content-Type: application/json",
             f"Content-Length: {len(body or b'')}",
@@ -171,7 +191,7 @@ REQUESTS = st.one_of(
         st.sampled_from([1, 10, 2048]),
         st.sampled_from(["float", "base64"]),
     ),
-    st.builds(lambda count: ("openai/v1/moderations", {"input": ["a"] * count}), st.sampled_from([1, 100_000])),
+    st.builds(lambda count: ("openai/v1/moderations", {"input": ["a"] * count}), st.sampled_from([1, 40_000])),
     st.builds(
         lambda count, size, interval: (f"stream-test/events?count={count}&size={size}&interval={interval}", None),
         st.sampled_from(["inf", 3, 10**15 - 1]),
@@ -205,11 +225,24 @@ def test_no_request_costs_more_than_the_bounds_say(
     body = None if document is None else json.dumps(document, ensure_ascii=False).encode()
     headers = ("Accept: application/x-ndjson",) if ndjson else ()
     cost = server.cost(target, body, reads, headers)
-    if cost.turn >= LONGEST_TURN:
-        # A machine that is busy elsewhere takes the caches away: what costs too much does so each time.
-        cost = min(server.cost(target, body, reads, headers) for _ in range(2))
     assert cost.memory <= MOST_MEMORY
     assert cost.turn < LONGEST_TURN
+
+
+@pytest.mark.alone
+@settings(
+    max_examples=EXAMPLES // 2,
+    deadline=None,
+    derandomize=EXAMPLES <= 150,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+@given(asked=costly_bodies.REQUESTS)
+def test_no_body_and_no_head_costs_more(server: WatchedServer, asked: Asked) -> None:
+    cost = server.cost_of(asked, 100_000)
+    shown = asked._replace(target=asked.target[:200], body=(asked.body or b"")[:200])
+    assert cost.memory <= MOST_MEMORY, shown
+    assert cost.turn < LONGEST_TURN, shown
 
 
 def test_a_large_body_is_held_once(server: WatchedServer) -> None:
@@ -222,15 +255,22 @@ def test_a_large_body_is_held_once(server: WatchedServer) -> None:
 
 
 def test_many_clients_that_do_not_read_hold_little(server: WatchedServer) -> None:
-    before = server.report()["now"]
+    before = peak = server.report()["now"]
     clients = []
     for _ in range(40):
         client = socket.create_connection(("127.0.0.1", server.port))
         lines = (f"GET {PROXY}/stream-test/events?count=inf&size=1MiB&interval=0 HTTP/1.1", "Host: x")
         client.sendall("\r\n".join([*lines, f"Authorization: Bearer {TOKEN}", "", ""]).encode())
         clients.append(client)
-    time.sleep(0.5)
-    grown = server.report()["peak"] - before
+    # A client that has its first bytes has a server that waits for it.
+    for client in clients:
+        client.settimeout(10)
+        assert client.recv(1)
+    deadline = time.monotonic() + 10
+    while (told := server.report())["turn"] > IDLE and time.monotonic() < deadline:
+        peak = max(peak, told["peak"])
+        time.sleep(0.02)  # the least time that is looked at
+    grown = max(peak, told["peak"]) - before
     for client in clients:
         client.close()
     assert grown < 40 * 4 * 2**20

@@ -60,14 +60,14 @@ def test_depth_against_a_plain_recursion(value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"[" + b"[]," * 19_998 + b"{}]", None),
-        (b"[" + b"[]," * 19_999 + b"{}]", "20000 objects and lists"),
-        (b"[" + b'{"a":1},' * 20_000 + b"1]", "20000 objects and lists"),
-        (b"[" + b'"a",' * 50_000 + b"1]", None),
-        (b"[" + b'"a",' * 50_000 + b'"a"]', "50000 strings"),
+        (b"[" + b"[]," * 24_998 + b"{}]", None),
+        (b"[" + b"[]," * 24_999 + b"{}]", "25000 objects and lists"),
+        (b"[" + b'{"a":1},' * 25_000 + b"1]", "25000 objects and lists"),
+        (b"[" + b'"a",' * 100_000 + b"1]", None),
+        (b"[" + b'"a",' * 100_000 + b'"a"]', "100000 strings"),
         (rb'{"a": "%s"}' % (rb"{[\"a\", \"\\\"]}" * 50_000), None),
-        (rb'[%s"\\\"[["]' % (rb'"\\",[],' * 19_998), None),
-        (rb'[%s"\\",[[]]]' % (rb'"\\",[],' * 19_998), "20000 objects and lists"),
+        (rb'[%s"\\\"[["]' % (rb'"\\",[],' * 24_998), None),
+        (rb'[%s"\\",[[]]]' % (rb'"\\",[],' * 24_998), "25000 objects and lists"),
         (b'"' * 300_000, "strings"),
     ],
 )

@@ -190,6 +190,7 @@ def test_beginnings_of_prompts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(9):
         cache.keep(b"%d" % number, 0.0)
     assert [cache.has(b"%d" % number, 0.0) for number in range(9)] == [False] * 4 + [True] * 5
+    assert prompt_cache.beginnings(b"", "a " * 140_000)[-1][0] == prompt_cache.LONGEST
 
 
 @pytest.mark.parametrize(

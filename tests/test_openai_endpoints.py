@@ -225,3 +225,11 @@ def test_a_text_is_flagged_for_the_category_that_it_names():
     assert result["flagged"]
     assert [name for name, flagged in result["categories"].items() if flagged] == ["self-harm"]
     assert result["category_scores"]["self-harm"] > 0.5 > result["category_scores"]["hate"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_integers_beyond_64_bits_are_said_again(stream):
+    """orjson reads and writes none; msgspec, which reads the request, does."""
+    reply = ask("responses", input="x", stream=stream, metadata={"a": 10**30})
+    said = b"".join(frame.data for frame in reply.frames) if stream else reply.body
+    assert b"1000000000000000000000000000000" in said

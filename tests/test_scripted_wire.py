@@ -532,3 +532,32 @@ def test_parts_are_what_a_rule_has() -> None:
     assert Usage(1, cache_write=2).document == {"usage": {"input": 1, "cache-write": 2}}
     with pytest.raises(TypeError, match="not both"):
         ToolCall("f", "{}", x=1)
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses", "messages"])
+def test_images_and_files_belong_to_the_prompt_that_is_cached(control: Any, http: httpx.Client, path: str) -> None:
+    control.configure(prompt_cache=True)
+
+    def cached(data: str) -> int:
+        if path == "messages":
+            source = {"type": "base64", "media_type": "image/png", "data": data}
+            blocks = [
+                {"type": "image", "source": source},
+                {"type": "image", "source": source},
+                {"type": "text", "text": "what is it", "cache_control": {"type": "ephemeral"}},
+            ]
+            body: dict[str, Any] = {"max_tokens": 9, "messages": [{"role": "user", "content": blocks}]}
+        elif path == "responses":
+            parts: list[Any] = [{"type": "input_image", "image_url": f"data:image/png;base64,{data}"}] * 2
+            body = {"input": [{"role": "user", "content": [*parts, {"type": "input_text", "text": "what is it"}]}]}
+        else:
+            parts = [{"type": "file", "file": {"file_data": data * 3000, "filename": "x.pdf"}}]
+            body = {"messages": [{"role": "user", "content": [*parts, {"type": "text", "text": "what is it"}]}]}
+        alias = "anthropic" if path == "messages" else "openai"
+        usage = http.post(f"/{alias}/v1/{path}", json={"model": "m", **body}).json()["usage"]
+        details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
+        return int(details.get("cached_tokens") or usage.get("cache_read_input_tokens") or 0)
+
+    seen = [cached("aaaa"), cached("aaaa"), cached("bbbb")]
+    assert seen[0] == seen[2] == 0
+    assert seen[1] >= 1024

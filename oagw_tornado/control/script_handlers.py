@@ -10,6 +10,7 @@ from tornado.httputil import HTTPHeaders
 from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.handlers import BadRequest, ControlHandler, OneRule
 from oagw_tornado.gateway.refusal import refusal
+from oagw_tornado.knobs.predicate import MOST_NAMES
 from oagw_tornado.knobs.upstream_document import UpstreamError, parse_upstream, parse_upstreams
 from oagw_tornado.units.documents import quoted
 
@@ -108,6 +109,8 @@ def described_request(document: Any) -> tuple[str, str, str, HTTPHeaders, bytes,
     if not texts["alias"]:
         raise BadRequest("alias: expected the upstream that is asked for")
     given = document.get("headers", {})
+    if isinstance(given, dict) and len(given) > MOST_NAMES:
+        raise BadRequest(f"headers: expected at most {MOST_NAMES} of them, not {len(given)}")
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise BadRequest(f"headers: expected an object of names and texts, not {quoted(given)}")
     try:

@@ -25,13 +25,15 @@ class Result(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One message. `images` are their sizes, in bytes or characters as they came."""
+    """One message. `images` are their sizes, in bytes or characters as they came; `media` are its images, files and
+    sounds, which know their `tokens` and what they are (`identity`)."""
 
     role: str
     text: str
     calls: tuple[Call, ...] = ()
     results: tuple[Result, ...] = ()
     images: tuple[int, ...] = ()
+    media: tuple[Any, ...] = ()
 
 
 class OfferedTool(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import islice
 
@@ -16,6 +16,9 @@ LIFETIME = 300.0
 #: Tokens from which on a beginning is kept, and the steps in which it grows.
 LEAST = 1024
 STEP = 128
+
+#: Tokens of a prompt that are looked at: what follows them is never cached.
+LONGEST = 131_072
 
 
 class PromptCache:
@@ -45,7 +48,7 @@ def beginnings(whose: bytes, tokens: Iterable[str]) -> list[tuple[int, bytes]]:
     digest = blake2b(whose, digest_size=16)
     found: list[tuple[int, bytes]] = []
     count = 0
-    remaining = iter(tokens)
+    remaining = islice(tokens, LONGEST)
     while len(some := list(islice(remaining, STEP))) == STEP:
         count += STEP
         digest.update("\0".join(some).encode("utf-8", "surrogatepass"))
@@ -65,19 +68,19 @@ def in_steps(cache: PromptCache, whose: bytes, tokens: Iterable[str], now: float
 
 
 def at_marks(
-    cache: PromptCache, whose: bytes, blocks: Sequence[tuple[Sequence[str], bool]], now: float, look_back: int = 20
+    cache: PromptCache, whose: bytes, blocks: Iterable[tuple[str, int, bool]], now: float, look_back: int = 20
 ) -> tuple[int, int]:
     """The tokens read from the cache and written to it, where blocks are marked for it.
 
-    A block is its tokens, and whether it is marked. Everything up to a mark is written; what is read is the longest
-    beginning that ends with a block at most `look_back` before a mark.
+    A block is its text, the number of its tokens, and whether it is marked. Everything up to a mark is written; what is
+    read is the longest beginning that ends with a block at most `look_back` before a mark.
     """
     digest = blake2b(whose, digest_size=16)
     count = 0
     ends: list[tuple[int, bytes, bool]] = []
-    for tokens, is_marked in blocks:
-        count += len(tokens)
-        digest.update(("\0".join(tokens) + "\1").encode("utf-8", "surrogatepass"))
+    for text, tokens, is_marked in blocks:
+        count += tokens
+        digest.update(f"{text}\1".encode("utf-8", "surrogatepass"))
         ends.append((count, digest.copy().digest(), is_marked))
     marks = [number for number, end in enumerate(ends) if end[2] and end[0] >= LEAST]
     if not marks:

@@ -11,6 +11,7 @@ import orjson
 from oagw_tornado.reply.inference import Inference
 from oagw_tornado.reply.problem import ErrorWriter, Problem, error_chunk
 from oagw_tornado.reply.schedule import Frame
+from oagw_tornado.units.documents import write_json
 from oagw_tornado.units.latency import Latency
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Reply:
 
 def json_reply(payload: Any, status: int = 200, headers: Headers = ()) -> Reply:
     """A buffered JSON reply. orjson never writes NaN or Infinity: they would come out as null."""
-    return Reply(status, JSON + headers if headers else JSON, orjson.dumps(payload))
+    return Reply(status, JSON + headers if headers else JSON, write_json(payload))
 
 
 def in_pieces(before: bytes, values: Iterable[Any], after: bytes) -> Iterator[bytes]:

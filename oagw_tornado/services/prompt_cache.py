@@ -7,13 +7,15 @@ OpenAI: the longest beginning of at least 1,024 tokens, in steps of 128
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from time import monotonic
 from typing import Any
 
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Usage
 from oagw_tornado.reply.prompt_cache import PromptCache, at_marks, in_steps
+from oagw_tornado.reply.words import count_words, words_in
 from oagw_tornado.services.canned import json_text
 from oagw_tornado.services.prompt_tokens import tool_tokens
 
@@ -23,40 +25,49 @@ def usage_from_cache(cache: PromptCache, conversation: Conversation, headers: Ma
     key = headers.get("Authorization") or headers.get("X-Api-Key") or ""
     whose = f"{key}\0{conversation.dialect}\0{conversation.model}".encode("utf-8", "surrogatepass")
     if conversation.dialect == "anthropic":
-        read, written = at_marks(cache, whose, list(_blocks(conversation.request)), monotonic())
+        read, written = at_marks(cache, whose, _blocks(conversation.request), monotonic())
         return Usage(cached=read, cache_write=written)
     if conversation.dialect == "openai-completions":  # each message is a prompt by itself
-        prompts = (message.text.split() for message in conversation.messages)
+        prompts = (words_in(message.text) for message in conversation.messages)
         return Usage(cached=sum(in_steps(cache, whose, prompt, monotonic()) for prompt in prompts))
-    return Usage(cached=in_steps(cache, whose, _tokens(conversation), monotonic()))
+    return Usage(cached=in_steps(cache, whose, chain.from_iterable(_tokens(conversation)), monotonic()))
 
 
-def _tokens(conversation: Conversation) -> Iterator[str]:
+def _tokens(conversation: Conversation) -> Iterator[Iterable[str]]:
     """The tokens of a prompt in the order in which a model reads them: what it was told to be comes first."""
     for tool in getattr(conversation.request, "tools", None) or ():
         kind = getattr(tool, "function", None) or getattr(tool, "custom", None) or tool
         schema = getattr(kind, "parameters", None)
-        yield from _of_tool(kind.name or tool.type, getattr(kind, "description", None), schema)
+        yield _as_tokens(*_of_tool(kind.name or tool.type, getattr(kind, "description", None), schema))
     if conversation.dialect == "openai-responses":
-        yield from conversation.system.split()
+        yield words_in(conversation.system)
     for message in conversation.messages:
-        yield from message.text.split()
+        for part in message.media:
+            yield _as_tokens(part.identity, part.tokens)
+        yield words_in(message.text)
 
 
-def _of_tool(name: str, description: str | None, schema: Any) -> list[str]:
-    """As many tokens as the definition of a tool is counted for; the first is all of it, for any change to be one."""
+def _as_tokens(text: str, count: int) -> list[str]:
+    """So many tokens; the first is all there is, for any change to be one."""
+    return [text, *[""] * (count - 1)]
+
+
+def _of_tool(name: str, description: str | None, schema: Any) -> tuple[str, int]:
+    """The definition of a tool, and its tokens."""
     text = f"{name} {description or ''} {'' if schema is None else json_text(schema)}"
-    return [text, *[""] * (tool_tokens(name, description, schema) - 1)]
+    return text, tool_tokens(name, description, schema)
 
 
-def _blocks(request: Any) -> Iterator[tuple[list[str], bool]]:
+def _blocks(request: Any) -> Iterator[tuple[str, int, bool]]:
     """The blocks of a prompt in the order in which they are cached: tools, system, messages."""
     for tool in request.tools or ():
-        yield _of_tool(tool.name, tool.description, tool.input_schema), tool.cache_control is not None
+        yield *_of_tool(tool.name, tool.description, tool.input_schema), tool.cache_control is not None
     contents = [request.system or "", *(message.content for message in request.messages)]
     for content in contents:
         if isinstance(content, str):
-            yield content.split(), False
+            yield content, count_words(content), False
         else:
             for block in content:
-                yield block.own_text.split(), block.cache_control is not None
+                text = block.own_text
+                count = count_words(text) + block.tokens
+                yield (text if not block.tokens else block.identity + text), count, block.cache_control is not None

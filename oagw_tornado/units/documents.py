@@ -7,6 +7,7 @@ arrive, and all streams wait meanwhile: so their number is known before they are
 
 from __future__ import annotations
 
+import json
 from itertools import accumulate
 from reprlib import Repr
 from typing import Any
@@ -17,9 +18,9 @@ import orjson
 DEEPEST = 100
 
 #: Objects and lists in one document. A chat of 2,048 messages, each a call of a tool or its result, has 8,000.
-MOST_CONTAINERS = 20_000
+MOST_CONTAINERS = 25_000
 #: Strings in one document, names included.
-MOST_STRINGS = 50_000
+MOST_STRINGS = 100_000
 
 TOO_DEEP = f"nested too deeply: more than {DEEPEST} levels"
 
@@ -55,6 +56,14 @@ def read_json(text: bytes, *, is_bounded: bool = True) -> Any:
         raise DocumentError(TOO_DEEP if is_deep else str(error)) from None
     refuse_depth(text)
     return document
+
+
+def write_json(value: Any) -> bytes:
+    """A value as compact JSON, integers beyond 64 bits too, which a client may send and have said again."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def refuse_many(text: bytes) -> None:

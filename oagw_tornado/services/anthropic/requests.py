@@ -44,6 +44,11 @@ class Block(Struct):
         return len(given) if isinstance(given, str) else 0
 
     @property
+    def identity(self) -> str:
+        """What it shows or holds, as it came: another block has another one."""
+        return repr((self.type, self.source))
+
+    @property
     def tokens(self) -> int:
         """The tokens of an image or a document; those of a text are counted with all texts."""
         if self.type == "document":

@@ -34,6 +34,7 @@ from oagw_tornado.reply.tokens import as_json
 from oagw_tornado.services.anthropic.errors import ERRORS, error_writer
 from oagw_tornado.services.anthropic.signatures import signature_of
 from oagw_tornado.services.context import Context
+from oagw_tornado.units.documents import write_json
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -132,7 +133,7 @@ def _input(part: ToolCall, finish: Finish) -> Any:
 
 
 def _event(name: str, fields: dict[str, Any]) -> bytes:
-    data = orjson.dumps({"type": name, **fields})
+    data = write_json({"type": name, **fields})
     return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
 
 

@@ -34,6 +34,11 @@ class Part(Struct):
         return len(given) if isinstance(given, str) else 0
 
     @property
+    def identity(self) -> str:
+        """What it shows or holds, as it came: another part has another one."""
+        return repr((self.type, self.image_url, self.detail, self.file, self.file_data, self.input_audio))
+
+    @property
     def tokens(self) -> int:
         """The tokens of an image, a file or a sound; those of a text are counted with all texts."""
         if self.image_size is not None:
@@ -44,6 +49,11 @@ class Part(Struct):
         if self.type == "input_audio":
             return file_tokens(self.input_audio.get("data") if isinstance(self.input_audio, dict) else None)
         return 0
+
+
+def media_of(content: str | list[Part] | None) -> tuple[Part, ...]:
+    """The parts of a content that are no texts and have tokens."""
+    return tuple(part for part in content if part.tokens) if isinstance(content, list) else ()
 
 
 def part_tokens(content: str | list[Part] | None) -> int:

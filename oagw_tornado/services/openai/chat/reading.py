@@ -11,7 +11,7 @@ from oagw_tornado.services.openai.chat import requests
 from oagw_tornado.services.openai.chat.requests import ChatRequest, ToolDefinition
 from oagw_tornado.services.openai.completions.logprobs import check_prompt_logprobs
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
-from oagw_tornado.services.openai.requests import image_sizes, part_tokens, sequences, text_of
+from oagw_tornado.services.openai.requests import image_sizes, media_of, part_tokens, sequences, text_of
 from oagw_tornado.services.openai.response_format import response_format
 from oagw_tornado.services.openai.tool_choice import ToolChoice, offered, tool_choice
 from oagw_tornado.services.prompt_tokens import tool_tokens
@@ -109,7 +109,9 @@ def _messages(given: list[requests.Message]) -> tuple[Message, ...]:
         if message.role in ("tool", "function"):
             id = message.tool_call_id or ""
             results = (Result(id, names.get(id) or message.name or "", text),)
-        messages.append(Message(message.role, text, calls, results, image_sizes(message.content)))
+        messages.append(
+            Message(message.role, text, calls, results, image_sizes(message.content), media_of(message.content))
+        )
     return tuple(messages)
 
 

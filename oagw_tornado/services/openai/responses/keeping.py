@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import orjson
-
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Parts
 from oagw_tornado.reply.reply import Reply
@@ -20,6 +18,7 @@ from oagw_tornado.services.openai.responses.document import response_object
 from oagw_tornado.services.openai.responses.reading import read
 from oagw_tornado.services.openai.responses.store import ResponseStore, StoredResponse
 from oagw_tornado.services.openai.responses.writing import write
+from oagw_tornado.units.documents import write_json
 
 
 def reply_to_response(asked: Asked, store: ResponseStore) -> Reply:
@@ -59,11 +58,11 @@ def _write(store: ResponseStore, body: bytes, conversation: Conversation, parts:
         f"resp_{context.request_id}",
         body,
         store.chain(request.previous_response_id),
-        lambda: orjson.dumps(response_object(conversation, parts, context, "in_progress", [])),
+        lambda: write_json(response_object(conversation, parts, context, "in_progress", [])),
     )
 
     def end(document: dict[str, Any]) -> None:
-        store.end(stored, orjson.dumps(document))
+        store.end(stored, write_json(document))
 
     reply = write(conversation, parts, context, end)
     if reply.frames is None:

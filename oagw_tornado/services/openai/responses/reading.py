@@ -10,7 +10,7 @@ from oagw_tornado.services.dialect import in_context
 from oagw_tornado.services.openai.bodies import read as read_body
 from oagw_tornado.services.openai.bounds import MOST_MESSAGES, MOST_OFFERED, check_count
 from oagw_tornado.services.openai.errors import InvalidRequest, context_too_long
-from oagw_tornado.services.openai.requests import image_sizes, part_tokens, text_of
+from oagw_tornado.services.openai.requests import image_sizes, media_of, part_tokens, text_of
 from oagw_tornado.services.openai.response_format import response_format
 from oagw_tornado.services.openai.responses.requests import InputItem, ResponseRequest
 from oagw_tornado.services.openai.tool_choice import ToolChoice, offered, tool_choice
@@ -112,7 +112,9 @@ def _messages(given: str | list[InputItem]) -> tuple[Message, ...]:
             messages.append(Message("assistant", "", (call,)))
         elif kind == "message":
             text = text_of(item.content)
-            messages.append(Message(item.role or "user", text, images=image_sizes(item.content)))
+            messages.append(
+                Message(item.role or "user", text, images=image_sizes(item.content), media=media_of(item.content))
+            )
         else:  # reasoning, a call of the service's own tools, …: the assistant's, too
             messages.append(Message("assistant", ""))
     return merged(messages)

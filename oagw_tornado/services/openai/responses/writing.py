@@ -31,6 +31,7 @@ from oagw_tornado.services.openai.responses.document import (
     response_object,
     status_of,
 )
+from oagw_tornado.units.documents import write_json
 
 #: Told of a streamed response when it has come to its end: what it is then.
 Ended = Callable[[dict[str, Any]], None]
@@ -289,5 +290,5 @@ def error_event(problem: Problem | None, events: int) -> bytes:
 
 def event(name: str, number: int, fields: dict[str, Any]) -> bytes:
     """One named event with its number."""
-    data = orjson.dumps({"type": name, "sequence_number": number, **fields})
+    data = write_json({"type": name, "sequence_number": number, **fields})
     return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
