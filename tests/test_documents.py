@@ -60,14 +60,14 @@ def test_depth_against_a_plain_recursion(value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"[" + b"[]," * 24_998 + b"{}]", None),
-        (b"[" + b"[]," * 24_999 + b"{}]", "25000 objects and lists"),
-        (b"[" + b'{"a":1},' * 25_000 + b"1]", "25000 objects and lists"),
-        (b"[" + b'"a",' * 100_000 + b"1]", None),
-        (b"[" + b'"a",' * 100_000 + b'"a"]', "100000 strings"),
+        (b"[" + b"[]," * 14_998 + b"{}]", None),
+        (b"[" + b"[]," * 14_999 + b"{}]", "15000 objects and lists"),
+        (b"[" + b'{"a":1},' * 15_000 + b"1]", "15000 objects and lists"),
+        (b"[" + b'"a",' * 60_000 + b"1]", None),
+        (b"[" + b'"a",' * 60_000 + b'"a"]', "60000 strings"),
         (rb'{"a": "%s"}' % (rb"{[\"a\", \"\\\"]}" * 50_000), None),
-        (rb'[%s"\\\"[["]' % (rb'"\\",[],' * 24_998), None),
-        (rb'[%s"\\",[[]]]' % (rb'"\\",[],' * 24_998), "25000 objects and lists"),
+        (rb'[%s"\\\"[["]' % (rb'"\\",[],' * 14_998), None),
+        (rb'[%s"\\",[[]]]' % (rb'"\\",[],' * 14_998), "15000 objects and lists"),
         (b'"' * 300_000, "strings"),
     ],
 )

@@ -48,7 +48,7 @@ def test_who_leaves_leaves_nothing_behind(way: str, wire: str, caplog: pytest.Lo
             if number % 2:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
-        deadline = loop.time() + 5
+        deadline = loop.time() + 15
         while (now := held()) > before and loop.time() < deadline:
             await asyncio.sleep(0.05)
         await simulator.stop()

@@ -20,7 +20,16 @@ _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 class NotJson(ValueError):
-    """The body is not a JSON document, or none that is read; its text says why, where that is not plain."""
+    """The body is not a JSON document."""
+
+
+class TooManyValues(NotJson):
+    """The body has more values than are read: the text says how many, `field` where most of them are, if that is
+    known."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
 
 
 class WrongField(ValueError):
@@ -41,11 +50,24 @@ def read(body: bytes, type: type[T]) -> T:
         refuse_depth(body)
         return value
     except TooLarge as error:
-        raise NotJson(str(error)) from None
+        raise TooManyValues(_largest_field(body), str(error)) from None
     except msgspec.ValidationError as error:
         raise _wrong_field(str(error)) from None
     except (ValueError, RecursionError):  # malformed, too deep, or not UTF-8
         raise NotJson from None
+
+
+def _largest_field(body: bytes) -> str:
+    try:
+        fields = _decoder(dict[str, msgspec.Raw]).decode(body)
+    except msgspec.MsgspecError:
+        return ""
+    return max(fields, key=lambda name: _values(bytes(fields[name])), default="")[:80]
+
+
+def _values(text: bytes) -> int:
+    """How many values `text` has, about."""
+    return text.count(b"[") + text.count(b"{") + text.count(b'"') // 4
 
 
 def _decoder(type: type[T]) -> msgspec.json.Decoder[T]:

@@ -18,9 +18,9 @@ import orjson
 DEEPEST = 100
 
 #: Objects and lists in one document. A chat of 2,048 messages, each a call of a tool or its result, has 8,000.
-MOST_CONTAINERS = 25_000
+MOST_CONTAINERS = 15_000
 #: Strings in one document, names included.
-MOST_STRINGS = 100_000
+MOST_STRINGS = 60_000
 
 TOO_DEEP = f"nested too deeply: more than {DEEPEST} levels"
 

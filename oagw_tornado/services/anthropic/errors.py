@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from oagw_tornado.services.dialect import TooManyTokens
 
+#: Messages of one request, and blocks of all of them together. The service itself takes 100,000, which would hold up
+#: every stream of this server for half a second.
+MOST_MESSAGES = 2048
+
 T = TypeVar("T")
 
 #: The error that is usual with each status.
@@ -139,6 +143,11 @@ def too_long() -> InvalidRequest:
     return InvalidRequest("stream: so long a message can only be streamed")
 
 
+def too_many_messages() -> InvalidRequest:
+    """The refusal of more messages, or blocks, than are read."""
+    return InvalidRequest(f"messages: List should have at most {MOST_MESSAGES} items, contents included")
+
+
 def read(body: bytes, type: type[T]) -> T:
     """Read a request's body. Raises InvalidRequest."""
     from oagw_tornado.services import typed
@@ -149,10 +158,12 @@ def read(body: bytes, type: type[T]) -> T:
         field = error.field.replace("[", ".").replace("]", "")
         problem = "Field required" if error.missing else _in_its_words(field, error.problem)
         raise InvalidRequest(f"{field}: {problem}" if field else problem) from None
-    except typed.NotJson as error:
-        raise InvalidRequest(
-            f"The request body has {error}" if str(error) else "The request body is not valid JSON"
-        ) from None
+    except typed.TooManyValues as error:
+        if error.field == "messages":
+            raise too_many_messages() from None
+        raise InvalidRequest(f"{error.field or 'body'}: the request has {error}") from None
+    except typed.NotJson:
+        raise InvalidRequest("The request body is not valid JSON") from None
 
 
 _KINDS = {

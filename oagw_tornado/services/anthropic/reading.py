@@ -6,17 +6,13 @@ from typing import Literal
 
 from oagw_tornado.reply.conversation import Call, Conversation, Message, OfferedTool, ResponseFormat, Result
 from oagw_tornado.services.anthropic import requests
-from oagw_tornado.services.anthropic.errors import InvalidRequest, context_too_long
+from oagw_tornado.services.anthropic.errors import MOST_MESSAGES, InvalidRequest, context_too_long, too_many_messages
 from oagw_tornado.services.anthropic.errors import read as read_body
 from oagw_tornado.services.anthropic.requests import Block, MessagesRequest, text_of
 from oagw_tornado.services.anthropic.signatures import is_signature_of
 from oagw_tornado.services.canned import json_text
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import in_context
-
-#: Messages of one request, and blocks of all of them together. The service itself takes 100,000, which would hold up
-#: every stream of this server for half a second.
-MOST_MESSAGES = 2048
 
 #: Tools of one request, and stop sequences.
 MOST_TOOLS = 1000
@@ -28,7 +24,7 @@ def read(body: bytes, context: Context) -> Conversation:
     contents = (message.content for message in request.messages)
     blocks = sum(len(content) for content in (*contents, request.system) if isinstance(content, list))
     if max(len(request.messages), blocks) > MOST_MESSAGES:
-        raise InvalidRequest(f"messages: List should have at most {MOST_MESSAGES} items, contents included")
+        raise too_many_messages()
     for field, given in (("tools", request.tools), ("stop_sequences", request.stop_sequences)):
         if len(given or ()) > MOST_TOOLS:
             raise InvalidRequest(f"{field}: List should have at most {MOST_TOOLS} items")
