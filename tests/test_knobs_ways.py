@@ -46,6 +46,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "line-ending": ("crlf", "crlf"),
     "opening": ("with-first-token", "with-first-token"),
     "keep-alive": ("15s;form=event", "15s;form=event"),
+    "replay-speed": ("2.5", 2.5),
 }
 
 
