@@ -58,7 +58,8 @@ def default_text(option: Option) -> str:
         return ", ".join(value)
     if isinstance(value, float) and isinstance(option.show(value), float):
         return f"{value:g}"
-    return "" if value is None else str(option.show(value))
+    shown = option.show(value)
+    return "" if shown is None else str(shown)
 
 
 def switch_text(option: Option) -> str:
