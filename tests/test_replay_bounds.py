@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from raw_http import chat
 from recorded import events, write_recording
 
+from oagw_tornado.evidence.exchange import Exchange
+from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.knobs.ignored_fields import MOST_FIELDS, NOTHING_IGNORED, parse_ignored
 from oagw_tornado.recordings import recording
 from oagw_tornado.recordings.asked import MOST_NUMBERED, asked
@@ -21,7 +24,7 @@ from oagw_tornado.replaying.handlers import MissHandler, ReplayHandler
 from oagw_tornado.replaying.index import read_library
 from oagw_tornado.replaying.loading import Loader
 from oagw_tornado.replaying.order import Order
-from oagw_tornado.replaying.replays import MOST_COMPARED, MOST_REMEMBERED, Miss, Replays, find_nearest
+from oagw_tornado.replaying.replays import MOST_COMPARED, MOST_EVENTS, MOST_REMEMBERED, Miss, Replays, find_nearest
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,12 @@ def test_what_is_remembered_is_bounded() -> None:
     for _ in range(MOST_REMEMBERED + 5):
         replays.missed_by(_Exchange(), Miss("a", asked("GET", "x", "", b""), index.Index(), NOTHING_IGNORED), None)  # type: ignore[arg-type]
     assert len(replays.missed) == replays.latest.maxlen == MOST_REMEMBERED
+    offsets = array("d", range(MOST_EVENTS // 10))
+    for number in range(MOST_REMEMBERED + 5):
+        replayed = Replayed("a", 1, 1, 1.0, offsets if number % 2 else None, 0.0, ())
+        replays.replayed(Exchange("1", "GET", "/", "/", {}), replayed)
+        assert sum(len(each.replay.offsets or ()) for each in replays.latest if each.replay) <= MOST_EVENTS
+    assert (replays.hits, len(replays.latest)) == (MOST_REMEMBERED + 5, 21)
 
 
 class _Exchange:

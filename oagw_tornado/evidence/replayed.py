@@ -18,7 +18,7 @@ class Replayed:
         number: int,
         of: int,
         speed: float,
-        offsets: Sequence[float] | None,
+        offsets: array[float] | None,
         ends_at: float,
         overridden: tuple[str, ...],
     ) -> None:
@@ -27,8 +27,8 @@ class Replayed:
         self.number = number
         self.of = of
         self.speed = speed
-        # When each event was recorded, at this speed; None: the reply was sent whole.
-        self.offsets = None if offsets is None else array("d", offsets)
+        # When each event was recorded, at this speed, as far as it is noted; None: the reply was sent whole.
+        self.offsets = offsets
         self.ends_at = ends_at
         # The knobs that stand in the place of recorded times.
         self.overridden = overridden

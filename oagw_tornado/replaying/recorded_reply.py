@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Collection
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
+from oagw_tornado.evidence.ledger import NOTED_REPLAYED
 from oagw_tornado.gateway.upstream_failure import FAILURES, Failure
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.recordings.events import Pieces, as_read, pieces_of
@@ -20,6 +23,12 @@ from oagw_tornado.reply.schedule import Action
 from oagw_tornado.units.latency import Fixed
 
 MICROSECOND = 1e-6
+
+# Speeds at which the instants of one recording are kept.
+_SPEEDS = 4
+
+# Of a recording of which nobody knows when it was said.
+_NEVER = array("d")
 
 #: What the connection itself says of a reply, and what the gateway says in its own words.
 NOT_REPLAYED = frozenset(
@@ -58,7 +67,7 @@ class Planned(NamedTuple):
     """A reply and the plan it follows."""
 
     reply: Reply
-    offsets: list[float] | None
+    offsets: array[float] | None
     """When each write with an event in it was recorded, in seconds from admission, at the speed of the replay; None:
     the reply is sent whole. Empty: nobody knows."""
     ends_at: float
@@ -107,6 +116,8 @@ class RecordedReply:
         #: It is known when it was said; else knobs give the times, as where nothing was recorded.
         self.is_timed = recording.head.first_byte_us is not None
         self.as_read = self._pieces()
+        # By whether the reads are as they were, and by the speed.
+        self._instants: dict[tuple[bool, float], array[float]] = {}
 
     @cached_property
     def one_by_one(self) -> Pieces:
@@ -134,7 +145,7 @@ class RecordedReply:
             pauses = () if overridden or not self.is_timed else (Fixed(ends_at),)
             body = b"".join(recording.reads)
             reply = Reply(self.status, self.headers, body, reason=self.reason, pauses=pauses)
-            return Planned(reply, None if self.is_timed else [], ends_at, overridden)
+            return Planned(reply, None if self.is_timed else _NEVER, ends_at, overridden)
         overridden = tuple(field for field in STREAM_TIMES if field in given)
         if knobs.time_factor_under_load != 1.0:
             overridden += ("time_factor_under_load",)
@@ -165,9 +176,20 @@ class RecordedReply:
             length=self.length,
         )
         if not self.is_timed:
-            return Planned(reply, [], ends_at, overridden)
-        recorded = [at * scale for at, events in zip(pieces.offsets, pieces.events, strict=True) if events]
-        return Planned(reply, recorded, ends_at, overridden)
+            return Planned(reply, _NEVER, ends_at, overridden)
+        return Planned(reply, self._recorded(pieces, scale), ends_at, overridden)
+
+    def _recorded(self, pieces: Pieces, scale: float) -> array[float]:
+        """When each write with an event in it was recorded. All replays at one speed share it, the latest few."""
+        wanted = pieces is self.as_read, scale
+        recorded = self._instants.pop(wanted, None)
+        if recorded is None:
+            events = zip(pieces.offsets, pieces.events, strict=True)
+            recorded = array("d", islice((at * scale for at, count in events if count), NOTED_REPLAYED))
+            if len(self._instants) >= _SPEEDS:
+                del self._instants[next(iter(self._instants))]
+        self._instants[wanted] = recorded
+        return recorded
 
     def _pieces(self) -> Pieces:
         recording = self.recording

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 #: Replays and misses that are remembered, the latest.
 MOST_REMEMBERED = 1000
 
+#: Events of these replays, taken together: each takes 16 bytes.
+MOST_EVENTS = 2_000_000
+
 #: Recordings that are compared with a request which none of them answers, those that have most in common with it.
 MOST_COMPARED = 20
 
@@ -101,6 +104,7 @@ class Replays:
         self.order.clear()
         self.hits = self.misses = 0
         self.latest: deque[Exchange] = deque(maxlen=MOST_REMEMBERED)
+        self._remembered = 0  # events of these
         self.missed: deque[dict[str, Any]] = deque(maxlen=MOST_REMEMBERED)
 
     # What there is to replay.
@@ -236,7 +240,16 @@ class Replays:
         """A recording is about to be replayed."""
         exchange.replay = replayed
         self.hits += 1
-        self.latest.append(exchange)
+        latest = self.latest
+        if len(latest) == MOST_REMEMBERED:
+            self._forget_oldest()
+        latest.append(exchange)
+        self._remembered += _events_of(exchange)
+        while self._remembered > MOST_EVENTS and len(latest) > 1:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        self._remembered -= _events_of(self.latest.popleft())
 
     def missed_by(self, exchange: Exchange, miss: Miss, nearest: Nearest | None) -> None:
         """No recording answers this exchange."""
@@ -273,6 +286,10 @@ def find_nearest(miss: Miss) -> Nearest | None:
 
 def _distance(nearest: Nearest) -> tuple[int, int]:
     return nearest.differences, -nearest.first.in_common
+
+
+def _events_of(exchange: Exchange) -> int:
+    return len(exchange.replay.offsets or ()) if exchange.replay is not None else 0
 
 
 def _facts(request: Request, route: Route) -> Facts:
