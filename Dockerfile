@@ -7,8 +7,22 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY . .
 RUN python -m venv /opt/oagw \
-    && /opt/oagw/bin/pip install --no-cache-dir --disable-pip-version-check '.[fast]' \
+    && /opt/oagw/bin/pip install --no-cache-dir --disable-pip-version-check '.[fast,cluster,scripts,tls]' \
     && /opt/oagw/bin/pip uninstall --yes --quiet pip
+
+# docker build --target locust: Locust with this package, whose decoder docs/load/locustfile.py reads events with.
+FROM build AS locust-build
+RUN /opt/oagw/bin/python -m ensurepip \
+    && /opt/oagw/bin/python -m pip install --no-cache-dir --disable-pip-version-check locust
+
+FROM python:3.13-slim AS locust
+COPY --from=locust-build /opt/oagw /opt/oagw
+RUN useradd --system --uid 10002 --no-create-home --shell /usr/sbin/nologin locust
+USER 10002:10002
+WORKDIR /tmp
+ENV PATH=/opt/oagw/bin:$PATH PYTHONUNBUFFERED=1
+EXPOSE 8089 5557
+ENTRYPOINT ["locust"]
 
 FROM python:3.13-slim
 COPY --from=build /opt/oagw /opt/oagw

@@ -5,7 +5,8 @@
 Each of the three is a row of Locust's statistics, with its own percentiles, summed up over all workers. At the end the
 simulator is asked how late its own events were: if those figures are not small against yours, measure with less load.
 
-From the environment: OAGW_AUTH_TOKEN (default test-integration-token) and OAGW_PROMPT.
+From the environment: OAGW_AUTH_TOKEN (default test-integration-token), OAGW_PROMPT, and, where the control plane is not
+at the host or wants a token, OAGW_CONTROL_URL and OAGW_ADMIN_TOKEN.
 """
 
 import itertools
@@ -92,5 +93,8 @@ def tell_lateness(environment, **_):
 
 
 def control(host, method, path):
-    with urllib.request.urlopen(urllib.request.Request(host + path, method=method), timeout=10) as reply:
+    url = os.environ.get("OAGW_CONTROL_URL", host) + path
+    token = os.environ.get("OAGW_ADMIN_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers), timeout=10) as reply:
         return json.loads(reply.read() or b"null")
