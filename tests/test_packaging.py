@@ -29,7 +29,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def image_instructions() -> list[str]:
-    return (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    """The lines of the last stage, which is the server's image."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    return text[text.rindex("\nFROM ") :].splitlines()
 
 
 def run(*command: str | Path, **environment: str) -> str:
