@@ -171,7 +171,8 @@ def test_places_of_rules_are_bounded() -> None:
     index = rule_index.RuleIndex([rule])
     for number in range(3000):
         path = f"{number}" + "x" * (number % 700)
-        index.place(Facts("weather", path, "GET", {}, b""))
+        for _ in range(2):
+            index.place(Facts("weather", path, "GET", {}, b""))
         assert len(index._places) <= rule_index._MOST_PLACES
         assert max((len(path) for _, path in index._places), default=0) <= rule_index._LONGEST_PATH
 

@@ -16,6 +16,7 @@ from wire import CHAT, PROXY, Client, chat, post, serving
 from oagw_tornado.services.openai.chat.reply import chat_reply
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest
+from oagw_tornado.units.remembered import Kept, Remembered
 from oagw_tornado.wire.connection import status_and_fields
 
 LATIN = st.text(st.characters(max_codepoint=255), max_size=12)
@@ -115,3 +116,46 @@ def test_a_rule_that_came_after_holds_for_what_is_known(wire: str) -> None:
         assert client.send(request).reply().text == "Streaming "
         server.control.configure(output_tokens=None)
         assert client.send(request).reply().text == before
+
+
+def test_who_asks_for_much_pushes_out_nothing_that_is_used() -> None:
+    """Each new one twice, and far more of them than are kept."""
+    asked: list[int] = []
+
+    def ask(number: int) -> int:
+        asked.append(number)
+        return number
+
+    remembered = Remembered(ask, 128)
+    for _ in range(3):
+        remembered(-1)
+    asked.clear()
+    for number in range(3000):
+        for _ in range(2):
+            assert remembered(number) == number
+        if number % 20 == 0:
+            assert remembered(-1) == -1
+    assert -1 not in asked
+    assert len(remembered._known) == 128
+
+
+def test_what_nobody_uses_any_more_goes() -> None:
+    kept: Kept[int, str] = Kept(4)
+    for number in range(4):
+        for _ in range(2):
+            kept.offer(number, "x")
+        for _ in range(1000):
+            kept.get(number)
+    for number in range(100, 140):
+        for _ in range(2):
+            kept.offer(number, "y")
+    assert all(number >= 100 for number in kept)
+
+
+def test_what_is_asked_once_is_not_kept() -> None:
+    kept: Kept[int, str] = Kept(4)
+    for number in range(100):
+        kept.offer(number, "x")
+    assert len(kept) == 0
+    kept.offer(97, "x")  # lately
+    assert list(kept) == [97]

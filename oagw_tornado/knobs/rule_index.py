@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.rule import Rule
+from oagw_tornado.units.remembered import Kept
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.text_index import TextIndex
@@ -114,7 +115,7 @@ class RuleIndex:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
-        self._places: dict[tuple[str, str], Place] = {}
+        self._places: Kept[tuple[str, str], Place] = Kept(_MOST_PLACES)
         # Most places have the same few rules.
         self._same: dict[tuple[int, ...], Bucket] = {}
 
@@ -133,10 +134,7 @@ class RuleIndex:
         if place is None:
             place = self._find(facts)
             if len(facts.path) <= _LONGEST_PATH:
-                if len(self._places) >= _MOST_PLACES:
-                    self._places.clear()
-                    self._same.clear()
-                self._places[key] = place
+                self._places.offer(key, place)
         return place
 
     def _find(self, facts: Facts) -> Place:
@@ -154,5 +152,7 @@ class RuleIndex:
         near = sorted(others, key=lambda other: -other[0])[:MOST_MISSES]
         bucket = self._same.get(tuple(found))
         if bucket is None:
+            if len(self._same) >= _MOST_PLACES:
+                self._same.clear()
             bucket = self._same[tuple(found)] = Bucket(found, self._texts)
         return Place(bucket, tuple(miss for _, miss in near))

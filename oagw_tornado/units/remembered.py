@@ -1,49 +1,94 @@
-"""A memory that those who ask for many different things do not empty for those who ask for the same again and again."""
+"""Memories that those who ask for many different things do not empty for those who ask for the same again and again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_UNKNOWN: Any = object()
+# How many of what is kept may be looked at for one to go, and how many of its uses count.
+_LOOKS = 4
+_USES_COUNTED = 64
+
+
+class Kept(Generic[K, V]):
+    """At most `most` values by their keys: those that were offered twice lately.
+
+    What is offered once is not kept, so it pushes out nothing. One goes that was not used since it was last looked at;
+    each look halves the uses of what stays. So who offers new values all the time, each of them twice, pushes out
+    what is used less than once for every `most` / 4 of them, and nothing else.
+    """
+
+    __slots__ = ("_most", "_kept", "_seen", "_seen_before")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # Each value with its uses; what was looked at longest ago stands first.
+        self._kept: dict[K, list[Any]] = {}
+        # Keys that were offered once, lately and before that.
+        self._seen: set[K] = set()
+        self._seen_before: set[K] = set()
+
+    def get(self, key: K) -> V | None:
+        """The value of that key, used now; None: there is none."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        kept[1] += 1
+        return kept[0]  # type: ignore[no-any-return]
+
+    def offer(self, key: K, value: V) -> None:
+        """Keep a value that is not None, if this is not the first time."""
+        if self._is_seen_again(key) and (len(self._kept) < self._most or self._makes_room()):
+            self._kept[key] = [value, 0]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._kept)
+
+    def _is_seen_again(self, key: K) -> bool:
+        for seen in (self._seen, self._seen_before):
+            if key in seen:
+                seen.discard(key)
+                return True
+        if len(self._seen) >= self._most:
+            self._seen, self._seen_before = set(), self._seen
+        self._seen.add(key)
+        return False
+
+    def _makes_room(self) -> bool:
+        """Whether one could go."""
+        kept = self._kept
+        for _ in range(_LOOKS):
+            key = next(iter(kept))
+            value = kept.pop(key)
+            if not value[1]:
+                return True
+            value[1] = min(value[1], _USES_COUNTED) // 2
+            kept[key] = value
+        return False
 
 
 class Remembered(Generic[P, R]):
-    """`function`, remembering what it gave to arguments that it got twice lately.
+    """`function`, remembering what it gave to arguments that it got twice lately, as `Kept` does.
 
-    What is asked for once is never kept, so it pushes out nothing. Of `most` that are kept the one goes that nobody has
-    asked for for the longest time. The arguments are hashable, and the function is pure; what it raises is not kept.
+    The arguments are hashable, and the function is pure; what it raises is not kept.
     """
 
     def __init__(self, function: Callable[P, R], most: int) -> None:
         self._function = function
-        self._most = most
-        # The one that was asked for last stands last.
-        self._known: dict[object, R] = {}
-        # Asked for once, lately.
-        self._seen: set[object] = set()
+        self._known: Kept[object, tuple[R]] = Kept(most)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        known = self._known
-        found: Any = known.pop(args, _UNKNOWN)
-        if found is _UNKNOWN:
-            found = self._function(*args, **kwargs)
-            if not self._is_known_again(args):
-                return found  # type: ignore[no-any-return]
-        known[args] = found
-        return found  # type: ignore[no-any-return]
-
-    def _is_known_again(self, key: object) -> bool:
-        seen, known = self._seen, self._known
-        if key not in seen:
-            if len(seen) >= self._most:
-                seen.clear()
-            seen.add(key)
-            return False
-        seen.discard(key)
-        if len(known) >= self._most:
-            del known[next(iter(known))]
-        return True
+        known = self._known.get(args)
+        if known is not None:
+            return known[0]
+        found = self._function(*args, **kwargs)
+        self._known.offer(args, (found,))
+        return found
