@@ -10,12 +10,19 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from raw_http import CHAT, RawReply, chat, request, talk
 from recorded import JSON, events, write_recording
 
+from oagw_tornado.knobs.vocabulary import Knobs, resolve
+from oagw_tornado.playback.amending import amend
+from oagw_tornado.playback.plan import plan
+from oagw_tornado.recordings.recording import read_recording
+from oagw_tornado.replaying.recorded_reply import RecordedReply
+from oagw_tornado.reply.shaping import single_steps
 from oagw_tornado.testing import SimulatorError, SimulatorProcess, SimulatorThread
 from oagw_tornado.testing.control import ControlError
 
@@ -227,6 +234,27 @@ def test_faults_come_on_top(server: SimulatorThread) -> None:
     assert ask(server, "stream", fault="status;code=503").status == 503
     truncated = talk(server.port, request(CHAT, {"say": "whole"}, {"X-Sim-Fault": "truncate;bytes=4"}))
     assert truncated.body == b'{"ok'
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (
+            b"event: message_start\ndata: {}\n\n",
+            b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"',
+        ),
+        (b"event: response.created\ndata: {}\n\n", b'event: error\ndata: {"type":"error","sequence_number":1,"code"'),
+        (b'data: {"choices":[]}\n\n', b'data: {"error":{"message"'),
+    ],
+)
+def test_an_error_event_has_the_form_of_the_stream(tmp_path: Path, first: bytes, said: bytes) -> None:
+    write_recording(tmp_path / "a.jsonl", chat("x"), [(1, first), (2, b"data: {}\n\n")])
+    with (tmp_path / "a.jsonl").open("rb") as file:
+        recorded = RecordedReply(read_recording(file))
+    knobs = resolve(Knobs(), {"fault": "error-event;at-event=1"})
+    reply, knobs = amend(recorded.planned(knobs, ()).reply, knobs)
+    data = b"".join(step.data for step in single_steps(plan(reply, knobs, Random(1))))
+    assert data.startswith(first + said)
 
 
 def test_a_rule_with_a_reply_comes_first(server: SimulatorThread) -> None:

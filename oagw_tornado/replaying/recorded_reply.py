@@ -20,9 +20,13 @@ from oagw_tornado.reply.recorded_reads import RecordedReads
 from oagw_tornado.reply.recorded_stream import RecordedStream
 from oagw_tornado.reply.reply import Headers, Reply
 from oagw_tornado.reply.schedule import Action
+from oagw_tornado.reply.stream_errors import form_of
 from oagw_tornado.units.latency import Fixed
 
 MICROSECOND = 1e-6
+
+# Bytes of a stream that tell whose it is.
+_LOOKED_AT = 4096
 
 # Speeds at which the instants of one recording are kept.
 _SPEEDS = 4
@@ -43,9 +47,11 @@ NOT_REPLAYED = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
-        "x-oagw-error-source",
     )
 )
+
+# What a gateway and its clients say to each other.
+_OURS = ("x-oagw-", "x-sim-")
 
 # ``X-Request-Id`` is the gateway's own, as where an upstream is passed on; the type is looked at by this name.
 _RENAMED = {"x-request-id": "X-Upstream-Request-Id", "content-type": "Content-Type"}
@@ -96,7 +102,7 @@ class RecordedReply:
         self.headers: Headers = tuple(
             (_RENAMED.get(lowered, name), value)
             for name, value in reply.headers
-            if (lowered := name.lower()) not in dropped
+            if (lowered := name.lower()) not in dropped and not lowered.startswith(_OURS)
         )
         lengths = _listed(reply.headers, "content-length")
         #: What the head says of the length of the body; None: nothing.
@@ -116,6 +122,7 @@ class RecordedReply:
         #: It is known when it was said; else knobs give the times, as where nothing was recorded.
         self.is_timed = recording.head.first_byte_us is not None
         self.as_read = self._pieces()
+        self._form = form_of(self._kind, b"".join(recording.reads[:2])[:_LOOKED_AT])
         # By whether the reads are as they were, and by the speed.
         self._instants: dict[tuple[bool, float], array[float]] = {}
 
@@ -174,6 +181,8 @@ class RecordedReply:
             pace="event-interval" if pace else "inter-token-latency",
             reason=self.reason,
             length=self.length,
+            error_event=self._form.error_event,
+            sign_of_life=self._form.sign_of_life,
         )
         if not self.is_timed:
             return Planned(reply, _NEVER, ends_at, overridden)
