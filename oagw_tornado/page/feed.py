@@ -181,14 +181,19 @@ class LiveFeed:
         return False
 
     def _tell(self, viewer: Viewer) -> None:
+        """Make an update and send it; events that are due leave between its parts."""
+        give_way = self.responder.pacer.give_way
         gone: list[int] = []
         if viewer.lanes is not None:
             gone = viewer.lanes.choose()
             self._settle(viewer.lanes.running)
+            give_way()
         if not self._is_fresh:
             self._refresh()
             self._is_fresh = True
+            give_way()
         update = self._update(viewer, gone)
+        give_way()
         viewer.silent += 1
         if update:
             viewer.outlet.send(b"data: %b\n\n" % orjson.dumps({"at": time(), **update}))
@@ -200,7 +205,7 @@ class LiveFeed:
     def _settle(self, wanted: Collection[Exchange]) -> None:
         """Bring up to date what of the streams is drawn: the others are nobody's business now."""
         if wanted:
-            for playback in self.responder.playing:
+            for playback in tuple(self.responder.playing):
                 if playback.exchange in wanted:
                     playback.settle()
 
@@ -252,7 +257,7 @@ class LiveFeed:
         counters = ledger.counters
         in_flight: dict[str, int] = {}
         streams = 0
-        for playback in responder.playing:
+        for playback in tuple(responder.playing):
             exchange = playback.exchange
             in_flight[exchange.alias] = in_flight.get(exchange.alias, 0) + 1
             streams += exchange.planned is not None
@@ -281,7 +286,7 @@ class LiveFeed:
             return {}
         waiting: dict[str, list[dict[str, Any]]] = {}
         disclosure = self.responder.ledger.disclosure
-        for playback in self.responder.playing:
+        for playback in tuple(self.responder.playing):
             name = playback.waits_at
             if name is not None and len(who := waiting.setdefault(name, [])) < MOST_WAITING:
                 exchange = playback.exchange
