@@ -90,7 +90,8 @@ def main(rounds: int) -> None:
     results: dict[str, list[Result]] = {name: [] for name in WATCHING}
     for _ in range(rounds):
         for name in WATCHING:
-            results[name].append(measured(name))
+            results[name].append(result := measured(name))
+            print(f"{name:22} {result['us']:9.2f}", flush=True)
     base = median(result["us"] for result in results["nobody"])
     print(f"{COUNT} streams x {1 / STREAMS.gap:.0f} events/s, {rounds} rounds, medians")
     print(

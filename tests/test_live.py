@@ -161,6 +161,9 @@ def test_who_does_not_read_is_passed_over_and_then_let_go(oagw: VisibleServer, m
     def blocked() -> int:
         return oagw.inside(lambda simulator: sum(each.outlet.is_blocked for each in simulator.control.live.viewers))
 
+    def listed(count: int) -> Callable[[Watching], bool]:
+        return lambda page: len(page.rows) >= count
+
     clients = [socket.create_connection(("127.0.0.1", oagw.port)) for _ in range(3)]
     for client in clients:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -173,7 +176,7 @@ def test_who_does_not_read_is_passed_over_and_then_let_go(oagw: VisibleServer, m
                 talk(oagw.port, request("/api/oagw/v1/proxy/weather/current/" + "x" * 290))
             sent += 20
             # Who reads is told all the while.
-            page.until(lambda page, sent=sent: len(page.rows) >= sent)
+            page.until(listed(sent))
             assert sent < 2000
         monkeypatch.setattr(feed, "PATIENCE", 0.3)
         oagw.wait_until(lambda simulator: len(simulator.control.live.viewers) == 1, 20)

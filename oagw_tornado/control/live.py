@@ -121,5 +121,6 @@ def _hello(control: ControlPlane) -> dict[str, Any]:
         "gateway": control.own_addresses[0].rstrip("/") if control.own_addresses else None,
         "token": token,
         "journal-size": config.journal_size,
+        "shares-state": control.sharing is not None,
         "topics": TOPICS,
     }

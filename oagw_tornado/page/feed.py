@@ -281,16 +281,22 @@ class LiveFeed:
 
     def _gates(self) -> dict[str, Any]:
         gates = self.responder.gates
-        names = gates.names()
-        if not names:
-            return {}
         waiting: dict[str, list[dict[str, Any]]] = {}
+        counts: dict[str, int] = {}
         disclosure = self.responder.ledger.disclosure
         for playback in tuple(self.responder.playing):
             name = playback.waits_at
-            if name is not None and len(who := waiting.setdefault(name, [])) < MOST_WAITING:
+            if name is None:
+                continue
+            counts[name] = counts.get(name, 0) + 1
+            if len(who := waiting.setdefault(name, [])) < MOST_WAITING:
                 exchange = playback.exchange
                 path = disclosure.target(exchange.path)[:200]
                 who.append({"id": exchange.id, "alias": exchange.alias, "path": path, "events": exchange.events})
-        names.sort(key=lambda name: name not in waiting)
-        return {name: {**gates.state(name), "who": waiting.get(name, [])} for name in names[:MOST_GATES]}
+        shown: dict[str, Any] = {}
+        # Those that several processes share are known by who waits there.
+        for name in [*waiting, *(name for name in gates.names() if name not in waiting)][:MOST_GATES]:
+            state = gates.state(name)
+            state["waiting"] = max(state["waiting"], counts.get(name, 0))
+            shown[name] = {**state, "who": waiting.get(name, [])}
+        return shown

@@ -73,6 +73,7 @@ class App extends HTMLElement {
   #build() {
     this.state = h("output", { class: "state", "aria-live": "polite" });
     this.verdict = h("span", { class: "verdict" });
+    this.alone = h("span", { class: "quiet", hidden: true, title: "Several processes share their state. This page shows the one that it is connected to; changes are made in all of them." }, "one of several processes");
     this.pauseButton = button("Pause", () => this.#pause(), { kind: "quiet", hint: "p" });
     this.themeButton = button("", () => this.#theme(THEMES[(THEMES.indexOf(this.theme) + 1) % 3]), { kind: "quiet", hint: "t" });
     this.tabs = VIEWS.map((name, number) =>
@@ -88,7 +89,7 @@ class App extends HTMLElement {
       h("header", {},
         h("h1", {}, "oagw", h("span", {}, "-tornado")),
         h("nav", { "aria-label": "Views" }, this.tabs),
-        h("div", { class: "right" }, this.verdict, this.state, this.pauseButton, this.themeButton,
+        h("div", { class: "right" }, this.alone, this.verdict, this.state, this.pauseButton, this.themeButton,
           button("?", () => this.#help(), { kind: "quiet", "aria-label": "Keys", hint: "Keys" }))),
       this.main, this.bar);
   }
@@ -161,7 +162,9 @@ class App extends HTMLElement {
     this.verdict.dataset.verdict = verdict?.verdict ?? "";
     say(this.verdict, verdict?.verdict ?? "");
     this.verdict.title = verdict?.reasons?.join("\n") || "The server itself was on time";
-    if (hello) this.querySelector("h1").title = `oagw-tornado ${hello.version}`;
+    if (!hello) return;
+    this.querySelector("h1").title = `oagw-tornado ${hello.version}`;
+    this.alone.hidden = !hello["shares-state"];
   }
 
   #pause() {
