@@ -26,6 +26,8 @@ class City(BaseModel):
 def simulator():
     with SimulatorThread(inter_token_latency="1ms") as server:
         yield server
+        # What an SDK does in all of these tests is good conduct.
+        assert server.control.conduct(final=True)["findings"] == []
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,8 @@ class Solution(BaseModel):
 def simulator(request):
     with SimulatorThread(openai_profile=request.param, inter_token_latency="1ms", event_interval="1ms") as server:
         yield server
+        # What an SDK does in all of these tests is good conduct.
+        assert server.control.conduct(final=True)["findings"] == []
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import cast
 COMMANDS = {
     "check": "say whether a server would start with a file: the line and the key that are wrong",
     "recordings": "list, show, check, export and import recordings, or turn them into rules to edit",
+    "report": "write what there is to tell of a run against a running server: HTML, CSV, NDJSON",
     "rules": "check a file of rules, turn aimock's fixtures into rules, or print the schema of the file",
     "verdict": "judge whether a running server was late for reasons of its own",
 }

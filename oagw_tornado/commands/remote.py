@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 from urllib.parse import urlencode, urlsplit
 
 from oagw_tornado.commands.arguments import Arguments, CommandError
@@ -37,29 +38,57 @@ class Remote:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """The JSON that ``GET path`` gives. Raises CommandError for anything else."""
+        with self._asked(path, query) as reply:
+            text = reply.read().decode("utf-8", "replace")
+        return self._json(path, reply.status, text)
+
+    def save(self, path: str, query: Mapping[str, str], file: str) -> int:
+        """Write what ``GET path`` gives into `file`, however long it is; gives its bytes. Raises CommandError."""
+        size = 0
+        with self._asked(path, query) as reply:
+            if reply.status != 200:
+                self._json(path, reply.status, reply.read().decode("utf-8", "replace"))
+            with _written(file) as opened:
+                while piece := reply.read(2**16):
+                    size += opened.write(piece)
+        return size
+
+    @contextmanager
+    def _asked(self, path: str, query: Mapping[str, str] | None) -> Iterator[http.client.HTTPResponse]:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=TIMEOUT)
         target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             connection.request("GET", target, headers=self._headers)
-            reply = connection.getresponse()
-            text = reply.read().decode("utf-8", "replace")
+            yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             reason = "no reply in time" if isinstance(error, socket.timeout) else str(error) or type(error).__name__
             raise CommandError(f"{self._url}: {reason}") from None
         finally:
             connection.close()
+
+    def _json(self, path: str, status: int, text: str) -> Any:
         try:
             document = json.loads(text)
         except ValueError:
-            raise CommandError(f"{self._url}{path}: status {reply.status}, and no JSON") from None
-        if reply.status != 200:
+            raise CommandError(f"{self._url}{path}: status {status}, and no JSON") from None
+        if status != 200:
             reason = document.get("error", text[:200]) if isinstance(document, dict) else text[:200]
-            raise CommandError(f"{self._url}{path}: {reason} (status {reply.status})")
+            raise CommandError(f"{self._url}{path}: {reason} (status {status})")
         return document
 
 
-def add_remote(parser: Arguments) -> None:
-    """Add the arguments that `remote_of` reads."""
-    parser.add_argument("url", metavar="URL", help="of the server, such as http://127.0.0.1:8765")
+@contextmanager
+def _written(file: str) -> Iterator[BinaryIO]:
+    try:
+        with open(file, "wb") as opened:
+            yield opened
+    except OSError as error:
+        raise CommandError(f"cannot write {file!r}: {error.strerror or error}") from None
+
+
+def add_remote(parser: Arguments, default: str | None = None) -> None:
+    """Add the arguments of which a `Remote` is made; without a `default` the URL must be given."""
+    what = "of the server, such as http://127.0.0.1:8765" if default is None else f"of the server (default: {default})"
+    parser.add_argument("url", metavar="URL", help=what, nargs=None if default is None else "?", default=default)
     parser.add_argument("--admin-token", metavar="TOKEN", help="what the server's own --admin-token is")

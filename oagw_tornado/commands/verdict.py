@@ -5,11 +5,13 @@ Exit code 0: innocent; 3: void; 1: it could not be asked; 2: wrong arguments.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from oagw_tornado.commands.arguments import Arguments, CommandError
 from oagw_tornado.commands.remote import Remote, add_remote
+from oagw_tornado.evidence.hgrm import FIGURES
 from oagw_tornado.units.durations import format_duration
 
 INNOCENT, VOID = 0, 3
@@ -25,19 +27,34 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--window", metavar="DURATION", type=parser.duration, help="look back so far (default: to the last reset)"
     )
+    parser.add_argument(
+        "--hgrm", metavar="DIR", help=f"write percentiles as HdrHistogram has them: {', '.join(FIGURES)}.hgrm"
+    )
     given = parser.parse_args(arguments)
     query = {}
     if given.late_p99 is not None:
         query["late-p99"] = format_duration(given.late_p99)
     if given.window is not None:
         query["window"] = format_duration(given.window)
-    verdict = Remote(given.url, given.admin_token).get("/_sim/verdict", query)
+    server = Remote(given.url, given.admin_token)
+    verdict = server.get("/_sim/verdict", query)
+    if given.hgrm is not None:
+        _write_histograms(server, given.hgrm)
     try:
         text, void = as_text(verdict), verdict["verdict"] != "innocent"
     except (KeyError, TypeError):
         raise CommandError(f"{given.url}: its reply is not a verdict") from None
     print(text)  # noqa: T201
     return VOID if void else INNOCENT
+
+
+def _write_histograms(server: Remote, folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"cannot make {folder!r}: {error.strerror or error}") from None
+    for figure in FIGURES:
+        server.save("/_sim/timing", {"format": "hgrm", "figure": figure}, os.path.join(folder, f"{figure}.hgrm"))
 
 
 def as_text(verdict: dict[str, Any]) -> str:

@@ -26,6 +26,8 @@ MOST_JUDGED = 10_000
 class Conduct(ControlHandler):
     """``/_sim/conduct?ignore=…&final=1&cancel-within=1s`` and the filters of the journal."""
 
+    of_all = ("journal",)
+
     async def get(self, control: ControlPlane) -> None:
         with self.refusing():
             known = (*NAMES, "since", "ignore", "final", "cancel-within")

@@ -156,17 +156,6 @@ def state_away(reason: str) -> Reply:
     return refusal(503, f"The shared state is away: {reason[:200]}", (("Retry-After", "1"),), hint=hint)
 
 
-class Timing(ControlHandler):
-    """``/_sim/timing``: how late events left since the last reset."""
-
-    of_all = ("timing",)
-
-    def get(self, control: ControlPlane) -> None:
-        self.say(control.timing.as_json())
-
-    head = get
-
-
 class Verdict(ControlHandler):
     """``/_sim/verdict?late-p99=2ms&window=10s&history=1``: whether what was measured counts."""
 

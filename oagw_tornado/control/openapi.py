@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from oagw_tornado import __version__
-from oagw_tornado.conduct.judging import RULES
 from oagw_tornado.control import schemas
+from oagw_tornado.control.openapi_evidence import evidence_paths
 from oagw_tornado.control.openapi_operations import Operation, control, error, query, read, refusals, said
 from oagw_tornado.control.openapi_page import page_paths
 from oagw_tornado.knobs.vocabulary import VOCABULARY
@@ -26,7 +26,7 @@ def document(aliases: Sequence[str]) -> dict[str, Any]:
             "version": __version__,
             "description": "A simulated outbound API gateway with its upstreams, its evidence and its controls.",
         },
-        "paths": {**_gateway_paths(list(aliases)), **page_paths(), **_control_paths()},
+        "paths": {**_gateway_paths(list(aliases)), **page_paths(), **evidence_paths(), **_control_paths()},
         "components": {
             "schemas": schemas.SCHEMAS,
             "parameters": _knob_parameters(),
@@ -111,7 +111,6 @@ def _control_paths() -> dict[str, Any]:
                 errors=(404,),
             ),
         },
-        "/_sim/timing": {"get": control("timing", "How late events left since the last reset.", schemas.ref("Timing"))},
         "/_sim/verdict": {
             "get": control(
                 "verdict",
@@ -124,40 +123,6 @@ def _control_paths() -> dict[str, Any]:
                 ],
                 errors=(400,),
             )
-        },
-        "/_sim/conduct": {
-            "get": control(
-                "conduct",
-                "Whether the client, or the gateway, behaved.",
-                schemas.ref("Conduct"),
-                parameters=[
-                    *(query(name, dict(schema), text) for name, (schema, text) in schemas.FILTERS.items()),
-                    query("since", {"type": "string"}, "Only from this time on: Unix time in seconds, or ISO 8601."),
-                    query("ignore", {"enum": list(RULES)}, "Leave this rule out; may be repeated."),
-                    query(
-                        "final", {"enum": ["0", "1"]}, "1: the client has finished; what it has not done it never will."
-                    ),
-                    query(
-                        "cancel-within", {"type": "string", "default": "1s"}, "Time to leave when its client has left."
-                    ),
-                ],
-                errors=(400,),
-            )
-        },
-        "/_sim/marks": {
-            "get": control("marks", "What the simulator was told, the latest last.", schemas.ref("Marks")),
-            "delete": control("forget_marks", "Forget it.", None, status=204),
-        },
-        "/_sim/marks/{name}": {
-            "parameters": [name],
-            "post": control(
-                "mark",
-                "Say that a gateway's client has left, or when the events of a request arrived.",
-                schemas.ref("Mark"),
-                status=201,
-                body=schemas.ref("NewMark"),
-                errors=(400,),
-            ),
         },
         "/_sim/config": {
             "get": control("config", "The options as they are.", schemas.ref("Config")),

@@ -23,13 +23,17 @@ def control(
     parameters: Sequence[Operation] = (),
     body: Operation | None = None,
     errors: tuple[int, ...] = (),
+    also: str = "",
 ) -> Operation:
+    """`also` is a media type in which the reply may come beside JSON."""
     operation: Operation = {
         "operationId": id,
         "summary": summary,
         "security": [{"admin": []}, {}],
         "responses": {str(status): said("Done.", schema), **refusals(errors)},
     }
+    if also:
+        operation["responses"][str(status)]["content"][also] = {"schema": {"type": "string"}}
     if parameters:
         operation["parameters"] = list(parameters)
     if body is not None:

@@ -282,6 +282,7 @@ SCHEMAS: dict[str, Schema] = {
             "findings": {"type": "array", "items": _object(_FINDING)},
         }
     ),
+    "Report": {"type": "object", "description": "What the parts of it are, the endpoints of their names say."},
     "Mark": _object(_MARK),
     "Marks": _object({"marks": {"type": "array", "items": ref("Mark")}}),
     "NewMark": _object({name: _MARK[name] for name in ("time", "received")}, ("time", "received")),

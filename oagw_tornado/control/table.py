@@ -8,7 +8,9 @@ from oagw_tornado.control import (
     handlers,
     journal_handlers,
     page_handlers,
+    report_handlers,
     script_handlers,
+    timing_handlers,
 )
 from oagw_tornado.control.health import HealthChecks
 from oagw_tornado.control.live import Live
@@ -23,9 +25,10 @@ ROUTES: tuple[tuple[str, type[handlers.ControlHandler]], ...] = (
     ("/_sim/vocabulary", page_handlers.Vocabulary),
     ("/_sim/requests", journal_handlers.Requests),
     ("/_sim/requests/{id}", journal_handlers.JournalEntry),
-    ("/_sim/timing", handlers.Timing),
+    ("/_sim/timing", timing_handlers.Timing),
     ("/_sim/verdict", handlers.Verdict),
     ("/_sim/conduct", conduct_handlers.Conduct),
+    ("/_sim/report", report_handlers.Report),
     ("/_sim/marks", conduct_handlers.MarkList),
     ("/_sim/marks/{name}", conduct_handlers.OneMark),
     ("/_sim/config", handlers.Configuration),

@@ -82,14 +82,14 @@ class Collector:
     """A collector as prometheus_client wants it."""
 
     def __init__(self, counters: Counters, timing: Timing, gauges: Callable[[], Gauges]) -> None:
-        self._counters = counters
+        self.counters = counters
         self._timing = timing
         self._gauges = gauges
 
     def collect(self) -> Iterable[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-        counters, timing, now = self._counters, self._timing, self._gauges()
+        counters, timing, now = self.counters, self._timing, self._gauges()
         timing.settle()
         requests = CounterMetricFamily("oagw_requests", "Requests answered.", labels=("alias", "status", "source"))
         for (alias, status, source), count in counters.requests.items():
@@ -133,6 +133,14 @@ class Collector:
         for alias, count in counters.clients_left.items():
             left.add_metric((alias,), count)
         yield left
+        yield from _process()
+
+
+def _process() -> Iterable[Metric]:
+    """``process_*``, as every exporter has them, where the system tells (/proc)."""
+    from prometheus_client import ProcessCollector
+
+    return ProcessCollector(registry=None).collect()
 
 
 def render(collector: Collects) -> bytes:

@@ -51,6 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=True,
     )
 
+    parser.getgroup("oagw", "simulated gateway").addoption(
+        "--oagw-report",
+        metavar="FILE",
+        help="write a report of all tests that used the simulated gateway, an HTML file",
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
@@ -97,6 +103,9 @@ def _oagw_session(pytestconfig: pytest.Config) -> Iterator[SessionServer]:
     try:
         yield server
         left_over = server.left_over()
+        report = pytestconfig.getoption("--oagw-report")
+        if report:
+            server.write_report(_of_this_worker(report))
     finally:
         server.stop()
     if left_over and pytestconfig.getini("oagw_fail_on_server_error"):
@@ -115,6 +124,8 @@ def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Iterat
         replay_for(fixture, replay, request.node.path, getattr(request.node, "originalname", request.node.name))
     request.node.stash[_USED] = fixture
     yield fixture
+    if request.config.getoption("--oagw-report"):
+        _oagw_session.keep_for_report(fixture)
     budget = _timing_budget(request)
     if budget not in ("", "0") and fixture.server.is_running:
         from oagw_tornado.testing.session import void_by
@@ -123,6 +134,15 @@ def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Iterat
         void = void_by(fixture, budget)
         if void:
             pytest.fail(void, pytrace=False)
+
+
+def _of_this_worker(file: str) -> str:
+    """The name of its own file, where pytest-xdist has several workers: ``report-gw1.html``."""
+    import os
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    stem, extension = os.path.splitext(file)
+    return f"{stem}-{worker}{extension}" if worker else file
 
 
 def _timing_budget(request: pytest.FixtureRequest) -> str:

@@ -11,6 +11,9 @@ from oagw_tornado.testing.expectation import described
 from oagw_tornado.testing.fixture import Oagw
 from oagw_tornado.testing.server import SimulatorServer
 
+#: Tests of which a report tells.
+MOST_RUNS = 500
+
 
 class Marker(Protocol):
     """A pytest mark."""
@@ -29,6 +32,8 @@ class SessionServer:
         self._options = dict(map(_option, options))
         self._start_timeout = start_timeout
         self._server: SimulatorServer | None = None
+        # What there is to tell of each test, for a report.
+        self._runs: list[Any] = []
         # The last test that used it, and what came to light of it when it was over.
         self._last_test = ""
         self._late: list[str] = []
@@ -57,6 +62,21 @@ class SessionServer:
                 options = {**mark.kwargs, **options}
         if options:
             fixture.configure(**options)
+
+    def keep_for_report(self, fixture: Oagw) -> None:
+        """Keep what there is to tell of the test that has just used the server."""
+        if fixture.server.is_running:
+            self._runs.append(fixture.control.call("GET", "/_sim/report", query=_report_query(self._last_test)))
+            if len(self._runs) > MOST_RUNS:
+                # What was quick is the least that is missed.
+                self._runs.remove(min(self._runs, key=lambda run: run["verdict"]["seconds"]))
+
+    def write_report(self, file: str) -> None:
+        """Write the report of all tests that used the server."""
+        from oagw_tornado.page.report import document
+
+        if self._runs:
+            Path(file).write_bytes(document("oagw-tornado: report of a test run", self._runs))
 
     def left_over(self) -> str:
         """Errors that came after the test which caused them had been reported."""
@@ -119,6 +139,10 @@ def void_by(oagw: Oagw, budget: str) -> str:
         return ""
     reasons = "\n".join(f"  {reason}" for reason in verdict["reasons"])
     return f"void: the simulated gateway did not keep within its timing budget of {budget}\n{reasons}"
+
+
+def _report_query(name: str) -> dict[str, str]:
+    return {"format": "json", "label": name[:500]}
 
 
 def _option(line: str) -> tuple[str, Any]:
