@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -38,7 +39,16 @@ def read(ledger: Ledger, gauges: Gauges | None = None) -> dict[str, float]:
         sample.name + "".join(f"{{{key}={value}}}" for key, value in sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
+        if not sample.name.startswith("process_")
     }
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no /proc")
+def test_the_process_is_told_of_as_every_exporter_does() -> None:
+    ledger = Ledger()
+    text = render(Collector(ledger.counters, ledger.timing, lambda: Gauges(0, 0))).decode()
+    for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"):
+        assert float(re.findall(rf"^{name} (\S+)$", text, re.MULTILINE)[0]) > 0
 
 
 def test_requests_by_alias_status_and_source() -> None:
