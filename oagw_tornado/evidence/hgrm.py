@@ -64,5 +64,5 @@ def _next_level(level: float) -> float:
     gap = 100.0 - level
     if gap <= 0:
         return math.inf
-    half = 2.0 ** (math.log(100 / gap) / math.log(2) + 1)
+    half = math.pow(2, math.log(100 / gap) / math.log(2) + 1)
     return level + 100.0 / (TICKS * half)

@@ -17,6 +17,7 @@ from oagw_tornado.faults.fault import Fault, Stage
 from oagw_tornado.faults.status import Status
 from oagw_tornado.faults.values import split
 from oagw_tornado.faults.writes import SlowBody, Split
+from oagw_tornado.units.nearest import nearest
 
 __all__ = ["FAULTS", "MOST_FAULTS", "Fault", "Faults", "Stage", "known", "parse_faults"]
 
@@ -86,13 +87,17 @@ def _parse(text: str) -> Fault:
     name, *parameters = split(text, ";")
     kind = FAULTS.get(name) or _added.get().get(name)
     if kind is None:
-        raise ValueError(f"{name[:40]!r} is not one of the faults none, {', '.join((*FAULTS, *_added.get()))}")
+        kinds = (*FAULTS, *_added.get())
+        raise ValueError(f"{name[:40]!r} is not one of the faults none, {', '.join(kinds)}{nearest(name, kinds)}")
     values: dict[str, Any] = {}
     for parameter in parameters:
         key, _, value = (part.strip() for part in parameter.partition("="))
         if key not in kind.parameters:
+            expected = _names(kind) + nearest(key, kind.parameters)
             quoting = ". A value with a comma or a semicolon stands in quotes" if values else ""
-            raise ValueError(f"fault {name!r} has no parameter {key[:40]!r}; expected {_names(kind)}{quoting}")
+            raise ValueError(
+                f"fault {name!r} has no parameter {key[:40]!r}; expected {_names(kind)}{nearest(key, kind.parameters)}{quoting}"
+            )
         field, read = kind.parameters[key]
         if field in values:
             raise ValueError(f"fault {name!r}: parameter {key!r} is given twice")

@@ -25,7 +25,7 @@ MOST_HELD = 64 * 2**10
 _RESET = struct.pack("ii", 1, 0)
 
 
-class Context:
+class PeerContext:
     """What tornado's HTTPServerRequest reads of a connection: peer and scheme."""
 
     __slots__ = ("remote_ip",)
@@ -219,8 +219,8 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         self._is_passed_on = True
 
     @property
-    def context(self) -> Context:
-        return Context(self.client)
+    def context(self) -> PeerContext:
+        return PeerContext(self.client)
 
 
 class SocketServer(Server):

@@ -12,6 +12,7 @@ INDEX = PAGES / "README.md"
 
 ORDER = (
     "retry_on_429",
+    "client_that_behaves",
     "stalled_stream",
     "cancel_upstream",
     "resume_after_reset",
