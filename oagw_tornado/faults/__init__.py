@@ -95,9 +95,7 @@ def _parse(text: str) -> Fault:
         if key not in kind.parameters:
             expected = _names(kind) + nearest(key, kind.parameters)
             quoting = ". A value with a comma or a semicolon stands in quotes" if values else ""
-            raise ValueError(
-                f"fault {name!r} has no parameter {key[:40]!r}; expected {_names(kind)}{nearest(key, kind.parameters)}{quoting}"
-            )
+            raise ValueError(f"fault {name!r} has no parameter {key[:40]!r}; expected {expected}{quoting}")
         field, read = kind.parameters[key]
         if field in values:
             raise ValueError(f"fault {name!r}: parameter {key!r} is given twice")
