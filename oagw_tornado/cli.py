@@ -217,7 +217,12 @@ async def serve(
     if place is None:
         _say_where(config, simulator)
 
-    idle_work = IdleWork(loop, lambda: not simulator.responder.playing, simulator.preparations)
+    idle_work = IdleWork(
+        loop,
+        lambda: not simulator.responder.playing,
+        lambda: simulator.open_connections == 0,
+        simulator.preparations,
+    )
     idle_work.start()
 
     def reload() -> None:

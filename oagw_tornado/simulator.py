@@ -26,9 +26,9 @@ from oagw_tornado.gateway.router import Dialect, GatewayRouter, LoadedDialect, M
 from oagw_tornado.gateway.terms import Terms
 from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.playback.pacer import Pacer
-from oagw_tornado.services.nothing_scripted import blank_upstream
+from oagw_tornado.services.loaded_upstream import LoadedUpstream
+from oagw_tornado.services.table import blank_upstream
 from oagw_tornado.services.table import upstreams as simulated_upstreams
-from oagw_tornado.services.upstream import Upstream
 from oagw_tornado.units.nearest import nearest
 from oagw_tornado.wire.head import Limits
 from oagw_tornado.wire.listeners import Listeners, addresses_in_words, listen, page_server
@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.faults.fault import Fault
     from oagw_tornado.gateway.cors import Cors
+    from oagw_tornado.gateway.router import Upstream as AnyUpstream
     from oagw_tornado.knobs.upstream_document import UpstreamDocument
     from oagw_tornado.playback.unread_watch import UnreadWatch
     from oagw_tornado.proxying.destination import Destination
     from oagw_tornado.services.handler import ServiceHandler
+    from oagw_tornado.services.upstream import Upstream
     from oagw_tornado.state.shared_state import SharedState
     from oagw_tornado.wire.server import Server
     from oagw_tornado.wire.tls import TlsTerms
@@ -102,7 +104,7 @@ class Simulator:
 
     async def _start(self) -> None:
         config = self.config
-        table = table_of(self.extensions, config)
+        self._table = table = table_of(self.extensions, config)
         terms = checked_terms(config, table)
         self._destinations = _ready_to_pass(table) if any(each.real for each in config.upstreams) else []
         terms_of_tls = self._terms_of_tls()
@@ -188,7 +190,14 @@ class Simulator:
     @property
     def preparations(self) -> tuple[Callable[[], object], ...]:
         """What the first stream or request of a kind would wait for, to be called before while nobody waits."""
-        return (self.pacer.prepare, lambda: self.control)
+        loads = [each.load for each in self._table.values() if isinstance(each, LoadedUpstream)]
+        return (self.pacer.prepare, *loads, lambda: self.control)
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        servers = (self._server, self._control_server)
+        return sum(server.open_connections for server in servers if server is not None)
 
     @property
     def addresses(self) -> str:
@@ -357,7 +366,7 @@ def _disclosure(config: Config) -> Disclosure:
 def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
     """All upstreams: the simulated ones, those that extensions offer beside them or in their place, and those that the
     configuration describes. Raises ConfigError."""
-    services = {**simulated_upstreams(), **extensions.upstreams}
+    services: dict[str, AnyUpstream] = {**simulated_upstreams(), **extensions.upstreams}
     if not config.upstreams and config.replay is None and config.record is None:
         return UpstreamTable(services, blank_upstream(), ())
     from oagw_tornado.knobs.upstream_document import UpstreamError

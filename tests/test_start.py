@@ -8,10 +8,12 @@ import pickle
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, fields, replace
-from typing import cast
+from functools import wraps
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 from oagw_tornado.config.config import Config, read_config
 from oagw_tornado.config.plain_start import plain_address
 from oagw_tornado.knobs.vocabulary import Knobs
-from oagw_tornado.process.idle_work import NEEDED_SOON, IdleWork
+from oagw_tornado.process.idle_work import IdleWork
 from oagw_tornado.wire.tcp_listening import listen_on
 
 WORDS = st.sampled_from(
@@ -182,35 +184,89 @@ def test_no_first_request_of_a_usual_kind_waits_for_an_import() -> None:
     assert _loaded(FIRST_REQUESTS) == set()
 
 
-class _Loop:
-    """A loop whose time goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.next: Callable[[], None] | None = None
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        self.next = callback
-        return cast(asyncio.TimerHandle, None)
-
-    def turn(self) -> None:
-        assert self.next is not None
-        self.next()
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """The collector, as it is for tests afterwards."""
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    sys.setswitchinterval(interval)
 
 
-def test_nothing_is_loaded_while_a_stream_plays() -> None:
-    threshold = gc.get_threshold()
-    loop, idle, prepared = _Loop(), False, []
-    work = IdleWork(cast(asyncio.AbstractEventLoop, loop), lambda: idle, [lambda: prepared.append(1)])
+def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    @wraps(test)
+    def run() -> None:
+        asyncio.run(test())
+
+    return run
+
+
+async def _until(look: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not look():
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.usefixtures("collector")
+@in_a_loop
+async def test_nothing_is_loaded_while_a_stream_plays() -> None:
+    asked, is_idle, prepared = [], False, []
+
+    def ask() -> bool:
+        asked.append(threading.current_thread())
+        return is_idle
+
+    sys.modules.pop("colorsys", None)
+    work = IdleWork(
+        asyncio.get_running_loop(), ask, lambda: False, [lambda: prepared.append(1)], ("colorsys", "no_such_module")
+    )
+    work.start()
     try:
-        work.start()
-        for _ in range(100):
-            loop.turn()
-        assert prepared == []
-        idle = True
-        for _ in NEEDED_SOON:
-            assert prepared == []
-            loop.turn()
-        loop.turn()
-        assert prepared == [1]
+        await _until(lambda: len(asked) >= 3)
+        assert "colorsys" not in sys.modules
+        assert threading.main_thread() not in asked
+        is_idle = True
+        await _until(lambda: prepared == [1])
+        assert "colorsys" in sys.modules
     finally:
-        gc.set_threshold(*threshold)
+        work.stop()
+
+
+@pytest.mark.usefixtures("collector")
+@in_a_loop
+async def test_what_is_not_loaded_when_the_server_ends_is_left() -> None:
+    prepared: list[int] = []
+    work = IdleWork(asyncio.get_running_loop(), lambda: False, lambda: False, [lambda: prepared.append(1)])
+    work.start()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "idle work"]
+    work.stop()
+    await asyncio.to_thread(thread.join, 20)
+    assert not thread.is_alive()
+    assert not prepared
+
+
+@pytest.mark.usefixtures("collector")
+@in_a_loop
+async def test_all_is_collected_when_nobody_is_connected() -> None:
+    is_alone, passes = False, list[int]()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            passes.append(info["generation"])
+
+    work = IdleWork(asyncio.get_running_loop(), lambda: True, lambda: is_alone, modules=())
+    work.start()
+    gc.callbacks.append(note)
+    try:
+        kept = [[number] for number in range(40_000)]
+        work._look()
+        assert 2 not in passes
+        assert len(passes) >= 5
+        is_alone = True
+        work._look()
+        assert 2 in passes
+        assert kept
+    finally:
+        gc.callbacks.remove(note)
+        work.stop()

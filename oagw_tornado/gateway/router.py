@@ -43,12 +43,17 @@ class Route(NamedTuple):
 class Upstream(Protocol):
     """What the gateway knows of a service."""
 
-    key_header: str
-    """The header in which its clients send their key instead of a bearer token; empty if there is none."""
-    methods: tuple[str, ...]
-    """What it answers of `ON_REQUEST`."""
-    errors: ErrorForm
-    """How it words an error that a fault or a limit brings up."""
+    @property
+    def key_header(self) -> str:
+        """The header in which its clients send their key instead of a bearer token; empty if there is none."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What it answers of `ON_REQUEST`."""
+
+    @property
+    def errors(self) -> ErrorForm:
+        """How it words an error that a fault or a limit brings up."""
 
     def route(self, path: str) -> tuple[type[ExchangeHandler], tuple[str, ...]]:
         """Who replies to `path`: percent-decoded, without the slash it began with."""

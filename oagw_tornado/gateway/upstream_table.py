@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from oagw_tornado.gateway.router import Upstream
@@ -12,6 +12,22 @@ from oagw_tornado.units.nearest import nearest
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.upstream_document import UpstreamDocument
+
+
+class _Forms(Mapping[str, ErrorForm]):
+    """How the upstreams of a table word their errors: none of them is asked before an error is to be worded."""
+
+    def __init__(self, upstreams: Mapping[str, Upstream]) -> None:
+        self._upstreams = upstreams
+
+    def __getitem__(self, alias: str) -> ErrorForm:
+        return self._upstreams[alias].errors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._upstreams)
+
+    def __len__(self) -> int:
+        return len(self._upstreams)
 
 
 class UpstreamTable(dict[str, Upstream]):
@@ -37,7 +53,7 @@ class UpstreamTable(dict[str, Upstream]):
         #: The tokens that are taken at one alias alone, where there are such.
         self.tokens: dict[str, frozenset[str]] = {}
         #: How each of them words its errors.
-        self.forms: dict[str, ErrorForm] = {}
+        self.forms: Mapping[str, ErrorForm] = _Forms(self)
         self.changed: list[Callable[[], None]] = []
         self._put(self._first)
 
@@ -124,7 +140,5 @@ class UpstreamTable(dict[str, Upstream]):
 
     def _collect_tokens(self) -> None:
         self.tokens = {alias: frozenset(each.tokens) for alias, each in self.described.items() if each.tokens}
-        self.forms.clear()
-        self.forms.update((alias, upstream.errors) for alias, upstream in self.items())
         for look_again in self.changed:
             look_again()

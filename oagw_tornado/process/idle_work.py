@@ -1,21 +1,33 @@
 """What a server does while nobody waits for it: load what the first request would wait for, and collect garbage.
 
 Start-up loads only what a plain start needs, so the first chat completion would pay for the rest, tens of milliseconds
-late. And a pass of the cycle collector over what ten thousand streams hold takes as long, in the middle of them. No
-request leaves a cycle behind, so there is no hurry: the collector runs when no stream does.
+late. It is loaded by a thread, which gives way to the loop in half a millisecond, and to streams altogether.
+
+A pass of the cycle collector over what ten thousand streams hold takes tens of milliseconds, in the middle of them. So
+it looks at what is new alone, a few thousand objects at a time, and at all that has come since the start when nobody is
+connected, or when it is too much. No request leaves a cycle behind: that is for the code of others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+import sys
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from itertools import chain
+from threading import Event, Thread
 
-# Loaded one at a time, so that none of them holds up a request for long.
+# Those that most ask for first come first.
 NEEDED_SOON = (
+    "oagw_tornado.services.openai.handlers",
+    "oagw_tornado.services.openai.engine",
+    "oagw_tornado.services.openai.responses.handlers",
+    "oagw_tornado.services.weather",
+    "oagw_tornado.services.github",
+    "oagw_tornado.services.github_errors",
+    "oagw_tornado.services.calculator",
+    "oagw_tornado.services.stream_test",
+    "oagw_tornado.services.anthropic.handlers",
     "msgspec",
     "oagw_tornado.services.typed",
     "oagw_tornado.services.openai.chat.requests",
@@ -30,6 +42,8 @@ NEEDED_SOON = (
     "oagw_tornado.services.openai.responses.store",
     "oagw_tornado.services.asking",
     "oagw_tornado.services.prompt_cache",
+    "oagw_tornado.services.oauth.handlers",
+    "oagw_tornado.services.nothing_scripted",
     "oagw_tornado.evidence.inference",
     "oagw_tornado.evidence.verdict",
     "oagw_tornado.playback.unread_watch",
@@ -43,53 +57,89 @@ NEEDED_SOON = (
     "oagw_tornado.control.table",
     "oagw_tornado.page.feed",
 )
-_LOAD_EVERY = 0.02
+
+# Seconds after which the loading thread gives way to the loop; the interpreter's own 5 ms would make events late.
+_GIVE_WAY = 0.0005
+_PAUSE = 0.02
 _LOOK_EVERY = 1.0
-# New objects, less those that are gone, that make a pass worth its time when idle, and needed in any case.
-_WORTH_IT = 10_000
-_NEEDED = 500_000
+# New objects, less those that are gone, that are looked at: 0.1 ms of it. After so many such passes all that has come
+# since the start is looked at, whoever waits.
+_YOUNG = 5_000
+_PASSES = 100
+# Passes that make another one over all of it worth its time when nobody is connected.
+_WORTH_IT = 2
 
 
 class IdleWork:
-    """The idle work of one server process, on `loop` from `start` to `stop`. `is_idle` says if nobody waits."""
+    """The idle work of one server process, on `loop` from `start` to `stop`.
+
+    `is_idle` says if no stream plays, in any thread; `is_alone` if nobody is connected.
+    """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         is_idle: Callable[[], bool],
+        is_alone: Callable[[], bool],
         prepare: Iterable[Callable[[], object]] = (),
+        modules: Iterable[str] = NEEDED_SOON,
     ) -> None:
-        """`prepare` is called one by one after all modules are there: what can be made ready beside."""
+        """`prepare` is called one by one, in turns of the loop, after all `modules` are there."""
         self._loop = loop
         self._is_idle = is_idle
-        self._to_do: Iterator[Callable[[], object]] = chain(
-            (partial(import_module, module) for module in NEEDED_SOON), prepare
-        )
+        self._is_alone = is_alone
+        self._prepare = iter(prepare)
+        self._modules = modules
+        self._stopped = Event()
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        gc.set_threshold(_NEEDED, 10, 10)
+        # What is here now stays as long as the process: the collector need not look at it again.
+        gc.freeze()
+        gc.set_threshold(_YOUNG, _PASSES, 10)
         gc.enable()
-        self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
+        self._handle = self._loop.call_later(_LOOK_EVERY, self._look)
+        Thread(target=self._load, name="idle work", daemon=True).start()
 
     def stop(self) -> None:
+        self._stopped.set()
         if self._handle is not None:
             self._handle.cancel()
 
     def _load(self) -> None:
-        if not self._is_idle():  # what plays now has all that it needs
-            self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
-            return
-        do = next(self._to_do, None)
-        if do is not None:
-            do()
-            self._handle = self._loop.call_later(_LOAD_EVERY, self._load)
-            return
-        # What is here now stays as long as the process: the collector need not look at it again.
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_GIVE_WAY)
+        try:
+            for module in self._modules:
+                while not self._is_idle():  # what plays now has all that it needs
+                    if self._stopped.wait(_PAUSE):
+                        return
+                if self._stopped.is_set():
+                    return
+                try:
+                    import_module(module)
+                except Exception:  # no descriptor left, say
+                    continue  # whoever needs it loads it, or is told why not
+        finally:
+            sys.setswitchinterval(before)
         gc.freeze()
-        self._look()
+        try:
+            self._loop.call_soon_threadsafe(self._prepare_next)
+        except RuntimeError:
+            pass  # the loop has ended
+
+    def _prepare_next(self) -> None:
+        if self._stopped.is_set():
+            return
+        if not self._is_idle():
+            self._loop.call_later(_PAUSE, self._prepare_next)
+            return
+        prepare = next(self._prepare, None)
+        if prepare is not None:
+            self._loop.call_later(_PAUSE, self._prepare_next)
+            prepare()
 
     def _look(self) -> None:
-        if gc.get_count()[0] > _WORTH_IT and self._is_idle():
-            gc.collect()
         self._handle = self._loop.call_later(_LOOK_EVERY, self._look)
+        if gc.get_count()[1] >= _WORTH_IT and self._is_alone():
+            gc.collect()
