@@ -34,10 +34,14 @@ class StreamLoad:
 
 @dataclass(frozen=True)
 class RequestLoad:
-    """`connections`, each with the next request as soon as it has its reply, for `seconds`."""
+    """`connections`, each with the next request as soon as it has its reply, for `seconds`.
+
+    They ask the simulator for what `ours` names (`Server.requests`), and any other server for its small reply.
+    """
 
     connections: int
     seconds: float
+    ours: str = "weather"
 
 
 Result = dict[str, Any]
@@ -80,10 +84,11 @@ def measure_streams(server: Server, load: StreamLoad) -> Result:
 def measure_requests(server: Server, load: RequestLoad) -> Result:
     """One run, after a short one to warm up."""
     on_server, _ = machine.processors()
+    request = (server.requests or {}).get(load.ours, server.weather)
     with running(server, on_server) as (port, pid):
-        _client("requests", port, [server.weather], [load.connections, min(0.5, load.seconds)])
+        _client("requests", port, [request], [load.connections, min(0.5, load.seconds)])
         used = machine.cpu_seconds(pid)
-        result = _client("requests", port, [server.weather], [load.connections, load.seconds])
+        result = _client("requests", port, [request], [load.connections, load.seconds])
         used = machine.cpu_seconds(pid) - used
     if result["wrong"] or result["failed"] or not result["requests"]:
         raise Wrong(f"{server.name}: {_sums(result)}")

@@ -37,4 +37,13 @@ SCENARIOS = {
         PATIENT,
     ),
     "requests": Scenario("small requests on 32 connections", RequestLoad(32, 1.5), rounds=3),
+    "calculations": Scenario(
+        "small requests with a body on 32 connections", RequestLoad(32, 1.5, "calculator"), ("simulator", "aiohttp"), 3
+    ),
+    "chats": Scenario(
+        "whole chat replies on 32 connections, beside aiohttp's small ones",
+        RequestLoad(32, 1.5, "chat"),
+        ("simulator", "aiohttp"),
+        3,
+    ),
 }

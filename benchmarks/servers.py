@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -45,6 +45,8 @@ class Server:
     needs: tuple[str, ...] = ()
     words_from: int = -1
     """From which event on a stream's events have numbered words; -1: they have none."""
+    requests: Mapping[str, bytes] | None = None
+    """Requests beside `weather` that it can be asked over and over."""
 
     def missing(self) -> str:
         """Why it cannot run here; empty if it can."""
@@ -114,6 +116,10 @@ SIMULATOR = Server(
     _simulator_stream,
     get(proxied("weather/current?city=Paris")),
     words_from=len(LEAD),
+    requests={
+        "chat": chat("hello", stream=False),
+        "calculator": post(proxied("calculator/calculate"), {"operation": "add", "a": 15, "b": 27}),
+    },
 )
 FLOOR = Server("floor", "C, one `write()` per event", _floor_command, _peer_stream, get("/weather?city=Paris"))
 PROTOCOL = _peer("protocol", "bare asyncio protocol", "asyncio_protocol", "uvloop")

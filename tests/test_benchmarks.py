@@ -109,11 +109,11 @@ def test_an_event_before_its_time_shows(load_client, request_file):
 @needs_load_client
 def test_the_scenarios_and_their_report(tmp_path):
     results = tmp_path / "load.json"
-    run("-m", "benchmarks.measure", "--smoke", "--out", results, "streams-1000", "requests")
+    run("-m", "benchmarks.measure", "--smoke", "--out", results, "streams-1000", "requests", "chats")
     run("-m", "benchmarks.measure", "--smoke", "--out", results, "--servers", "simulator,tornado", "slow-readers")
     measured = json.loads(results.read_text())
 
-    assert set(measured) == {"streams-1000", "requests", "slow-readers"}
+    assert set(measured) == {"streams-1000", "requests", "chats", "slow-readers"}
     assert {"simulator", "floor", "tornado"} <= set(measured["streams-1000"])
     for runs in measured["streams-1000"].values():
         assert [(result["complete"], result["events"]) for result in runs] == [(5, 40)]
