@@ -407,10 +407,14 @@ def _real_upstreams(config: Config) -> Callable[[UpstreamDocument, Any], Any]:
 
 def _ready_to_pass(table: UpstreamTable) -> list[Destination]:
     """The real upstreams, all that they need loaded and made. Raises ConfigError."""
+    from importlib import import_module
+
     from oagw_tornado.knobs.upstream_document import UpstreamError
     from oagw_tornado.proxying.making import prepare_recording
     from oagw_tornado.proxying.upstream import destinations
 
+    for module in ("proxying.passage", "playback.arriving_player"):
+        import_module(f"oagw_tornado.{module}")  # what the first request would wait for
     found = destinations(table)
     try:
         for each in found:

@@ -147,16 +147,14 @@ def test_recordings_are_bounded(tmp_path: Path, upstream: AiohttpServer) -> None
         assert [len(reply.body) for reply in replies] == [9000] * 4
         found = recordings(folder)
     heads = [lines[0] for lines in found if isinstance(lines[0], Head)]
-    assert [head.ended for head in heads][:3] == ["complete", "complete", "record-max"][: len(heads)]
-    assert 2 <= len(heads) <= 3
-    size = sum(file.stat().st_size for file in folder.rglob("*.jsonl"))
-    assert size <= 21 * 1024
+    assert [head.ended for head in heads] == ["complete", "complete", "record-max"]
+    assert sum(file.stat().st_size for file in folder.rglob("*.jsonl")) <= 21 * 1024
     # Those that are there already count.
     with SimulatorThread(
         config=described(tmp_path, real=real(upstream.port)), record=str(folder), record_max="20KiB"
     ) as simulator:
         assert len(talk(simulator.port, request(f"{REAL}/large?size=9000")).body) == 9000
-    assert sum(file.stat().st_size for file in folder.rglob("*.jsonl")) == size
+    assert sum(file.stat().st_size for file in folder.rglob("*.jsonl")) <= 21 * 1024
 
 
 def test_a_large_request_is_known_by_its_hash(tmp_path: Path, upstream: AiohttpServer) -> None:

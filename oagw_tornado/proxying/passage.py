@@ -14,6 +14,8 @@ from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.view import header_lines
@@ -28,7 +30,8 @@ from oagw_tornado.proxying.header_rules import passed_reply, passed_request
 from oagw_tornado.proxying.recorder import Asked, Recording
 from oagw_tornado.proxying.target import LeadsOut, target
 from oagw_tornado.reply.arriving import Arriving
-from oagw_tornado.reply.boundaries import boundaries_of
+from oagw_tornado.reply.boundaries import LineBoundaries, boundaries_of
+from oagw_tornado.reply.problem import SERVER_ERROR, Problem, error_object
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action
 
@@ -43,6 +46,11 @@ _TAIL = 64 * 2**10
 
 # Bytes of a body that are sent up in one go.
 _AT_ONCE = 2**18
+
+
+def _error_line(problem: Problem | None, events: int) -> bytes:
+    """An error in the middle of a stream of JSON lines."""
+    return orjson.dumps({"error": error_object(problem or SERVER_ERROR)}) + b"\n"
 
 
 class Passage:
@@ -211,6 +219,8 @@ class Passage:
         if content.at_eof():
             self._complete()
         streams: dict[str, Any] = {"frames": ()} if boundaries is not None else {"pieces": ()}
+        if isinstance(boundaries, LineBoundaries):
+            streams["error_event"] = _error_line
         self._answer(
             Reply(response.status, headers, reason=response.reason or "", arriving=body, source="upstream", **streams)
         )

@@ -62,7 +62,7 @@ class RecordingSpace:
         """Whether there is room for `size` bytes, which count from now on."""
         if self._used is None:
             self._used = _size_of(self._directory)
-        if self._used + size > self._most:
+        if self._is_full or self._used + size > self._most:
             if not self._is_full:
                 self._is_full = True
                 log.warning("%s: recordings have reached --record-max; no more is recorded", self._directory)

@@ -22,6 +22,8 @@ ORDER = (
     "seeded_load",
     "lateness",
     "reverse_proxy",
+    "record_a_day",
+    "between_gateway_and_upstream",
     "agent_with_two_tools",
     "reasoning_then_answer",
     "refusal",
