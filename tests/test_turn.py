@@ -88,7 +88,7 @@ def test_so_it_is_if_events_were_played_before(clock: Clock, turn: Turn) -> None
 def test_a_first_request_waited_since_its_connection_was_accepted(clock: Clock, turn: Turn, loop: Loop) -> None:
     """Unless the loop has slept since: then it was not there yet."""
     turn.enter()
-    accepted = turn.since
+    accepted = (turn.since, 0.0)
     clock.now += 0.002
     loop.end_turn()
     turn.passed(clock.now, clock.now + 0.001)
@@ -165,6 +165,23 @@ def test_events_leave_between_the_requests_of_a_burst_and_waits_are_told(oagw: V
     with Client(oagw.port) as client:
         metrics = client.send(get("/metrics")).reply().body.decode()
     assert f"oagw_admission_wait_seconds_count {2 * BURST + 1}.0" in metrics
+
+
+def test_what_waits_in_the_backlog_is_told(oagw: VisibleServer) -> None:
+    """However many turns it takes to accept them all."""
+    oagw.control.reset()
+    with ExitStack() as stack:
+        clients = [Client(oagw.port).send(get(f"{PROXY}/slow/slow")) for _ in range(BURST)]
+        for client in clients:
+            stack.callback(client.close)
+        for client in clients:
+            assert client.reply().status == 200
+    burst = oagw.control.requests(alias="slow")
+    began, ended = (limit(one["time"] for one in burst) for limit in (min, max))
+    assert ended - began > 0.3
+    last = max(burst, key=lambda one: float(one["time"]))
+    # It came when the first ones were being answered.
+    assert 0.5 * (ended - began) < last["waited"] < ended - began + 0.1
 
 
 def test_what_waits_for_the_reply_before_it_is_not_held_against_us(oagw: VisibleServer) -> None:

@@ -14,7 +14,12 @@ import errno
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import Callable
+from time import monotonic
+
+from oagw_tornado.evidence.vital_signs import queue_of
+from oagw_tornado.wire.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +38,10 @@ class Acceptor:
     """Accepts on one listening socket, which it owns, and hands each connection on."""
 
     def __init__(
-        self, listener: socket.socket, take: Callable[[socket.socket], None], enter: Callable[[], None] | None = None
+        self, listener: socket.socket, take: Callable[[socket.socket], None], turn: Turn | None = None
     ) -> None:
-        """`take` gets each connection, which does not block, and keeps it. `enter` is called before each: what is due
-        leaves first."""
+        """`take` gets each connection, which does not block, and keeps it. `turn` is entered before each, and told
+        since when, at the earliest, the connection waited."""
         self._listener = listener
         # Enumerations are slow to make.
         self._family, self._type, self._protocol = int(listener.family), int(listener.type), listener.proto
@@ -44,7 +49,12 @@ class Acceptor:
         # as much to ask for as one that is.
         self._turn = 1
         self._take = take
-        self._enter = enter or _nothing
+        self._loop_turn = turn or Turn()
+        # Connections that were accepted, and how many had come when the backlog was looked at. It is first in, first
+        # out: so one that had not come at a look has waited since then at most.
+        self._accepted = 0
+        self._looks: deque[tuple[float, int]] = deque()
+        self._since = 0.0
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
         self._reserve: list[int] = []
@@ -78,11 +88,12 @@ class Acceptor:
 
     def _accept(self) -> None:
         for number in range(self._turn):
-            self._enter()
+            self._loop_turn.enter()
             try:
                 connection = self._next()
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 self._turn = max(1, number)
+                self._is_empty()
                 return
             except OSError as error:
                 if error.errno not in _OUT_OF_RESOURCES:
@@ -93,9 +104,33 @@ class Acceptor:
                 self._wait(error)
                 return
             self._begin(connection)
+        self._look()
         self._turn = min(TURN, 2 * self._turn)
 
+    def _look(self) -> None:
+        """There may be more in the backlog, which has waited since this turn at the latest."""
+        turn = self._loop_turn
+        if self._since < turn.awake_since:
+            self._since = turn.since
+        if self._turn > 2:
+            waiting, _ = queue_of(self._listener)
+            turn.is_behind = waiting > 0
+            self._looks.append((monotonic(), self._accepted + waiting))
+
+    def _is_empty(self) -> None:
+        self._looks.clear()
+        self._since = 0.0
+        self._loop_turn.is_behind = False
+
     def _begin(self, connection: socket.socket) -> None:
+        self._accepted += 1
+        looks = self._looks
+        while looks and looks[0][1] < self._accepted:
+            self._since = looks.popleft()[0]
+        turn = self._loop_turn
+        # One that waited in the backlog has its request there, as a rule, when it is read for the first time.
+        waited = turn.awake_since <= self._since < turn.since
+        turn.accepted = (self._since, turn.now) if waited else (turn.since, 0.0)
         try:
             connection.setblocking(False)
             if self._family != socket.AF_UNIX:
@@ -131,7 +166,3 @@ class Acceptor:
     def _release(self) -> None:
         while self._reserve:
             os.close(self._reserve.pop())
-
-
-def _nothing() -> None:
-    pass

@@ -138,7 +138,8 @@ class Http1Connection(LingeringConnection):
                 self._asked_at = self._server.turn.now
             else:
                 # It waited for the reply before it, by HTTP's own order, and for nothing of ours.
-                self._asked_at = self._accepted = monotonic()
+                self._asked_at = now = monotonic()
+                self._accepted = (now, now)
         try:
             if data:
                 reader = self._reader

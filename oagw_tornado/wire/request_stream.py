@@ -70,7 +70,7 @@ class RequestStream(IOStream):
         # When the last request had arrived.
         self.asked_at = 0.0
         # When it was accepted, until something is read, and when what was read last can have been there.
-        self._accepted = server.turn.since
+        self._accepted: tuple[float, float] | None = server.turn.accepted
         self.readable_since = 0.0
         # Last: over TLS it begins to wait for its client from here.
         super().__init__(connection, **options)
@@ -138,8 +138,8 @@ class RequestStream(IOStream):
         turn.enter()
         size = super().read_from_fd(buf)
         if size:
-            self.readable_since = turn.waited_since(self._accepted) if self._accepted else turn.since
-            self._accepted = 0.0
+            self.readable_since = turn.since if self._accepted is None else turn.waited_since(self._accepted)
+            self._accepted = None
         if self._lingered >= 0 and size:
             self._lingered += size
             return None if self._lingered <= LINGER_BYTES else 0

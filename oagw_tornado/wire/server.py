@@ -68,7 +68,7 @@ class Server:
         if not self._acceptors:
             self.deadlines.start(self.loop, self._look_for_clients)
         for listener in sockets:
-            acceptor = Acceptor(listener, take or self.take, self.turn.enter)
+            acceptor = Acceptor(listener, take or self.take, self.turn)
             acceptor.start(backlog)
             self._acceptors.append(acceptor)
 

@@ -57,7 +57,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         self.patience: Patience | None = None
         self._server = server
         # When it was accepted, until its first request is read.
-        self._accepted = server.turn.since
+        self._accepted: tuple[float, float] | None = server.turn.accepted
         # The socket's descriptor; -1 once it may be somebody else's.
         self._fd = -1
         # True while bytes wait in the transport, which then must have all that follows.
@@ -157,8 +157,8 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     @property
     def readable_since(self) -> float:
         turn, accepted = self._server.turn, self._accepted
-        if accepted:
-            self._accepted = 0.0
+        if accepted is not None:
+            self._accepted = None
             return turn.waited_since(accepted)
         return turn.since
 

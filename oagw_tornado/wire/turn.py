@@ -7,7 +7,8 @@ or the request has its turn, however far behind the events are. Neither waits fo
 
 The wait. A socket that is seen readable in a turn became so after the loop had looked last: just now, if the loop slept
 meanwhile, else while the turn before was under way. `since` is the earliest instant that is possible, so what is
-counted from there is never too little, and at most one turn too much.
+counted from there is never too little, and at most one turn too much. A connection can have waited in the backlog for
+many turns: the acceptor knows how long.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from time import monotonic
 #: A gap between two turns, in seconds, in which the loop has slept: what it does by itself takes a tenth of that.
 ASLEEP = 50e-6
 
-#: Seconds after it was accepted within which a connection's request may have been there from the start.
-JUST_ACCEPTED = 0.1
+#: The same for what came from the backlog.
+SOON = 0.02
 
 _NEVER = float("inf")
 
@@ -28,7 +29,23 @@ _NEVER = float("inf")
 class Turn:
     """The turns of one loop. Instants are of `time.monotonic`."""
 
-    __slots__ = ("due", "play", "now", "since", "awake_since", "after", "_loop", "_began", "_last_began", "_last_ended")
+    __slots__ = (
+        "due",
+        "play",
+        "now",
+        "since",
+        "awake_since",
+        "accepted",
+        "is_behind",
+        "after",
+        "_loop",
+        "_began",
+        "_last_began",
+        "_last_ended",
+        "_last_entered",
+        "_entered_before",
+        "_left",
+    )
 
     def __init__(self) -> None:
         # When something is due that `play` plays: for a millisecond at most.
@@ -39,6 +56,11 @@ class Turn:
         # Since when, at the earliest, that waited which this turn handles, and since when the loop has not slept.
         self.since = 0.0
         self.awake_since = 0.0
+        # Of the connection that was accepted last: when it can have come at the earliest; and when it was accepted, if
+        # it waited in the backlog, else 0.
+        self.accepted = (0.0, 0.0)
+        # True while the backlog of a listening socket is not empty: then the loop does not sleep, whatever it seems.
+        self.is_behind = False
         # Called when a turn is over in which something was handled.
         self.after: Callable[[], None] = _nothing
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -46,13 +68,17 @@ class Turn:
         self._began = 0.0
         self._last_began = 0.0
         self._last_ended = 0.0
+        # The last two turns that were entered: when they began, and when the last one ended.
+        self._last_entered = 0.0
+        self._entered_before = 0.0
+        self._left = 0.0
 
     def enter(self) -> None:
         """To be called before each thing that the loop hands out, in the loop's thread."""
         self.now = now = monotonic()
         if not self._began:
             self._began = now
-            if now - self._last_ended < ASLEEP:
+            if now - self._last_ended < ASLEEP or self.is_behind:
                 self.since = self._last_began
             else:
                 self.since = self.awake_since = now
@@ -66,23 +92,30 @@ class Turn:
     def passed(self, began: float, ended: float) -> None:
         """A turn is over, or a part of one, that was not entered."""
         if not self._began:
-            if began - self._last_ended >= ASLEEP:
+            if began - self._last_ended >= ASLEEP and not self.is_behind:
                 self.awake_since = began
             self._last_began = began
             self._last_ended = ended
 
-    def waited_since(self, accepted: float) -> float:
-        """Since when, at the earliest, the first request of a connection waited that was `accepted` then."""
-        if accepted >= self.awake_since and self.since - accepted < JUST_ACCEPTED:
-            return accepted
-        return self.since
+    def waited_since(self, accepted: tuple[float, float]) -> float:
+        """Since when, at the earliest, the first request of a connection waited of which `accepted` was said: since it
+        came, if the loop has not slept meanwhile; if it has, the request was not there yet."""
+        came, taken = accepted
+        if came >= self.awake_since:
+            return came
+        # What waited in the backlog is read in the next turn but one at the latest if its request was there, even if a
+        # processor that others use made it look as if the loop had slept in between.
+        is_next = taken >= self._entered_before and self._began - self._left < SOON
+        return came if is_next else self.since
 
     def _end(self) -> None:
-        self._last_began, self._began = self._began, 0.0
+        self._entered_before = self._last_entered
+        self._last_began = self._last_entered = self._began
+        self._began = 0.0
         try:
             self.after()
         finally:
-            self._last_ended = monotonic()
+            self._last_ended = self._left = monotonic()
 
 
 def _nothing() -> None:
