@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from importlib import import_module
 from pathlib import Path
@@ -225,6 +226,14 @@ def test_replies_of_rules_are_bounded(reply: Any, hint: str) -> None:
 def test_what_one_rule_looks_at_is_bounded(rule: Any, hint: str) -> None:
     with pytest.raises(RuleError, match=re.escape(hint)):
         Rules([rule])
+
+
+@pytest.mark.parametrize(
+    ("count", "text", "is_read"), [(20_000, "", True), (20_001, "", False), (9, "a, " * 30_000, True)]
+)
+def test_values_that_rules_look_at_are_bounded(count: int, text: str, is_read: bool) -> None:
+    body = json.dumps({"model": text, "x": [0] * count}).encode()
+    assert (Facts("", "", "POST", {}, body).document is not None) == is_read
 
 
 def test_bytes_of_a_long_token_are_not_told() -> None:

@@ -73,7 +73,7 @@ def merged_counters(many: Iterable[Mapping[str, Any]]) -> Counters:
 
 def second_as_plain(second: Second) -> list[Any]:
     """One second of a process."""
-    return [dict(value) if isinstance(value, Mapping) else value for value in second]
+    return [dict(value.items()) if isinstance(value, Mapping) else value for value in second]
 
 
 def second_of(plain: Iterable[Any]) -> Second:

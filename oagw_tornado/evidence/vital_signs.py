@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from oagw_tornado.evidence.packed_counts import PackedCounts
 from oagw_tornado.evidence.timing import BINS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -149,10 +150,10 @@ class VitalSigns:
         second = Second(
             ended=time.time(),
             length=time.monotonic() - self._began,
-            late=late,
+            late=PackedCounts(late),
             latest=latest,
             blocked=blocked,
-            lags=self._lags,
+            lags=PackedCounts(self._lags),
             longest=self._longest,
             stopped=self._stopped,
             cpu=time.process_time() - self._cpu,

@@ -7,9 +7,12 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from oagw_tornado.reply.conversation import Conversation
-from oagw_tornado.units.documents import DocumentError, read_json
+from oagw_tornado.units.documents import DocumentError, has_more, read_json
 
 _NOT_READ: Any = object()
+
+#: Values of a body that rules look at one by one.
+MOST_VALUES = 20_000
 
 
 class Facts:
@@ -52,7 +55,7 @@ class Facts:
         """The body as JSON; None if it is not valid JSON."""
         if self._document is _NOT_READ:
             try:
-                self._document = read_json(self.body) if self.body else None
+                self._document = read_json(self.body) if self.body and not has_more(self.body, MOST_VALUES) else None
             except DocumentError:
                 self._document = None
         return self._document

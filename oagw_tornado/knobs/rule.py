@@ -59,6 +59,8 @@ class Rule:
         self.size = 0  # bytes of the document as JSON
         # What tells it from another of the same name, before it or after it.
         self.birth = ""
+        # The pieces of its texts that an index may find it by; made once, by the index.
+        self.offered: Any = None
         self.counts = Counts()
         # The server's knobs, and this rule's over them.
         self._resolved: tuple[Knobs, Knobs] | None = None

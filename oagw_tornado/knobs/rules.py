@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.predicate import RuleError, words
 from oagw_tornado.knobs.rule import NAME, Rule, parse_rule
-from oagw_tornado.knobs.rule_index import MOST_MISSES, Miss, Place, RuleIndex
+from oagw_tornado.knobs.rule_index import MANY_RULES, MOST_MISSES, Miss, Place, RuleIndex
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.nearest import nearest
 
@@ -97,6 +97,10 @@ class Rules:
                 raise RuleError(f"{place}{_name_in(document, number)}: {error}") from None
             rules[rule.name] = rule
             size += rule.size
+            if len(documents) >= MANY_RULES:
+                from oagw_tornado.knobs.text_index import offered_by
+
+                offered_by(rule)  # here in steps, else all of them in the first request
             yield
         self.list = list(rules.values())
         self._numbered = len(rules)

@@ -44,7 +44,7 @@ class TextIndex:
     """The pieces that stand for the rules of one list. A rule is known by its place in that list."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        offers = [_offers(rule) for rule in rules]
+        offers = [offered_by(rule) for rule in rules]
         # How many rules offer each piece, by the name of their predicate.
         shared: dict[str, Counter[str]] = {}
         for offer in offers:
@@ -86,6 +86,13 @@ class TextIndex:
                 for piece in found:
                     numbers += known[piece]
         return numbers
+
+
+def offered_by(rule: Rule) -> list[tuple[str, int, list[str]]]:
+    """As `_offers`, made once for each rule: whoever reads many of them asks beforehand."""
+    if rule.offered is None:
+        rule.offered = _offers(rule)
+    return rule.offered  # type: ignore[no-any-return]
 
 
 def _offers(rule: Rule) -> list[tuple[str, int, list[str]]]:

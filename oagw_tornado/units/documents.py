@@ -83,6 +83,13 @@ def refuse_many(text: bytes) -> None:
         raise TooLarge(f"more than {MOST_CONTAINERS} objects and lists")
 
 
+def has_more(text: bytes, values: int) -> bool:
+    """Whether the JSON document that `text` is has more than so many values in its lists and objects."""
+    if text.count(b",") <= values:
+        return False
+    return b"".join(_unescaped(text).split(b'"')[::2]).count(b",") > values
+
+
 def refuse_depth(text: bytes) -> None:
     """Raise DocumentError if the JSON document that `text` is nests too deep."""
     # What has few brackets is not deep, and that is nearly every body.
