@@ -136,6 +136,8 @@ class RequestStream(IOStream):
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         turn = self._server.turn
         turn.enter()
+        if self.closed():  # what was due has left first, and found that the client has gone
+            return None
         size = super().read_from_fd(buf)
         if size:
             self.readable_since = turn.since if self._accepted is None else turn.waited_since(self._accepted)
