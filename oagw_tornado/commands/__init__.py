@@ -12,6 +12,7 @@ from typing import cast
 #: What may stand first on the command line, and the line that the help has for it. A module of that name holds
 #: ``run(arguments) -> exit code``.
 COMMANDS = {
+    "calibrate": "measure how much this machine holds within a budget of lateness",
     "check": "say whether a server would start with a file: the line and the key that are wrong",
     "recordings": "list, show, check, export and import recordings, or turn them into rules to edit",
     "report": "write what there is to tell of a run against a running server: HTML, CSV, NDJSON",

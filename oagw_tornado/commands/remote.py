@@ -36,6 +36,20 @@ class Remote:
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {admin_token}"} if admin_token else {}
 
+    def post(self, path: str) -> None:
+        """``POST path``, which answers with nothing. Raises CommandError for anything else."""
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=TIMEOUT)
+        try:
+            connection.request("POST", f"{self._prefix}{path}", headers=self._headers)
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise CommandError(f"{self._url}: {error}") from None
+        finally:
+            connection.close()
+        if status != 204:
+            raise CommandError(f"{self._url}{path}: status {status}")
+
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """The JSON that ``GET path`` gives. Raises CommandError for anything else."""
         with self._asked(path, query) as reply:

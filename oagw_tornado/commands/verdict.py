@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from oagw_tornado.commands.arguments import Arguments, CommandError
+from oagw_tornado.commands.calibration import CalibrationError, load_against, read_calibration
 from oagw_tornado.commands.remote import Remote, add_remote
 from oagw_tornado.evidence.hgrm import FIGURES
 from oagw_tornado.units.durations import format_duration
@@ -30,7 +31,13 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--hgrm", metavar="DIR", help=f"write percentiles as HdrHistogram has them: {', '.join(FIGURES)}.hgrm"
     )
+    parser.add_argument(
+        "--calibration", metavar="FILE", help="what calibrate has written: its budget, and how much was asked of it"
+    )
     given = parser.parse_args(arguments)
+    calibration = None if given.calibration is None else _calibration(given.calibration)
+    if calibration is not None and given.late_p99 is None:
+        given.late_p99 = calibration["budget_ms"] / 1000
     query = {}
     if given.late_p99 is not None:
         query["late-p99"] = format_duration(given.late_p99)
@@ -41,10 +48,11 @@ def run(arguments: Sequence[str]) -> int:
     if given.hgrm is not None:
         _write_histograms(server, given.hgrm)
     try:
+        load = "" if calibration is None else f"\n{load_against(calibration, verdict)}"
         text, void = as_text(verdict), verdict["verdict"] != "innocent"
     except (KeyError, TypeError):
         raise CommandError(f"{given.url}: its reply is not a verdict") from None
-    print(text)  # noqa: T201
+    print(text + load)  # noqa: T201
     return VOID if void else INNOCENT
 
 
@@ -55,6 +63,16 @@ def _write_histograms(server: Remote, folder: str) -> None:
         raise CommandError(f"cannot make {folder!r}: {error.strerror or error}") from None
     for figure in FIGURES:
         server.save("/_sim/timing", {"format": "hgrm", "figure": figure}, os.path.join(folder, f"{figure}.hgrm"))
+
+
+def _calibration(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return read_calibration(file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"--calibration: cannot read {path!r}: {getattr(error, 'strerror', error)}", 2) from None
+    except CalibrationError as error:
+        raise CommandError(f"--calibration: {path}: {error}", 2) from None
 
 
 def as_text(verdict: dict[str, Any]) -> str:
