@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cuts import INPUTS, LIMITS, ONCE_WRONG, answer
-from wire import CHAT, WEATHER, VisibleServer, chat, chunked, get, post, serving
+from wire import CHAT, WEATHER, Client, VisibleServer, chat, chunked, get, post, serving
 
 from oagw_tornado.wire.head import Head, Refused, parse_head
 from oagw_tornado.wire.known_heads import LONGEST, MOST, KnownHeads
@@ -94,3 +95,26 @@ def test_a_request_is_answered_as_it_was_before(server: VisibleServer, data: byt
     first = answer(server, [data])
     for parts in ([data], [data], [head_of(data), data[len(head_of(data)) :]], [data[:-1], data[-1:]]):
         assert answer(server, [part for part in parts if part]) == first
+
+
+def test_a_known_head_leads_where_its_token_may_go_now(server: VisibleServer) -> None:
+    request = get(WEATHER.replace("weather", "storm"), "Authorization: Bearer own-token")
+
+    def statuses() -> list[int]:
+        with Client(server.port) as client:
+            return [client.send(request).reply().status for _ in range(5)]
+
+    def describe(tokens: list[str]) -> None:
+        body = json.dumps({"storm": {"service": "weather", "token": tokens}}).encode()
+        with Client(server.port) as client:
+            assert client.send(post("/_sim/upstreams", body, "Content-Type: application/json")).reply().status in (
+                200,
+                201,
+            )
+
+    describe(["own-token"])
+    assert statuses() == [200] * 5
+    describe(["another"])
+    assert statuses() == [403] * 5
+    describe(["own-token"])
+    assert statuses() == [200] * 5

@@ -7,7 +7,7 @@ routing would cost the client its reply.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import quote, unquote
 
 from oagw_tornado.gateway.bearer import Credentials
@@ -24,6 +24,7 @@ READ = ("GET", "HEAD")
 #: What a service may answer beside, if one of its handlers wants to.
 ON_REQUEST = ("PATCH", "OPTIONS")
 
+_NOWHERE = (None, None)
 _MOST_KNOWN = 1024
 _LONGEST_KNOWN = 256
 
@@ -139,9 +140,17 @@ class PrototypeDialect:
         self._known: dict[str, Route] = {}
 
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
+        # A head that came before, its token too, leads where it led: `_known` is another one when that may change.
+        shared: dict[Any, Any] | None = getattr(headers, "shared", None)
+        if shared is not None:
+            before, route = shared.get(self, _NOWHERE)
+            if before is self._known:
+                return cast(Route, route)
         known = self._known.get(rest)
         if known is not None and method in PROXIED:
             refusal = self._refuse(known.alias, headers)
+            if refusal is None and shared is not None and self._issued is None:  # issued tokens end by the clock
+                shared[self] = self._known, known
             if refusal is None or self._is_open(known, headers, caller):
                 return known
             return refused(refusal)
