@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from oagw_tornado import testing
 from oagw_tornado.commands.calibration import (
     CalibrationError,
     Search,
@@ -20,7 +21,6 @@ from oagw_tornado.commands.calibration import (
     read_calibration,
     table,
 )
-from oagw_tornado.testing import SimulatorProcess
 
 VERDICT = {"reasons": [], "late_ms": {"budget": 2.0}, "cpu_share": 0.5}
 
@@ -84,7 +84,7 @@ def test_the_command_finds_what_this_machine_holds_and_verdict_reads_it(tmp_path
     assert written["streams"]["steps"]
     assert written["requests"]["steps"]
     assert "processor" in done.stdout
-    with SimulatorProcess() as server:
+    with testing.SimulatorProcess() as server:
         judged = run("verdict", server.base_url, f"--calibration={file}")
     assert judged.returncode in (0, 3), judged.stderr
     assert "budget 2e+03 ms" in judged.stdout
