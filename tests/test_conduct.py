@@ -265,7 +265,7 @@ def test_looks_are_bounded() -> None:
         ledger.saw_unread(exchange, float(number), number)
         assert len(exchange.unread or ()) <= 3 * MOST_LOOKS
     ledger.ended(exchange, "complete", 1000.0)
-    looks = entry_of(exchange, "/", 0.0).looks
+    looks = entry_of(exchange, "/").looks
     assert (looks[0].at, looks[-1].at) == (0.0, 999.0)
     assert [look.at for look in looks] == sorted(look.unread for look in looks)
     assert ledger.journal.held < EXCHANGE_BYTES + 24 * MOST_LOOKS + 100

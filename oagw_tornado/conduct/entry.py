@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
     id: str
     begun: float
-    """When the whole request had arrived."""
+    """When its head had arrived."""
     ended: float | None = None
     """When its reply was over; None while it runs."""
     method: str = "POST"
@@ -78,11 +78,13 @@ class Entry(NamedTuple):
         return f"{self.status or 'no status'}{self.advice}"
 
 
-def entry_of(exchange: Exchange, shown_path: str, unix_zero: float) -> Entry:
-    """The facts of `exchange`. `shown_path` is its path with credentials masked; `unix_zero` is the Unix time at which
-    the monotonic clock read 0."""
+def entry_of(exchange: Exchange, shown_path: str) -> Entry:
+    """The facts of `exchange`. `shown_path` is its path with credentials masked.
+
+    Times count from the arrival of its head, by the clock that journals of several machines have in common.
+    """
     headers = exchange.headers
-    begun = exchange.admitted + unix_zero
+    begun = exchange.wall
     looks = exchange.unread or ()
     agent = headers.get("User-Agent") or ""
     return Entry(

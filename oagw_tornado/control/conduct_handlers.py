@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from time import monotonic, time
+from time import time
 from typing import Any
 
 from oagw_tornado.conduct.entry import Entry, by_begin, entry_of
@@ -57,11 +57,11 @@ async def judged(
 ) -> Judgement:
     """The judgement on the requests of the journal that fit, in shares of a turn."""
     turns = Turns()
-    now, zero = time(), time() - monotonic()
+    now = time()
     entries: list[Entry] = []
     for _, exchange in control.journal.scan(fits):
         if exchange is not None:
-            entries.append(entry_of(exchange, control.disclosure.target(exchange.path), zero))
+            entries.append(entry_of(exchange, control.disclosure.target(exchange.path)))
         if len(entries) == MOST_JUDGED:
             break
         if turns.is_over:

@@ -3,10 +3,11 @@
     locust -f locustfile.py --headless --host http://127.0.0.1:8765 --users 100 --spawn-rate 50 --run-time 30s
 
 Each of the three is a row of Locust's statistics, with its own percentiles, summed up over all workers. At the end the
-simulator is asked how late its own events were: if those figures are not small against yours, measure with less load.
+simulator judges itself: if it was late for reasons of its own, the run is void, and Locust exits with 3.
 
-From the environment: OAGW_AUTH_TOKEN (default test-integration-token), OAGW_PROMPT, and, where the control plane is not
-at the host or wants a token, OAGW_CONTROL_URL and OAGW_ADMIN_TOKEN.
+From the environment: OAGW_AUTH_TOKEN (default test-integration-token), OAGW_PROMPT, OAGW_LATE_P99, which is the
+lateness that the simulator is allowed at p99 (default 2ms), and, where the control plane is not at the host or wants a
+token, OAGW_CONTROL_URL and OAGW_ADMIN_TOKEN.
 """
 
 import itertools
@@ -22,6 +23,7 @@ from locust.runners import WorkerRunner
 from oagw_tornado.reply.sse import EventDecoder
 
 TOKEN = os.environ.get("OAGW_AUTH_TOKEN", "test-integration-token")
+LATE_P99 = os.environ.get("OAGW_LATE_P99", "2ms")
 PROMPT = os.environ.get("OAGW_PROMPT", "Tell me a story of ten words, no more, no less")
 # Drawn times are made of the seed and the request, so the same request would get the same times, again and again:
 # each has a seed of its own. They are counted, so the next run draws the same.
@@ -86,10 +88,14 @@ def start_anew(environment, **_):
 
 
 @events.test_stop.add_listener
-def tell_lateness(environment, **_):
-    """Print how late the simulator's events left."""
+def judge_the_simulator(environment, **_):
+    """Print how late the simulator's events left, and end a run as void in which it was too late."""
     if environment.host and not isinstance(environment.runner, WorkerRunner):
         print("simulator:", json.dumps(control(environment.host, "GET", "/_sim/timing")))
+        judged = control(environment.host, "GET", f"/_sim/verdict?late-p99={LATE_P99}")
+        print(f"verdict: {judged['verdict']}", *judged["reasons"], sep="\n  ")
+        if judged["verdict"] == "void":
+            environment.process_exit_code = 3
 
 
 def control(host, method, path):
