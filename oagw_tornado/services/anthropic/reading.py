@@ -23,6 +23,8 @@ def read(body: bytes, context: Context) -> Conversation:
     request = read_body(body, MessagesRequest)
     contents = (message.content for message in request.messages)
     blocks = sum(len(content) for content in (*contents, request.system) if isinstance(content, list))
+    contents = (message.content for message in request.messages if isinstance(message.content, list))
+    blocks += sum(len(block.content) for content in contents for block in content if isinstance(block.content, list))
     if max(len(request.messages), blocks) > MOST_MESSAGES:
         raise too_many_messages()
     for field, given in (("tools", request.tools), ("stop_sequences", request.stop_sequences)):
