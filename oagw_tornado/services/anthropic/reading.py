@@ -21,10 +21,11 @@ MOST_TOOLS = 1000
 def read(body: bytes, context: Context) -> Conversation:
     """The conversation in the body of a request. Raises InvalidRequest."""
     request = read_body(body, MessagesRequest)
-    contents = (message.content for message in request.messages)
-    blocks = sum(len(content) for content in (*contents, request.system) if isinstance(content, list))
-    contents = (message.content for message in request.messages if isinstance(message.content, list))
-    blocks += sum(len(block.content) for content in contents for block in content if isinstance(block.content, list))
+    blocks = 0
+    for content in (request.system, *(message.content for message in request.messages)):
+        if isinstance(content, list):
+            results = (block.content for block in content if isinstance(block.content, list))
+            blocks += len(content) + sum(map(len, results))
     if max(len(request.messages), blocks) > MOST_MESSAGES:
         raise too_many_messages()
     for field, given in (("tools", request.tools), ("stop_sequences", request.stop_sequences)):
