@@ -27,7 +27,7 @@ MOST_MEMORY = 64 * 2**20
 IDLE = 0.001
 LONGEST_TURN = 0.02
 #: A machine that is busy elsewhere takes the caches away; what costs too much does so each time.
-TRIES = 4
+TRIES = 8
 
 PROXY = "/api/oagw/v1/proxy"
 
