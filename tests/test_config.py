@@ -82,6 +82,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "loop": ("asyncio", "asyncio"),
     "pacer-resolution": ("1ms", 0.001),
     "realtime": ("yes", True),
+    "workers": ("2", 2),
+    "state": ("redis://127.0.0.1:6379/1", ...),
     "log-level": ("debug", "debug"),
     "access-log": ("no", False),
     "latency": ("5ms", Fixed(0.005)),

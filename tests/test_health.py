@@ -136,7 +136,7 @@ def test_an_upstream_is_away_by_the_clock(server: VisibleServer) -> None:
 
 def test_an_outage_says_whose_it_is_and_with_which_status(server: VisibleServer) -> None:
     server.control.add_rule(outage="every 10s for 9999ms;code=502", source="upstream", seed=1)
-    server.inside(lambda simulator: setattr(simulator.control._terms, "_started", time.monotonic() - 10))
+    server.inside(lambda simulator: setattr(simulator.control._terms, "started", time.monotonic() - 10))
     reply = ask(server, WEATHER)
     assert (reply.status, reply.header("X-OAGW-Error-Source")) == (502, "upstream")
 

@@ -19,6 +19,9 @@ PACKAGE = ROOT / "oagw_tornado"
 SHARED = {
     "control.routes._patterns": "made once, of a constant table",
     "page.assets.assets": "the files of the page, which do not change",
+    "page.report._script": "made once, of these files",
+    "page.report._style": "made once, of these files",
+    "page.report.policy": "made once, of these files",
     "gateway.content_coding.codings": "made once: what is installed",
     "gateway.content_coding._errors": "made once: what is installed",
     "services.openai.models.openai_models": "the list of models, by the few that are configured",

@@ -23,7 +23,7 @@ def reload_by(control: ControlPlane, read: Callable[[], Config], say: Callable[[
             return
         task = asyncio.ensure_future(control.sharing.reload(config))
     except ConfigError as error:
-        say(f"{error}; nothing is changed")
+        say(f"{error}; nothing changed")
         return
     task.add_done_callback(partial(_reloaded, say))
 
@@ -32,4 +32,4 @@ def _reloaded(say: Callable[[str], None], task: asyncio.Task[str]) -> None:
     if task.cancelled():
         return
     error = task.exception()
-    say(task.result() if error is None else f"{' '.join(str(error).split())}; nothing is changed")
+    say(task.result() if error is None else f"{' '.join(str(error).split())}; nothing changed")
