@@ -95,7 +95,8 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
     if isinstance(value, array):
-        return {"array": value.typecode, "bytes": value.tobytes()}
+        # By its values: evenly spaced offsets of a plan are not in its buffer.
+        return {"array": value.typecode, "bytes": array(value.typecode, list(value)).tobytes()}
     if isinstance(value, (tuple, list)):
         return [_plain(each) for each in value]
     if isinstance(value, dict):
