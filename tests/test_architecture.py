@@ -20,8 +20,8 @@ PACKAGE = "oagw_tornado"
 #: The folders (and the two modules of the wiring) in the order of the imports: each may import from those before it.
 ORDER = (
     "units", "reply", "faults", "knobs", "config", "recordings", "evidence", "conduct", "wire", "playback", "state",
-    "gateway", "replaying", "page", "services", "proxying", "control", "extensions", "simulator", "process",
-    "commands", "workers", "cli",
+    "gateway", "replaying", "page", "services", "proxying", "control", "extensions", "wiring", "simulator",
+    "process", "commands", "workers", "cli",
     "__main__", "client", "testing",
 )  # fmt: skip
 

@@ -6,11 +6,34 @@ all made from `OPTIONS`. The knobs of `oagw_tornado.knobs.vocabulary` are option
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from oagw_tornado.config.listeners import parse_listener, parse_tls_fault
+from oagw_tornado.config.option_values import (
+    listed,
+    masked,
+    one_of,
+    parse_client,
+    parse_control_host,
+    parse_engine,
+    parse_fields,
+    parse_host,
+    parse_model,
+    parse_mount,
+    parse_name,
+    parse_origin,
+    parse_path,
+    parse_per,
+    parse_resolution,
+    parse_state,
+    parse_token,
+    parse_workers,
+    show_resolution,
+    shown_mounts,
+    whole,
+    within,
+)
 from oagw_tornado.knobs.values import parse_flag
 from oagw_tornado.knobs.vocabulary import VOCABULARY
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
@@ -54,173 +77,6 @@ class Option(NamedTuple):
         return ENVIRONMENT_PREFIX + self.name.upper().replace("-", "_")
 
 
-def parse_token(text: str) -> str:
-    # The text is not repeated: it may be a credential with a stray space.
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a token is one or more visible ASCII characters")
-    return text
-
-
-def parse_name(text: str) -> str:
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z\[\]-]{1,100}", text):
-        raise ValueError(f"{text[:80]!r} is not the name of a header or a parameter")
-    return text
-
-
-def parse_model(text: str) -> str:
-    if not text or not text.isprintable() or " " in text or len(text) > 256:
-        raise ValueError(f"{text[:80]!r} is not the name of a model: 1 to 256 visible characters")
-    return text
-
-
-def parse_fields(text: str) -> tuple[str, ...]:
-    """Fields of a request that do not count when it is compared, such as ``user,metadata.id``. Raises ValueError."""
-    from oagw_tornado.knobs.ignored_fields import parse_ignored
-
-    return parse_ignored(text)
-
-
-def parse_per(text: str) -> str:
-    """What tells one session from another, as ``per`` of a rule has it. Raises ValueError."""
-    from oagw_tornado.knobs.when import parse_session
-
-    parse_session(text, "replay-per")
-    return text
-
-
-def parse_host(text: str) -> str:
-    if not text or not text.isprintable() or " " in text:
-        raise ValueError(f"{text[:80]!r} is not an address or a host name")
-    return text.removeprefix("[").removesuffix("]")
-
-
-def parse_control_host(text: str) -> str:
-    name = text.strip().lower().removesuffix(".")
-    if not re.fullmatch(r"[a-z0-9._-]{1,253}", name):
-        raise ValueError(f"{text[:80]!r} is not a host name, without scheme and port")
-    return name
-
-
-def parse_path(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError(f"{text[:80]!r} is not the path of a file")
-    return text
-
-
-def _listed(values: tuple[object, ...]) -> list[str]:
-    return [str(value) for value in values]
-
-
-def parse_client(text: str) -> tuple[str, str]:
-    client, _, secret = text.partition(":")
-    # The text is not repeated: it holds a secret.
-    if not client or not secret or not text.isprintable():
-        raise ValueError("expected a client and its secret, as in ID:SECRET")
-    return client, secret
-
-
-def parse_mount(text: str) -> tuple[str, str]:
-    """Alias and prefix of ``openai=/v1``; the prefix has no slash at its end, so that of the root is empty."""
-    alias, equals, prefix = (part.strip() for part in text.partition("="))
-    if not (alias and equals) or not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)*/?", prefix) or not prefix:
-        raise ValueError(f"{text[:80]!r} is not an alias and a path, such as openai=/ or openai=/v2")
-    prefix = prefix.rstrip("/")
-    for own in ("/_sim", "/metrics", "/health", "/healthz", "/readyz", "/api/oagw/v1"):
-        if f"{prefix}/".startswith(f"{own}/"):
-            raise ValueError(f"{text[:80]!r}: {own} is reserved for the server")
-    return alias, prefix
-
-
-def _shown_mounts(mounts: tuple[tuple[str, str], ...]) -> list[str]:
-    return [f"{alias}={prefix or '/'}" for alias, prefix in mounts]
-
-
-def parse_origin(text: str) -> str:
-    """An origin as a browser writes it (WHATWG HTML, section 7.1.1): scheme, host, and any port but the default."""
-    origin = text.strip().lower()
-    if origin in ("*", "null"):
-        return origin
-    match = re.fullmatch(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", origin)
-    if match is None:
-        raise ValueError(f"{text[:80]!r} is not an origin such as http://localhost:3000 (no path, no slash), nor *")
-    scheme, host, port = match.groups()
-    is_default = port is None or int(port) == {"http": 80, "https": 443}.get(scheme)
-    return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{int(port)}"
-
-
-def _whole(expected: str, lowest: int, highest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        digits = text.strip()
-        if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and lowest <= int(digits) <= highest):
-            raise ValueError(f"{text[:80]!r} is not {expected}")
-        return int(digits)
-
-    return parse
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        word = text.strip().lower()
-        if word not in words:
-            raise ValueError(f"{text[:80]!r} is not one of {', '.join(words)}")
-        return word
-
-    return parse
-
-
-def parse_engine(text: str) -> str:
-    """``auto``, ``fast`` or ``tornado``. Raises ValueError."""
-    word = _one_of("auto", "fast", "tornado", "httptools")(text)
-    return "fast" if word == "httptools" else word
-
-
-def _workers(text: str) -> int:
-    from oagw_tornado.config.state_address import parse_workers  # a plain start does without
-
-    return parse_workers(text)
-
-
-def _state(text: str) -> Any:
-    from oagw_tornado.config.state_address import parse_state
-
-    return parse_state(text)
-
-
-def _within(parse: Callable[[str], Any], show: Callable[[Any], str], lowest: Any, highest: Any) -> Callable[[str], Any]:
-    def parse_within(text: str) -> Any:
-        value = parse(text)
-        if not lowest <= value <= highest:
-            raise ValueError(f"{text[:80]!r} is not between {show(lowest)} and {show(highest)}")
-        return value
-
-    return parse_within
-
-
-# A microsecond less than is said: 50us, read, is a little less than 50e-6.
-_resolution = _within(parse_duration, format_duration, 49e-6, 0.1)
-
-
-def parse_resolution(text: str) -> float | None:
-    """The width of a slot in seconds; None for ``auto``. Raises ValueError."""
-    if text.strip().lower() == "auto":
-        return None
-    try:
-        return _resolution(text)  # type: ignore[no-any-return]
-    except ValueError:
-        raise ValueError(f"{text[:80]!r} is neither auto nor a duration from 50us to 100ms") from None
-
-
-def show_resolution(seconds: float | None) -> str:
-    """As `parse_resolution` reads it."""
-    return "auto" if seconds is None else format_duration(seconds)
-
-
-def _masked(credentials: str | tuple[str, ...] | None) -> Any:
-    if credentials is None:
-        return None
-    return "***" if isinstance(credentials, str) else ["***" for _ in credentials]
-
-
 CONFIG = Option("config", "", str, "FILE", "YAML file with options by these names, and rules", "Configuration")
 
 
@@ -228,10 +84,10 @@ def _table() -> dict[str, Option]:
     listen, tls, access, limits, replay = "Listening", "TLS", "Who may ask", "Limits", "Recordings"
     evidence, engine, output = "Evidence and control", "Engine", "Output"
     scale = "More cores, more machines"
-    patience = _within(parse_duration, format_duration, 0.001, LONGEST)
-    header_size = _within(parse_size, format_size, 1024, 2**24)
-    count = _whole("a whole number from 0 to 1000000", 0, 1_000_000)
-    port = _whole("a port number from 0 to 65535", 0, 65535)
+    patience = within(parse_duration, format_duration, 0.001, LONGEST)
+    header_size = within(parse_size, format_size, 1024, 2**24)
+    count = whole("a whole number from 0 to 1000000", 0, 1_000_000)
+    port = whole("a port number from 0 to 65535", 0, 65535)
     # fmt: off
     options = [
         Option("watch", "watch", parse_flag, "",
@@ -240,11 +96,11 @@ def _table() -> dict[str, Option]:
         Option("port", "port", port, "PORT", "port to listen on; 0 picks a free one, shown in the ready line", listen),
         Option("listen", "listen", parse_listener, "URL",
                "additional address; replaces --host and --port unless these are given: http://127.0.0.1:8765, "
-               "https://[::1]:8443, unix:/run/oagw.sock, fd://3; may be repeated", listen, _listed, is_repeatable=True),
+               "https://[::1]:8443, unix:/run/oagw.sock, fd://3; may be repeated", listen, listed, is_repeatable=True),
         Option("proxy-protocol", "proxy_protocol", parse_flag, "",
                "expect a PROXY protocol header (version 1 or 2) on every connection", listen,
                is_flag=True),
-        Option("tls", "tls", _one_of("off", "auto"), "NAME",
+        Option("tls", "tls", one_of("off", "auto"), "NAME",
                "auto: create a local certificate authority, once, and a certificate for this machine", tls),
         Option("tls-cert", "tls_cert", parse_path, "FILE",
                "certificate chain in PEM format; reloaded when it changes", tls),
@@ -256,29 +112,29 @@ def _table() -> dict[str, Option]:
                "--listen https://127.0.0.1:8443?tls-fault=expired", tls),
         Option("token", "tokens", parse_token, "TOKEN",
                "bearer token that the gateway accepts; @oauth: those issued by the oauth upstream; may be repeated",
-               access, _masked, is_repeatable=True, is_secret=True),
+               access, masked, is_repeatable=True, is_secret=True),
         Option("admin-token", "admin_token", parse_token, "TOKEN",
                "bearer token for /_sim and /metrics; without one, they answer only programs on this machine", access,
-               _masked, is_secret=True),
+               masked, is_secret=True),
         Option("control-listen", "control_listen", parse_listener, "URL",
                "address for /_sim and /metrics only, which then leave all others; as for --listen; may be repeated",
-               access, _listed, is_repeatable=True),
+               access, listed, is_repeatable=True),
         Option("control-host", "control_hosts", parse_control_host, "NAME",
                "host name accepted for /_sim and /metrics without a token, besides localhost and loopback "
                "addresses; may be repeated", access, is_repeatable=True),
         Option("oauth-client", "oauth_clients", parse_client, "ID:SECRET",
-               "client that the oauth upstream accepts; without one, it accepts any; may be repeated", access, _masked,
+               "client that the oauth upstream accepts; without one, it accepts any; may be repeated", access, masked,
                is_repeatable=True, is_secret=True, is_live=False),
         Option("mount", "mounts", parse_mount, "ALIAS=PREFIX",
                "also serve an upstream at this path prefix: openai=/ for clients that take only a host; "
-               "may be repeated", listen, _shown_mounts, is_repeatable=True),
+               "may be repeated", listen, shown_mounts, is_repeatable=True),
         Option("cors", "cors", parse_origin, "ORIGIN",
                "origin allowed to make cross-origin requests (http://localhost:3000), or * for all; may be repeated",
                access, is_repeatable=True),
         Option("token-in-query", "token_in_query", parse_flag, "",
                "accept the bearer token in ?access_token=, for clients that cannot set headers (EventSource)", access,
                is_flag=True),
-        Option("openai-profile", "openai_profile", _one_of("prototype", "openai"), "NAME",
+        Option("openai-profile", "openai_profile", one_of("prototype", "openai"), "NAME",
                "shape of OpenAI replies: prototype, or openai to match the real service", TIMING, is_live=True),
         Option("strict-requests", "strict_requests", parse_flag, "",
                "validate histories and tools as strictly as the real services do (default: for the openai profile "
@@ -289,7 +145,7 @@ def _table() -> dict[str, Option]:
         Option("strict", "strict", parse_flag, "",
                "answer 503 to requests that no rule answers, naming the nearest rule", TIMING, is_flag=True,
                is_live=True),
-        Option("reasoning-field", "reasoning_field", _one_of("reasoning_content", "reasoning", "both"), "NAME",
+        Option("reasoning-field", "reasoning_field", one_of("reasoning_content", "reasoning", "both"), "NAME",
                "field of a chat completion that holds the reasoning: reasoning_content, reasoning or both", TIMING,
                is_live=True),
         Option("prompt-cache", "prompt_cache", parse_flag, "",
@@ -303,11 +159,11 @@ def _table() -> dict[str, Option]:
                is_live=True),
         Option("replay-ignore", "replay_ignore", parse_fields, "FIELDS",
                "request fields to ignore when looking for a recording: user,metadata.id,messages[].id,?parameter; may "
-               "be repeated", replay, _listed, is_repeatable=True, is_list=True, is_live=True),
+               "be repeated", replay, listed, is_repeatable=True, is_list=True, is_live=True),
         Option("replay-per", "replay_per", parse_per, "WHAT",
                "step through several recordings of one request separately for each session, identified by header:NAME, "
                "bearer or json:EXPRESSION", replay, is_live=True),
-        Option("on-miss", "on_miss", _one_of("fail", "pass", "record"), "NAME",
+        Option("on-miss", "on_miss", one_of("fail", "pass", "record"), "NAME",
                "what to do with a request that has no recording: fail (504), pass it to the upstream, or record the "
                "upstream's reply", replay, is_live=True),
         Option("record", "record", parse_path, "DIR",
@@ -321,7 +177,7 @@ def _table() -> dict[str, Option]:
                limits, format_size, is_live=True),
         Option("max-header-size", "max_header_size", header_size, "SIZE",
                "largest request head: request line and headers; larger ones get a 431", limits, format_size),
-        Option("max-header-lines", "max_header_lines", _whole("a whole number from 1 to 10000", 1, 10_000), "N",
+        Option("max-header-lines", "max_header_lines", whole("a whole number from 1 to 10000", 1, 10_000), "N",
                "most header lines per request; more get a 431", limits),
         Option("header-timeout", "header_timeout", patience, "DURATION",
                "time allowed to send the request head", limits, format_duration),
@@ -344,15 +200,15 @@ def _table() -> dict[str, Option]:
                "header, parameter or field to show unmasked, besides the built-in list; may be repeated", evidence,
                show=list, is_repeatable=True),
         Option("no-control", "no_control", parse_flag, "", "turn /_sim and /metrics off", evidence, is_flag=True),
-        Option("workers", "workers", _workers, "N",
+        Option("workers", "workers", parse_workers, "N",
                "processes that serve at the same addresses, a core each; auto: one for each processor; more than one "
                "need a state that they share", scale, lambda workers: workers or "auto"),
-        Option("state", "state", _state, "URL",
+        Option("state", "state", parse_state, "URL",
                "Redis or Valkey server for the state that workers and machines share: redis://127.0.0.1:6379/0; "
                "?prefix=NAME tells several of them apart", scale, is_secret=True),
         Option("http-server", "http_server", parse_engine, "NAME",
                "HTTP engine: fast, tornado (the stock one) or auto (fast); httptools is an alias of fast", engine),
-        Option("loop", "loop", _one_of("auto", "asyncio", "uvloop"), "NAME",
+        Option("loop", "loop", one_of("auto", "asyncio", "uvloop"), "NAME",
                "event loop: uvloop, asyncio or auto (uvloop where installed)", engine),
         Option("pacer-resolution", "pacer_resolution", parse_resolution, "auto|DURATION",
                "width of the pacer's time slots: an event leaves in the first slot that is not early; auto: from 50us "
@@ -361,7 +217,7 @@ def _table() -> dict[str, Option]:
         Option("realtime", "realtime", parse_flag, "",
                "ask the system for accuracy (real-time priority, locked memory, processors that wake at once), and say "
                "at start what it refused", engine, is_flag=True),
-        Option("log-level", "log_level", _one_of("critical", "error", "warning", "info", "debug"), "LEVEL",
+        Option("log-level", "log_level", one_of("critical", "error", "warning", "info", "debug"), "LEVEL",
                "least severe message that is logged: critical, error, warning, info or debug", output),
         Option("access-log", "access_log", parse_flag, "",
                "log a line per request (default: only if stderr is a terminal)", output, is_flag=True),
