@@ -16,6 +16,7 @@ from oagw_tornado.config.config import Config, check_listening, has_replays, rea
 from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
+from oagw_tornado.process.descriptors import fill_standard_descriptors, raise_descriptor_limit
 from oagw_tornado.process.reload import FilesRead, Reloading
 from oagw_tornado.wire.listeners import CannotListen, Listeners, listen
 from oagw_tornado.wire.sockets import adopt
@@ -331,25 +332,3 @@ def start_log(config: Config, who: str = "") -> StderrLog:
         # Tornado tells each body that is not framed as its head says; the client is told, and so is the journal.
         logging.getLogger("tornado.general").setLevel(logging.WARNING)
     return log
-
-
-def fill_standard_descriptors() -> None:
-    """Open /dev/null for what is closed of stdin, stdout, stderr: else a socket would get its number, and our log."""
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
-
-
-def raise_descriptor_limit() -> None:
-    """Allow as many descriptors as the system lets us have: each connection takes one, and the usual limit is 1,024."""
-    try:
-        import resource
-    except ImportError:  # no such limit on this system
-        return
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    except (ValueError, OSError):  # macOS says "no limit" and means fewer
-        pass

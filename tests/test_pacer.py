@@ -14,18 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oagw_tornado.playback.pacer
+import oagw_tornado.playback.timer
 from oagw_tornado.playback.pacer import (
     FINEST,
     LONGEST_SHARE,
     LONGEST_TURN,
     WAKE_UPS_A_SECOND,
     WIDEST,
-    LoopTimer,
     Pacer,
-    TimerfdTimer,
-    new_timer,
     width_for,
 )
+from oagw_tornado.playback.timer import LoopTimer, TimerfdTimer, new_timer
 from oagw_tornado.wire.turn import Turn
 
 RESOLUTION = 0.0005
@@ -388,7 +387,7 @@ def test_where_there_is_no_timerfd_the_loop_takes_its_place(monkeypatch: pytest.
     def missing() -> Any:
         raise OSError("none here")
 
-    monkeypatch.setattr(oagw_tornado.playback.pacer, "_open_timerfd", missing)
+    monkeypatch.setattr(oagw_tornado.playback.timer, "_open_timerfd", missing)
     loop = asyncio.new_event_loop()
     timer = new_timer(loop, lambda: None)
     assert isinstance(timer, LoopTimer)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from random import Random, SystemRandom
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from oagw_tornado.config.config import Config
@@ -27,6 +27,7 @@ from oagw_tornado.units.knob_errors import KnobError
 from oagw_tornado.units.nearest import nearest
 
 if TYPE_CHECKING:
+    from oagw_tornado.gateway.replays import Replays
     from oagw_tornado.knobs.facts import Facts
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
@@ -39,16 +40,6 @@ _LONGEST_KEPT = 512
 
 # A page of the gateway's own has only what is asked of it by its name.
 _OF_PAGES = Knobs(source="gateway")
-
-
-class Replays(Protocol):
-    """Recordings that answer in the place of upstreams."""
-
-    def covers(self, alias: str) -> bool:
-        """Whether they may answer for this upstream."""
-
-    def route(self, request: Request, route: Route, given: frozenset[str]) -> Route:
-        """`route`, or the way to a recording; `given` are the fields of the knobs that were set for this request."""
 
 
 class Terms:

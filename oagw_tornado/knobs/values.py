@@ -51,3 +51,14 @@ def parse_number(low: float, high: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def parse_word(*words: str) -> Callable[[str], str]:
+    """One of these `words`, as it is."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text[:80]!r} is not one of {', '.join(words)}")
+        return text
+
+    return parse

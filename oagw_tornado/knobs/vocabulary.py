@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from oagw_tornado.knobs.outage import Outage, parse_outage
 from oagw_tornado.knobs.rate_limit import RateLimit, parse_rate_limit
-from oagw_tornado.knobs.values import parse_flag, parse_limit, parse_number, parse_status, parse_whole
+from oagw_tornado.knobs.values import parse_flag, parse_limit, parse_number, parse_status, parse_whole, parse_word
 from oagw_tornado.reply.sse import LINE_ENDINGS
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.durations import LONGEST, format_duration, parse_duration
@@ -255,23 +255,11 @@ def _rate_limit(text: str) -> RateLimit | None:
     return None if text in ("", "none") else parse_rate_limit(text)
 
 
-def _line_ending(text: str) -> str:
-    if text not in LINE_ENDINGS:
-        raise ValueError(f"{text[:80]!r} is not one of {', '.join(LINE_ENDINGS)}")
-    return text
-
-
 def _lifetime(text: str) -> Lifetime:
     seconds = parse_duration(text)
     if seconds < 0.001:
         raise ValueError(f"{text[:80]!r}: expected at least 1ms")
     return Lifetime(seconds)
-
-
-def _opening(text: str) -> str:
-    if text not in ("with-head", "with-first-token"):
-        raise ValueError(f"{text[:80]!r} is not with-head or with-first-token")
-    return text
 
 
 def _keep_alive(text: str) -> KeepAlive | None:
@@ -340,9 +328,9 @@ _KNOBS = (
          "lifetime of access tokens issued by the oauth upstream", "DURATION"),
     Knob("gate", "gate", _gate,
          "hold each event until POST /_sim/gates/NAME/release lets it pass", "NAME"),
-    Knob("line-ending", "line_ending", _line_ending,
+    Knob("line-ending", "line_ending", parse_word(*LINE_ENDINGS),
          "line endings of server-sent events: lf, cr or crlf", "NAME"),
-    Knob("opening", "opening", _opening,
+    Knob("opening", "opening", parse_word("with-head", "with-first-token"),
          "when events that precede the first token (role, message_start, response.created) leave: with-head, as "
          "from the real services, or with-first-token", "NAME"),
     Knob("keep-alive", "keep_alive", _keep_alive,

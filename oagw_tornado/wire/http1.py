@@ -1,12 +1,10 @@
 """The fast engine: one HTTP/1.1 connection as an `asyncio.Protocol`, behind tornado's own interfaces.
 
 `tornado.httputil` draws the seam: a server hands each request to `HTTPServerConnectionDelegate.start_request`, feeds
-the `HTTPMessageDelegate` it gets, and is written to as an `HTTPConnection`. This module is the server side of that
-seam without streams, futures and tasks, so the handlers behind it do not know which engine they run on.
-
-How it works. Requests are answered one after the other (RFC 9112, section 9.3.2): the bytes behind one wait as they
-came until it has been read and answered. A reader belongs to this connection alone, and only while bytes wait or a
-request is half read; a server with ten thousand silent streams has none.
+the `HTTPMessageDelegate` it gets, and is written to as an `HTTPConnection`. This is its server side without streams,
+futures and tasks. Requests are answered one after the other (RFC 9112, section 9.3.2): the bytes behind one wait as
+they came until it has been read and answered. A reader belongs to this connection alone, and only while bytes wait or
+a request is half read; a server with ten thousand silent streams has none.
 """
 
 from __future__ import annotations
@@ -95,28 +93,12 @@ class Http1Connection(LingeringConnection):
         self._go_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fd = -1
-        self._held = b""
         self._reader = None
         server = self._server
         server.connections.discard(self)
         server.half_closed.pop(self, None)
-        end_wait(self)
-        about, self._about = self._about, None
-        for each in about if type(about) is list else () if about is None else (about,):
-            server.delegate.lost(each)
-        if getattr(self._transport, "_read_ready_cb", None) is not None:
-            # asyncio's transport refers to itself by it, and would wait for the collector with all that it holds.
-            self._transport._read_ready_cb = None  # type: ignore[attr-defined]
         delegate, self._delegate = self._delegate, None
-        close_callback, self.close_callback = self.close_callback, None
-        drained, self.drained = self.drained, None
-        for tell in (delegate.on_connection_close if delegate is not None else None, close_callback, drained):
-            if tell is not None:
-                try:
-                    tell()
-                except Exception:
-                    log.exception("who waited for a client that has left could not be told")
+        self._let_go(delegate.on_connection_close if delegate is not None else None)
         server.delegate.on_close(self)
 
     def _tell_drained(self) -> None:
@@ -287,18 +269,15 @@ class Http1Connection(LingeringConnection):
         if self._is_read and self._is_answered and not self._queued:
             # The time of a head runs from its first byte; one more byte does not wind it up again.
             patience = deadlines.head if waiting else deadlines.idle
-            if self._goes_on:
-                pass
-            elif self._has_ended:
-                self.close()
-            elif self.patience is not patience:
-                patience.begin(self)
+            if not self._goes_on:
+                if self._has_ended:
+                    self.close()
+                elif self.patience is not patience:
+                    patience.begin(self)
         if waiting > MOST_WAITING:
             self._transport.pause_reading()
         elif reader is not None and not self._transport.is_reading() and not self._has_ended:
             self._transport.resume_reading()
-
-    # Replies.
 
     def end_sent(self) -> None:
         self._is_answered = True
@@ -360,8 +339,6 @@ class Http1Connection(LingeringConnection):
     def _linger(self) -> None:
         self._reader = None
         super()._linger()
-
-    # The client ends its side.
 
     def eof_received(self) -> bool:
         self._has_ended = True

@@ -6,8 +6,13 @@ section 9.6).
 
 from __future__ import annotations
 
-from oagw_tornado.wire.deadlines import LINGER_BYTES
+import logging
+from collections.abc import Callable
+
+from oagw_tornado.wire.deadlines import LINGER_BYTES, end_wait
 from oagw_tornado.wire.socket_connection import SocketConnection, SocketServer
+
+log = logging.getLogger(__name__)
 
 
 class LingeringConnection(SocketConnection):
@@ -43,3 +48,25 @@ class LingeringConnection(SocketConnection):
         self._lingered += size
         if self._lingered > LINGER_BYTES:
             self.abort()
+
+    # The connection is lost.
+
+    def _let_go(self, tell_reader: Callable[[], object] | None) -> None:
+        """Hold nothing any more, and tell who waits for the client that it has left."""
+        self._fd = -1
+        self._held = b""
+        end_wait(self)
+        about, self._about = self._about, None
+        for each in about if type(about) is list else () if about is None else (about,):
+            self._server.delegate.lost(each)
+        if getattr(self._transport, "_read_ready_cb", None) is not None:
+            # asyncio's transport refers to itself by it, and would wait for the collector with all that it holds.
+            self._transport._read_ready_cb = None  # type: ignore[attr-defined]
+        close_callback, self.close_callback = self.close_callback, None
+        drained, self.drained = self.drained, None
+        for tell in (tell_reader, close_callback, drained):
+            if tell is not None:
+                try:
+                    tell()
+                except Exception:
+                    log.exception("who waited for a client that has left could not be told")
