@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.services.upstream import Upstream
     from oagw_tornado.simulator import Simulator
+    from oagw_tornado.testing.parts import Error, Finish, Raw, Reasoning, Refusal, Text, ToolCall, Usage
     from oagw_tornado.testing.process import SimulatorProcess
     from oagw_tornado.testing.server import SimulatorError
     from oagw_tornado.testing.thread import SimulatorThread
@@ -55,6 +56,15 @@ __all__ = [
     "encode_event",
     "ErrorForm",
     "Problem",
+    # The parts of a scripted reply.
+    "Text",
+    "Reasoning",
+    "ToolCall",
+    "Refusal",
+    "Error",
+    "Usage",
+    "Finish",
+    "Raw",
     # A fault.
     "Fault",
     "Cut",
@@ -76,6 +86,7 @@ _MODULES = {
     "testing.thread": ("SimulatorThread",),
     "testing.process": ("SimulatorProcess",),
     "testing.server": ("SimulatorError",),
+    "testing.parts": ("Text", "Reasoning", "ToolCall", "Refusal", "Error", "Usage", "Finish", "Raw"),
     "config.config": ("Config", "read_config"),
     "config.settings": ("ConfigError",),
     "services.upstream": ("Upstream",),
