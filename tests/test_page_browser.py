@@ -160,7 +160,7 @@ def test_a_knob_is_checked_while_one_types_and_a_fault_is_built(server: Simulato
     faults.get_by_label("code").fill("429")
     faults.get_by_label("message").fill("too much; try again, später")
     faults.get_by_role("button", name="Set for all requests").click()
-    playwright.expect(faults).to_contain_text("Set for all requests")
+    wait(lambda: server.control.call("GET", "/_sim/config")["fault"])
     reply = talk(server.port, request(CHAT, chat()))
     assert reply.status == 429
     assert json.loads(reply.body)["error"]["message"] == "too much; try again, später"

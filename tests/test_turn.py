@@ -161,7 +161,7 @@ def test_events_leave_between_the_requests_of_a_burst_and_waits_are_told(oagw: V
     assert waited[-1] > 0.1
     timing = oagw.control.timing()
     assert timing["requests"] == 2 * BURST + 1
-    assert 100 < timing["admission_wait_ms"]["max"] == pytest.approx(waited[-1] * 1000, abs=0.001)
+    assert timing["admission_wait_ms"]["max"] >= waited[-1] * 1000 - 0.001 > 100
     with Client(oagw.port) as client:
         metrics = client.send(get("/metrics")).reply().body.decode()
     assert f"oagw_admission_wait_seconds_count {2 * BURST + 1}.0" in metrics

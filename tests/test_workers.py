@@ -259,7 +259,7 @@ def test_a_configuration_read_again_is_taken_over_by_all(redis: RedisServer, tmp
         assert asyncio.run(many(port, f"{PROXY}/weather/current", 40)) == {"502": 40}
         file.write_text("latency: soon\n")
         running.process.send_signal(signal.SIGHUP)
-        running.wait_for("reload: .*latency.*; nothing is changed")
+        running.wait_for("reload: .*latency.*; nothing changed")
         assert running.end() == 0
 
 

@@ -42,8 +42,11 @@ def count_words(text: str) -> int:
         and any(space in text for space in _OTHER_SPACES)
     ):
         return sum(map(len, _cut(text)))
+    kinds = written.translate(_KINDS)
+    if b" " not in kinds:  # found out in a tenth of the time
+        return 1
     # A word begins where a blank does not follow one.
-    return (b" " + written.translate(_KINDS)).count(b" x")
+    return kinds.count(b" x") + kinds.startswith(b"x")
 
 
 def says(text: str, word: str) -> bool:

@@ -105,7 +105,7 @@ def _oagw_session(pytestconfig: pytest.Config) -> Iterator[SessionServer]:
         left_over = server.left_over()
         report = pytestconfig.getoption("--oagw-report")
         if report:
-            server.write_report(_of_this_worker(report))
+            server.write_report(_of_this_worker(report, pytestconfig))
     finally:
         server.stop()
     if left_over and pytestconfig.getini("oagw_fail_on_server_error"):
@@ -136,11 +136,11 @@ def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Iterat
             pytest.fail(void, pytrace=False)
 
 
-def _of_this_worker(file: str) -> str:
+def _of_this_worker(file: str, config: pytest.Config) -> str:
     """The name of its own file, where pytest-xdist has several workers: ``report-gw1.html``."""
     import os
 
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    worker = getattr(config, "workerinput", {}).get("workerid")
     stem, extension = os.path.splitext(file)
     return f"{stem}-{worker}{extension}" if worker else file
 
