@@ -139,6 +139,17 @@ def test_error_event(oagw: SimulatorThread) -> None:
     assert outcome(oagw) == ("fault:error-event", 2)
 
 
+@pytest.mark.parametrize(("size", "struck"), [(0, []), (200_000, ["error-event"])])
+def test_error_event_in_a_download_ends_what_there_is_of_it(
+    oagw: SimulatorThread, size: int, struck: list[str]
+) -> None:
+    reply = raw(oagw, "error-event", target=f"/api/oagw/v1/proxy/stream-test/bytes?size={size}&rate=1MB")
+    (one,) = oagw.control.requests(limit=1)
+    assert one["faults"] == struck
+    assert one["outcome"] == ("fault:error-event" if struck else "complete")
+    assert reply.status == 200
+
+
 def test_split(oagw: SimulatorThread) -> None:
     reply = talk(oagw.port, request(CHAT, chat("é"), {"X-Sim-Fault": "split;bytes=1"}))
     assert {len(chunk) for chunk in reply.chunks[:-1]} == {1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from random import Random
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from oagw_tornado.reply.errors import Errors
 from oagw_tornado.reply.problem import ErrorWriter, Problem
 from oagw_tornado.reply.reply import ErrorWording, Reply
 from oagw_tornado.reply.schedule import Action, Run, Step, Steps
+from oagw_tornado.reply.shaping import single_steps
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
 
@@ -75,9 +77,17 @@ class ErrorEvent(Cut):
                 events += step.events
                 last = step.data
             yield step
-        if point is not None:
-            data = self._writer(reply)(self._problem(reply), events)
-            yield self.last(Step(point.at, data, Action.END, 1))
+        if point is None:
+            return
+        data = self._writer(reply)(self._problem(reply), events)
+        if not data:
+            # A download has no form for an error: its body ends early, if there is more of it.
+            rest = single_steps(point.rest)
+            following = next(rest, None)
+            if following is None or not following.data:
+                yield from rest if following is None else chain((following,), rest)
+                return
+        yield self.last(Step(point.at, data, Action.END, 1))
 
     def _problem(self, reply: Reply) -> Problem | None:
         """Which error it is; None: the one that is usual in such a stream. Raises InapplicableKnob."""
