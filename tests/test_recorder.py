@@ -188,7 +188,7 @@ def test_a_recorder_that_is_killed_leaves_what_was_said(tmp_path: Path, upstream
     assert head.ended is None
     said = b"".join(read.data for read in reads if isinstance(read, Read))
     assert b'"n": 20}' in said
-    assert len(reads) >= 20
+    assert len(reads) > 1, "as they came"
 
 
 def test_what_cannot_be_written_harms_no_reply(tmp_path: Path, upstream: AiohttpServer) -> None:

@@ -53,6 +53,26 @@ def test_tokens_say_the_words_again_and_again(words: list[str], count: int, sepa
     )
 
 
+@given(TEXTS, st.integers(1, 40), st.integers(1, 3000))
+def test_a_long_text_says_its_words_again_and_again(text: str, times: int, count: int) -> None:
+    words = Words(text * times)
+    if not words:
+        return
+    said = (list(words) * (count // len(words) + 1))[:count]
+    assert Tokens(words, count, " ").text() == " ".join(said)
+
+
+@pytest.mark.parametrize(
+    "text", ["ab " * 30_000, " ab" * 30_000, "ab \t" * 30_000, "\u2003ab" * 30_000, "ab" * 9000 + " c"]
+)
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.9999, 1, 1.0001, 2, 2.5])
+def test_all_of_a_long_text_and_parts_of_it(text: str, share: float) -> None:
+    words = Words(text)
+    count = max(1, int(len(words) * share))
+    said = (text.split() * 3)[:count]
+    assert Tokens(words, count, " ").text() == " ".join(said)
+
+
 @pytest.mark.parametrize("size", [1, 1000, 100_000])
 def test_little_is_made_before_its_time(size: int) -> None:
     taken = 0

@@ -13,7 +13,7 @@ from itertools import chain, islice, repeat
 
 import orjson
 
-from oagw_tornado.reply.words import count_words, size_of
+from oagw_tornado.reply.words import Words, count_words, first_words, size_of
 
 #: Characters of JSON in one token.
 JSON_TOKEN = 8
@@ -62,11 +62,16 @@ class Tokens:
             return self.whole
         if not self.count:
             return ""
-        rounds, rest = divmod(self.count, len(self.words))
-        again = (self.separator.join(self.words) + self.separator) * rounds if rounds else ""
+        words, separator = self.words, self.separator
+        rounds, rest = divmod(self.count, len(words))
+        if separator == " " and isinstance(words, Words):
+            # A long text: a list of all its words would take most of the time.
+            once = words.joined()
+            return (once + separator) * rounds + first_words(once, rest) if rest else " ".join(repeat(once, rounds))
+        again = (separator.join(words) + separator) * rounds if rounds else ""
         if rest:
-            return again + self.separator.join(islice(self.words, rest))
-        return again.removesuffix(self.separator)
+            return again + separator.join(islice(words, rest))
+        return again.removesuffix(separator)
 
     def events(self, per_event: int = 1) -> int:
         """How many events say it."""

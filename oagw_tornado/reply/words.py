@@ -89,6 +89,32 @@ class Words(Sequence[str]):
         """The characters of all words, white space included."""
         return len(self._text)
 
+    def joined(self) -> str:
+        """All words with a blank between each two."""
+        text = self._text
+        others = _SPACES[1:] if text.isascii() else _SPACES[1:] + _OTHER_SPACES
+        if "  " not in text and not any(map(text.__contains__, others)):
+            return text.strip(" ")
+        return " ".join(self)
+
+
+def first_words(text: str, count: int) -> str:
+    """The first `count` words of a text that has one blank between each two, and at least so many."""
+    low, before, high = 0, 0, len(text)
+    # The blank behind them is between `low`, before which there are `before` of them, and `high`.
+    while high - low > _SLICE:
+        middle = (low + high) // 2
+        blanks = text.count(" ", low, middle)
+        if before + blanks < count:
+            low, before = middle, before + blanks
+        else:
+            high = middle
+    for _ in range(count - before):
+        low = text.find(" ", low) + 1
+        if not low:
+            return text
+    return text[: low - 1]
+
 
 def size_of(words: Sequence[str]) -> int:
     """The characters of all `words`, nearly."""
