@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from typing import Any
 
@@ -164,11 +164,12 @@ def test_who_does_not_read_is_passed_over_and_then_let_go(oagw: VisibleServer, m
     def listed(count: int) -> Callable[[Watching], bool]:
         return lambda page: len(page.rows) >= count
 
-    clients = [socket.create_connection(("127.0.0.1", oagw.port)) for _ in range(3)]
-    for client in clients:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.sendall(request(ALL))
-    with watching(oagw) as page:
+    with ExitStack() as stack:
+        for _ in range(3):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", oagw.port)))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.sendall(request(ALL))
+        page = stack.enter_context(watching(oagw))
         page.until(lambda page: "now" in page.now)
         sent = 0
         while blocked() < 3:
@@ -180,8 +181,6 @@ def test_who_does_not_read_is_passed_over_and_then_let_go(oagw: VisibleServer, m
             assert sent < 2000
         monkeypatch.setattr(feed, "PATIENCE", 0.3)
         oagw.wait_until(lambda simulator: len(simulator.control.live.viewers) == 1, 20)
-    for client in clients:
-        client.close()
 
 
 def test_only_so_many_pages_are_open_at_once(oagw: VisibleServer, monkeypatch: pytest.MonkeyPatch) -> None:

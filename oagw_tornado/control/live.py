@@ -98,8 +98,8 @@ class Live(ControlHandler):
 
     def _bound_buffer(self) -> None:
         connection: Any = self.request.connection
-        own: socket.socket | None = getattr(connection, "socket", None)
-        if own is not None:
+        own: socket.socket | None = connection.socket
+        if own is not None:  # else the client has left
             own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 

@@ -39,17 +39,13 @@ class StockConnection(ReplyConnection):
         self._stream = connection.stream
         self._server = server
         self.number = self._stream.number
-        # True once the reply is over.
-        self.is_over = False
-        # True once the whole request has arrived.
-        self.is_read = False
-        # What a whole reply is about that has not left yet.
-        self._about: object = None
+        self.is_over = False  # the reply is
+        self.is_read = False  # the whole request has arrived
+        self._about: object = None  # what a whole reply is about that has not left yet
         # Who is told what arrives of the request; None once that is over. Each knows the other: what is kept of a
         # request would wait for the collector.
         self.reading: _Reading | None = None
-        # What tornado waits for before it reads on in the body.
-        self.body_held: asyncio.Future[None] | None = None
+        self.body_held: asyncio.Future[None] | None = None  # tornado waits for it before it reads on in the body
         # Tornado turns Nagle's algorithm on again after each request, which holds events back for 40 ms.
         self._stream.set_nodelay(True)
         self._client: str = self._stream.passed_on or getattr(connection.context, "remote_ip", "")
@@ -95,6 +91,10 @@ class StockConnection(ReplyConnection):
     @property
     def readable_since(self) -> float:
         return self._stream.readable_since
+
+    @property
+    def socket(self) -> Any:
+        return self._stream.socket
 
     def send(self, data: bytes) -> bool:
         if self._stream.closed():
