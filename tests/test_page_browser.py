@@ -303,6 +303,7 @@ def test_keys_themes_and_a_phone(server: SimulatorThread, browser: Any, page: An
     page.keyboard.press("?")
     playwright.expect(page.get_by_role("dialog")).to_contain_text("pause")
     page.keyboard.press("Escape")
+    playwright.expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("p")
     playwright.expect(page.locator(".state")).to_have_text("paused")
     page.keyboard.press("p")
