@@ -238,8 +238,10 @@ async def test_nothing_is_loaded_while_a_stream_plays() -> None:
 async def test_what_is_not_loaded_when_the_server_ends_is_left() -> None:
     prepared: list[int] = []
     work = IdleWork(asyncio.get_running_loop(), lambda: False, lambda: False, [lambda: prepared.append(1)])
+    # Servers of other tests may still have theirs.
+    before = set(threading.enumerate())
     work.start()
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "idle work"]
+    (thread,) = [each for each in threading.enumerate() if each.name == "idle work" and each not in before]
     work.stop()
     await asyncio.to_thread(thread.join, 20)
     assert not thread.is_alive()
