@@ -8,20 +8,12 @@ timing decides: a client that half-closes does so right after its request; one t
 from __future__ import annotations
 
 import socket
-import struct
+
+from oagw_tornado.wire.sock_diag import open_netlink, other_end
 
 #: A client whose FIN comes within so many seconds of the end of its request has half-closed.
 HALF_CLOSE_TIME = 0.2
 
-_NETLINK_SOCK_DIAG = 4
-_SOCK_DIAG_BY_FAMILY = 20
-_NLM_F_REQUEST = 1
-_NLMSG_ERROR = 2
-_ANY = 0xFFFFFFFF
-_HEADER = struct.Struct("=IHHII")
-# struct inet_diag_req_v2 and what of struct inet_diag_msg lies before `idiag_inode`.
-_REQUEST = struct.Struct("=BBBBI")
-_INODE_AT = _HEADER.size + 68
 _TCP_CLOSE_WAIT = 8
 
 
@@ -36,22 +28,9 @@ def is_there(connection: socket.socket) -> bool | None:
 
 
 def _is_held(connection: socket.socket) -> bool | None:
-    ours, theirs = connection.getsockname(), connection.getpeername()
-    family = connection.family
-    # The other end's socket: its own address is the client's.
-    addresses = [socket.inet_pton(family, end[0].partition("%")[0]) for end in (theirs, ours)]
-    ends = struct.pack("!HH16s16s", theirs[1], ours[1], *addresses)
-    question = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, _ANY) + ends + struct.pack("=III", 0, _ANY, _ANY)
-    head = _HEADER.pack(_HEADER.size + len(question), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 0, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as netlink:
-        netlink.settimeout(0.1)  # the kernel answers before `send` is back
-        netlink.send(head + question)
-        answer = netlink.recv(4096)
-    if _HEADER.unpack_from(answer)[1] == _NLMSG_ERROR or len(answer) < _INODE_AT + 4:
-        # Not a socket of this machine, or one that is gone for good; who asked before knows which.
-        return None
-    inode: int = struct.unpack_from("=I", answer, _INODE_AT)[0]
-    return inode != 0
+    with open_netlink() as netlink:
+        end = other_end(netlink, connection)
+    return None if end is None else end.is_held
 
 
 def _is_half_open(connection: socket.socket) -> bool:

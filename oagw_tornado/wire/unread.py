@@ -11,19 +11,9 @@ import socket
 import struct
 import sys
 
-_NETLINK_SOCK_DIAG = 4
-_SOCK_DIAG_BY_FAMILY = 20
-_NLM_F_REQUEST = 1
-_NLMSG_ERROR = 2
-_ANY = 0xFFFFFFFF
+from oagw_tornado.wire.sock_diag import open_netlink, other_end
+
 _SIOCOUTQ = 0x5411
-_HEADER = struct.Struct("=IHHII")
-# struct inet_diag_req_v2, without the ends of the connection.
-_REQUEST = struct.Struct("=BBBBI")
-# What of struct inet_diag_msg lies before `idiag_rqueue`: four bytes, the ends (48), `idiag_expires`.
-_QUEUE_AT = _HEADER.size + 56
-#: Seconds that the kernel has to answer, which it does before `send` is back.
-_PATIENCE = 0.1
 
 
 class ClientQueues:
@@ -50,25 +40,14 @@ class ClientQueues:
 
     def _receive_queue(self, connection: socket.socket) -> int | None:
         """The receive queue of the client's own socket; None if that is not on this machine."""
-        ours, theirs = connection.getsockname(), connection.getpeername()
-        family = connection.family
-        addresses = [socket.inet_pton(family, end[0].partition("%")[0]) for end in (theirs, ours)]
-        ends = struct.pack("!HH16s16s", theirs[1], ours[1], *addresses)
-        question = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, _ANY) + ends + struct.pack("=III", 0, _ANY, _ANY)
-        head = _HEADER.pack(_HEADER.size + len(question), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 0, 0)
         if self._netlink is None:
-            self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG)
-            self._netlink.settimeout(_PATIENCE)
+            self._netlink = open_netlink()
         try:
-            self._netlink.send(head + question)
-            answer = self._netlink.recv(4096)
+            end = other_end(self._netlink, connection)
         except TimeoutError:
-            self.close()  # an answer that comes late must not be taken for the next one
+            self.close()
             return None
-        if _HEADER.unpack_from(answer)[1] == _NLMSG_ERROR or len(answer) < _QUEUE_AT + 4:
-            return None
-        queue: int = struct.unpack_from("=I", answer, _QUEUE_AT)[0]
-        return queue
+        return None if end is None else end.unread
 
 
 def _unacknowledged(connection: socket.socket) -> int:
