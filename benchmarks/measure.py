@@ -24,7 +24,7 @@ def smoke(scenario: Scenario) -> Scenario:
     """The same in a second and with next to no load: it shows that the programs work."""
     load = scenario.load
     if isinstance(load, RequestLoad):
-        return replace(scenario, load=RequestLoad(2, 0.1), rounds=1)
+        return replace(scenario, load=RequestLoad(2, 0.5), rounds=1)
     small = replace(load, count=5, streams=Streams(8, 0.01), ramp=0.02)
     if load.slow:
         small = replace(small, slow=2, slow_streams=Streams(40, 0.002, 8192), stop_after=3, pause=0.2)
