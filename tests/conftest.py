@@ -36,7 +36,8 @@ WIRES = ("fast-uvloop", "fast-asyncio", "tornado-asyncio")
 # the default, and asyncio with the stock engine.
 BOTH_LOOPS = {
     "test_acceptor", "test_clients_event_source", "test_cuts", "test_engines", "test_half_close", "test_http1",
-    "test_http1_limits", "test_isolation", "test_left_behind", "test_lost_replies", "test_malformed", "test_many",
+    "test_http1_limits", "test_http1_targets",
+    "test_isolation", "test_left_behind", "test_lost_replies", "test_malformed", "test_many",
     "test_request_reader", "test_scenarios", "test_streams", "test_tls", "test_turn",
 }  # fmt: skip
 

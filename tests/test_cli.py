@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import pty
 import re
@@ -12,116 +10,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from program import DEADLINE, Server, environment, free_port, run, serving, taken_port
 
 from oagw_tornado import __version__
 from oagw_tornado.process.first_minute import greeting
-from oagw_tornado.process.stderr_log import StderrLog
 
-DEADLINE = 20.0
 """Seconds that anything here may take before the test fails; a busy machine needs a part of it at most."""
-
-READY = re.compile(r"oagw-tornado \S+: listening on http://(\S+):(\d+)\n")
-
-DRAINING = "oagw-tornado: draining, again to stop now"
-
-CHAT = "/api/oagw/v1/proxy/openai/v1/chat/completions"
-HEADERS = {"Authorization": "Bearer test-integration-token", "Content-Type": "application/json"}
-
-
-def environment(**variables: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OAGW_")}
-    return {**inherited, **variables}
-
-
-def run(*arguments: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "oagw_tornado", *arguments],
-        capture_output=True, text=True, timeout=DEADLINE, env=environment(**variables), cwd=cwd,
-    )  # fmt: skip
-
-
-class Server:
-    """A server process that is ready."""
-
-    def __init__(self, process: subprocess.Popen[str], streaming: list[http.client.HTTPConnection]) -> None:
-        self.process = process
-        self._streaming = streaming
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        match = READY.fullmatch(line)
-        assert match, f"not a ready line: {line!r}"
-        self.host, self.port = match[1], int(match[2])
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.host.strip("[]"), self.port, timeout=DEADLINE)
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        connection = self.connect()
-        try:
-            connection.request("GET", path, headers=HEADERS)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def stream(self, words: int) -> http.client.HTTPResponse:
-        body = json.dumps({"stream": True, "messages": [{"role": "user", "content": "x " * words}]})
-        connection = self.connect()
-        self._streaming.append(connection)
-        connection.request("POST", CHAT, body, HEADERS)
-        response = connection.getresponse()
-        assert response.readline().startswith(b"data: "), "the first event has left"
-        return response
-
-    def wait_until_nothing_listens(self) -> None:
-        """Until the server has seen a signal."""
-        deadline = time.monotonic() + DEADLINE
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection((self.host, self.port), timeout=1).close()
-            except ConnectionRefusedError:
-                return
-            except (ConnectionResetError, TimeoutError):  # it was waiting to be accepted, or could not even wait
-                continue
-        raise AssertionError("the server still listens")
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send the signal; gives the exit code and what else is on stderr."""
-        self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=DEADLINE)
-        return self.process.returncode, rest
-
-
-@contextmanager
-def serving(*arguments: str, **variables: str) -> Iterator[Server]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "oagw_tornado", *arguments],
-        stderr=subprocess.PIPE, text=True, env=environment(**variables),
-    ) as process:  # fmt: skip
-        streaming: list[http.client.HTTPConnection] = []
-        try:
-            yield Server(process, streaming)
-        finally:
-            process.kill()
-            for connection in streaming:
-                connection.close()
-
-
-@contextmanager
-def taken_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
-
-
-def free_port() -> int:
-    with taken_port() as port:
-        return port
 
 
 def test_version_says_which() -> None:
@@ -253,154 +150,6 @@ def test_options_reach_the_server_by_each_way(tmp_path: Path) -> None:
         connection.request("GET", "/api/oagw/v1/proxy/weather/current", headers={"Authorization": "Bearer from-file"})
         assert connection.getresponse().status == 403
         connection.close()
-
-
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-@pytest.mark.parametrize("engine", ["tornado", "fast"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_running_replies_finish(loop: str, engine: str, number: int) -> None:
-    with serving("--port=0", f"--loop={loop}", f"--http-server={engine}", "--itl=50ms") as server:
-        response = server.stream(words=10)
-        server.process.send_signal(number)
-        assert response.read().endswith(b"data: [DONE]\n\n"), "the whole stream arrives after the signal"
-        assert server.process.wait(DEADLINE) == 0
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((server.host, server.port), timeout=1)
-
-
-@pytest.mark.parametrize("engine", ["tornado", "fast"])
-def test_an_idle_connection_does_not_hold_the_drain_up(engine: str) -> None:
-    with serving("--port=0", f"--http-server={engine}", "--drain-timeout=60s") as server:
-        connection = server.connect()
-        connection.request("GET", "/health")
-        connection.getresponse().read()
-        assert server.end() == (0, "")
-        connection.close()
-
-
-@pytest.mark.parametrize("engine", ["tornado", "fast"])
-def test_a_reply_that_its_client_still_reads_is_sent_to_its_end(engine: str) -> None:
-    with serving("--port=0", f"--http-server={engine}", "--drain-timeout=30s", "--output-tokens=1000000") as server:
-        connection = server.connect()
-        body = json.dumps({"messages": [{"role": "user", "content": "words without end"}]})
-        connection.request("POST", CHAT, body, HEADERS)
-        response = connection.getresponse()  # the head is here, the body more than the buffers between us hold
-        server.process.send_signal(signal.SIGTERM)
-        server.wait_until_nothing_listens()  # and nothing is read until then
-        assert len(json.loads(response.read())["choices"][0]["message"]["content"].split()) == 1_000_000
-        connection.close()
-        assert server.process.wait(DEADLINE) == 0
-
-
-@pytest.mark.parametrize("engine", ["tornado", "fast"])
-def test_a_reply_that_outlasts_the_drain_timeout_is_cut(engine: str) -> None:
-    with serving("--port=0", f"--http-server={engine}", "--itl=30s", "--drain-timeout=200ms") as server:
-        response = server.stream(words=10)
-        begun = time.monotonic()
-        code, rest = server.end()
-        assert (code, rest) == (0, f"{DRAINING} (1 reply under way, at most 200ms)\n")
-        assert 0.2 <= time.monotonic() - begun < 10
-        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-            response.read()
-
-
-@pytest.mark.parametrize(("first", "second"), [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT)])
-def test_a_second_signal_ends_the_process_at_once(first: int, second: int) -> None:
-    with serving("--port=0", "--itl=30s", "--drain-timeout=60s") as server:
-        server.stream(words=10)
-        server.process.send_signal(first)
-        server.wait_until_nothing_listens()
-        code, rest = server.end(second)
-        assert (code, rest) == (128 + second, f"{DRAINING} (1 reply under way, at most 60s)\n")
-
-
-def test_a_port_is_free_again_at_once() -> None:
-    with serving("--port=0") as server:
-        server.get("/health")
-        port = server.port
-        server.end()
-    with serving(str(port)) as server:
-        assert server.get("/health")[0] == 200
-
-
-def test_no_access_log_unless_stderr_is_a_terminal_or_it_is_asked_for() -> None:
-    with serving("--port=0") as server:
-        server.get("/api/oagw/v1/proxy/nobody/x")
-        assert server.end() == (0, "")
-
-
-def test_the_access_log_has_one_line_for_each_request() -> None:
-    with serving("--port=0", "--access-log") as server:
-        server.get("/health")
-        server.get("/api/oagw/v1/proxy/nobody/x?y=%0a")
-        server.stream(words=1).read()
-        code, rest = server.end()
-    assert code == 0
-    lines = rest.splitlines()
-    assert [re.sub(r"\b\d+\.\d+ms\b", "N ms", line.partition("oagw_tornado.access: ")[2]) for line in lines] == [
-        "127.0.0.1 GET /health 200 complete N ms",
-        "127.0.0.1 GET /api/oagw/v1/proxy/nobody/x?y=%0a 404 complete N ms",
-        f"127.0.0.1 POST {CHAT} 200 complete N ms",
-    ]
-
-
-def test_a_reader_of_stderr_that_never_reads_does_not_stop_the_server() -> None:
-    """A pipe holds 64 KiB; here far more than that is logged, and the pipe is not read before the end."""
-    with serving("--port=0", "--access-log") as server:
-        connection = server.connect()
-        target = "/api/oagw/v1/proxy/nobody/" + "x" * 1000
-        for _ in range(300):
-            connection.request("GET", target, headers=HEADERS)
-            assert connection.getresponse().read()
-        connection.close()
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(DEADLINE) == 0
-
-
-def test_the_log_drops_and_counts_what_a_full_queue_cannot_take() -> None:
-    import logging
-
-    reader, writer = os.pipe()
-    log = StderrLog(writer, capacity=10)
-    line = "x" * 100_000  # more than a pipe holds, so the writer waits in the first one
-    for _ in range(50):
-        log.emit(logging.LogRecord("n", logging.INFO, "", 0, line, None, None))
-    with open(reader, encoding="ascii") as stream:
-        kept = 1
-        assert stream.readline() == line + "\n"
-        log.emit(logging.LogRecord("n", logging.INFO, "", 0, "last", None, None))
-        while (text := stream.readline()) == line + "\n":
-            kept += 1
-        assert 10 <= kept <= 12
-        if text.startswith("("):
-            assert text == f"({50 - kept} log lines dropped: stderr was not read)\n"
-            text = stream.readline()
-        assert text == "last\n"
-        log.flush_and_close(DEADLINE)
-    os.close(writer)
-
-
-def test_a_closed_stderr_does_not_stop_the_server() -> None:
-    port = free_port()
-    with subprocess.Popen(
-        ["/bin/sh", "-c", f'exec "{sys.executable}" -m oagw_tornado {port} --access-log 2>&-'], env=environment()
-    ) as process:
-        try:
-            deadline = time.monotonic() + DEADLINE
-            while True:
-                try:
-                    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
-                    connection.request("GET", "/health")
-                    break
-                except ConnectionRefusedError:
-                    assert process.poll() is None
-                    assert time.monotonic() < deadline
-            assert connection.getresponse().status == 200
-            connection.close()
-            process.terminate()
-            assert process.wait(DEADLINE) == 0
-        finally:
-            process.kill()
 
 
 def test_the_descriptor_limit_is_raised_as_far_as_it_goes() -> None:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import tornado.web
 from hypothesis import given
 from hypothesis import strategies as st
 from raw_http import TOKEN
-from wire import CHAT, EVENTS, PROXY, WEATHER, Client, WireReply, chat, get, post, serving
+from wire import CHAT, EVENTS, PROXY, WEATHER, Client, chat, get, post, serving
 
 from oagw_tornado.faults import parse_faults
 from oagw_tornado.reply.errors import retry_headers
 from oagw_tornado.reply.phrases import phrase
-from oagw_tornado.reply.reply import json_reply
 from oagw_tornado.reply.sse import decode
-from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.table import upstreams
-from oagw_tornado.services.upstream import Upstream
 
 MESSAGES = f"{PROXY}/anthropic/v1/messages"
 RESPONSES = f"{PROXY}/openai/v1/responses"
@@ -212,73 +205,6 @@ def test_the_gateways_errors_have_the_gateways_form(client: Client) -> None:
         assert reply.json == {"error": "bad", "message": "bad"}
 
 
-# In the middle of a stream.
-
-
-def events_of(client: Client, request: bytes, fault: str) -> list[Any]:
-    return decode(client.send(with_fault(request, fault)).reply().body)
-
-
-RESPONSE = post(RESPONSES, {"model": "m", "input": "tell me", "stream": True})
-
-
-@pytest.mark.parametrize("form", ["error", "failed", "incomplete"])
-def test_the_numbers_of_a_response_go_on(client: Client, form: str) -> None:
-    ends = [f"error-event;at-event={number};form={form}" for number in (0, 1, 3)]
-    for fault in (*ends, f"duplicate-event;at-event=1,{ends[2]}"):
-        events = events_of(client, RESPONSE, fault)
-        numbers = list(dict.fromkeys(json.loads(event.data)["sequence_number"] for event in events))
-        assert numbers == list(range(len(numbers)))
-        assert events[-1].event == ("error" if form == "error" else f"response.{form}")
-        assert json.loads(events[-1].data)["type"] == events[-1].event
-
-
-def test_a_response_that_failed_says_why(client: Client) -> None:
-    failed = json.loads(events_of(client, RESPONSE, "error-event;at-event=2;form=failed")[-1].data)["response"]
-    assert (failed["status"], failed["error"]["code"]) == ("failed", "server_error")
-    fault = "error-event;at-event=2;form=failed;error=rate_limit_exceeded;message=slow"
-    failed = json.loads(events_of(client, RESPONSE, fault)[-1].data)["response"]
-    assert failed["error"] == {"code": "rate_limit_exceeded", "message": "slow"}
-
-
-def test_a_response_that_is_incomplete_has_what_was_said(client: Client) -> None:
-    last = json.loads(events_of(client, RESPONSE, "error-event;at-event=3;form=incomplete")[-1].data)["response"]
-    assert (last["status"], last["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
-    assert last["output"][0]["content"][0]["text"] == "I received your"
-    assert (last["output"][0]["status"], last["usage"]["output_tokens"]) == ("incomplete", 3)
-    fault = "error-event;at-event=3;form=incomplete;error=content_filter"
-    last = json.loads(events_of(client, RESPONSE, fault)[-1].data)["response"]
-    assert last["incomplete_details"] == {"reason": "content_filter"}
-
-
-def test_a_form_that_a_stream_has_not_is_refused(client: Client) -> None:
-    for request in (post(CHAT, chat()), post(MESSAGES, {**HELLO, "stream": True}), get(EVENTS)):
-        reply = client.send(with_fault(request, "error-event;form=failed")).reply()
-        assert reply.status == 400
-        assert "form=failed" in reply.json["error"]
-    with pytest.raises(ValueError, match="form=incomplete"):
-        parse_faults("error-event;form=incomplete;message=x")
-
-
-def test_anthropics_error_in_a_stream_has_the_id_of_the_request(client: Client) -> None:
-    reply = client.send(with_fault(post(MESSAGES, {**HELLO, "stream": True}), "error-event;at-event=1")).reply()
-    last = decode(reply.body)[-1]
-    error = json.loads(last.data)
-    assert (last.event, error["type"], error["error"]["type"]) == ("error", "error", "overloaded_error")
-    assert error["request_id"] == reply.headers["request-id"]
-    fault = "error-event;at-event=1;error=rate_limit_error;message=slow"
-    last = events_of(client, post(MESSAGES, {**HELLO, "stream": True}), fault)[-1]
-    assert json.loads(last.data)["error"] == {"type": "rate_limit_error", "message": "slow"}
-
-
-def test_other_streams_say_it_their_way(client: Client) -> None:
-    last = events_of(client, post(CHAT, chat()), "error-event;at-event=1;error=server_error;message=gone")[-1]
-    assert json.loads(last.data)["error"]["message"] == "gone"
-    assert json.loads(events_of(client, get(EVENTS), "error-event;message=gone")[-1].data) == {"error": "gone"}
-    lines = client.send(with_fault(get(EVENTS, "Accept: application/x-ndjson"), "error-event;at-event=1")).reply().body
-    assert json.loads(lines.splitlines()[-1]) == {"error": "Server error"}
-
-
 # Limits.
 
 
@@ -362,54 +288,6 @@ def test_a_refusal_helps(
         assert reply.json["error"] == error
     assert all(help in reply.json["message"] + reply.json["hint"] for help in helps)
     assert TOKEN not in reply.body.decode()
-
-
-# Services of one's own.
-
-
-class Teapot(ServiceHandler):
-    """Any path."""
-
-    def serve(self, *path_args: str) -> None:
-        if path_args == ("break",):
-            raise tornado.web.HTTPError(418, "I am a teapot")
-        headers = (("Shop", "mine"), ("Cache-Control", "no-store"), ("ETag", '"1"'))
-        self.respond(json_reply({"fine": True}, headers=headers))
-
-
-def shown_in_the_documentation() -> Upstream:
-    page = (Path(__file__).parent.parent / "docs" / "extending.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(from oagw_tornado import ErrorForm.*?)```", page, re.DOTALL)
-    names: dict[str, Any] = {"Unknown": Teapot}
-    exec(compile(code, "docs/extending.md", "exec", dont_inherit=True), names)
-    upstream = names["SHOP"]
-    assert isinstance(upstream, Upstream)
-    return upstream
-
-
-def test_a_service_of_ones_own_words_its_errors_too(wire: str) -> None:
-    mine = {"plain": Upstream(otherwise=Teapot), "shop": shown_in_the_documentation()}
-    with serving(wire, upstreams=mine, rate_limit="7/min") as server, Client(server.port) as client:
-        server.control.add_rule(name="blame", source="upstream")
-
-        def ask(alias: str, fault: str = "none", path: str = "x") -> WireReply:
-            return client.send(with_fault(get(f"{PROXY}/{alias}/{path}"), fault)).reply()
-
-        assert ask("plain", "status;code=503").json == {"error": "Service Unavailable (injected)"}
-        assert ask("plain", "status;code=503;message=no;type=t").json == {"error": "no", "type": "t"}
-        assert ask("plain", path="break").json == {"error": "I am a teapot"}
-        assert ask("plain", "status;error=sold_out").status == 400
-        sold_out = ask("shop", "status;error=sold_out")
-        assert (sold_out.status, sold_out.json) == (409, {"title": "sold out", "status": 409})
-        assert sold_out.headers["request-id"] == sold_out.headers["x-request-id"]
-        # The handler's own headers stay, but for those that speak of its body.
-        assert sold_out.headers["shop"] == "mine"
-        assert not {"cache-control", "etag"} & sold_out.headers.keys()
-        assert ask("shop", path="break").json == {"title": "I am a teapot", "status": 418}
-        for alias, key in (("plain", "error"), ("shop", "title")):
-            last = [ask(alias) for _ in range(8)][-1]
-            assert (last.status, next(iter(last.json))) == (429, key)
-            assert last.headers["x-ratelimit-remaining-requests"] == "0"
 
 
 def test_a_limit_counts_by_a_token_in_the_query(wire: str) -> None:

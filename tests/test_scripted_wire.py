@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
-import anthropic
 import httpx
-import openai
 import pytest
-from wire import AUTHORIZED, CHAT
 
 from oagw_tornado.testing import (
     ControlError,
@@ -59,29 +54,6 @@ def said(http: httpx.Client, body: dict[str, Any], **more: Any) -> str:
     return str(reply.json()["choices"][0]["message"]["content"]) if reply.status_code == 200 else str(reply.status_code)
 
 
-TOOLS = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("a", "b")]
-
-PREDICATES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
-    ({"last-message": "*WEATHER*"}, chat("the weather?"), chat("weather", "yes", "thanks")),
-    ({"any-message": "*weather*"}, chat("weather", "yes", "thanks"), chat("hi")),
-    (
-        {"system": "*pirate*"},
-        {"model": "m", "messages": [{"role": "system", "content": "A PIRATE."}, {"role": "user", "content": "hi"}]},
-        chat("pirate"),
-    ),
-    ({"turn": 2}, chat("a", "b", "c"), chat("a")),
-    ({"turn": "2-3"}, chat("a", "b", "c", "d", "e"), chat("a")),
-    ({"turn": "3-"}, chat("a", "b", "c", "d", "e"), chat("a", "b", "c")),
-    ({"turn": [1, 3]}, chat("a"), chat("a", "b", "c")),
-    ({"tool": "b"}, chat("a", tools=TOOLS), chat("a", tools=TOOLS[:1])),
-    ({"response-format": "json_object"}, chat("a", response_format={"type": "json_object"}), chat("a")),
-    ({"json": {"metadata.kind": "x"}}, chat("a", metadata={"kind": "x"}), chat("a", metadata={"kind": "y"})),
-    ({"json": {"length(messages)": 3}}, chat("a", "b", "c"), chat("a")),
-    ({"json": {"messages[?role=='user'] | [0].content": "a"}}, chat("a"), chat("b")),
-    ({"stream": False}, chat("a"), {}),
-]
-
-
 def test_a_rule_sees_the_query(control: Any, http: httpx.Client) -> None:
     control.reply("scripted", match={"query": {"version": "2.*"}})
     assert said(http, chat("hi"), params={"version": "2.1", "other": "x"}) == "scripted"
@@ -93,95 +65,10 @@ def test_a_rule_sees_the_query(control: Any, http: httpx.Client) -> None:
     assert control.requests(limit=1)[0]["nearest"] == [{**nearest, "saw": None}]
 
 
-@pytest.mark.parametrize("field", ["output_format", "output_config"])
-def test_a_rule_sees_the_format_that_anthropic_is_asked_for(control: Any, http: httpx.Client, field: str) -> None:
-    control.reply('{"a": 1}', match={"response-format": "json_schema"})
-    wanted: Any = {"type": "json_schema", "schema": {"type": "object", "additionalProperties": False}}
-    body = chat("hi", max_tokens=9, **{field: wanted if field == "output_format" else {"format": wanted}})
-    assert http.post("/anthropic/v1/messages", json=body).json()["content"][0]["text"] == '{"a": 1}'
-    assert http.post("/anthropic/v1/messages", json=chat("hi", max_tokens=9)).json()["content"][0]["text"] != '{"a": 1}'
-
-
 def test_broken_arguments_in_a_whole_message_are_a_text(control: Any, http: httpx.Client) -> None:
     control.reply(ToolCall("f", '{"a": '))
     message = http.post("/anthropic/v1/messages", json=chat("hi", max_tokens=9)).json()
     assert (message["content"][0]["input"], message["stop_reason"]) == ('{"a": ', "tool_use")
-
-
-def test_prompts_of_completions_are_cached_each_by_itself(control: Any, http: httpx.Client) -> None:
-    control.configure(prompt_cache=True)
-    one, other = (" ".join(f"{letter}{number}" for number in range(1300)) for letter in "ab")
-
-    def cached(*prompts: str) -> int:
-        body = {"model": "m", "prompt": prompts, "max_tokens": 3}
-        whole = http.post("/openai/v1/completions", json=body).json()
-        return int(whole["usage"].get("prompt_tokens_details", {}).get("cached_tokens", 0))
-
-    assert [cached(one), cached(one), cached(other, one), cached(one, other)] == [0, 1280, 1280, 2560]
-    body = {"model": "m", "prompt": one, "max_tokens": 3, "stream": True, "stream_options": {"include_usage": True}}
-    assert '"cached_tokens":1280' in http.post("/openai/v1/completions", json=body).text
-
-
-def test_tools_are_part_of_what_is_cached(control: Any, http: httpx.Client) -> None:
-    control.configure(prompt_cache=True)
-    words = " ".join(f"w{number}" for number in range(1300))
-
-    def cached(description: str) -> int:
-        tool = {"type": "function", "function": {"name": "f", "description": description}}
-        usage = http.post("/openai/v1/chat/completions", json=chat("hi", tools=[tool])).json()["usage"]
-        return int(usage.get("prompt_tokens_details", {}).get("cached_tokens", 0))
-
-    assert [cached(words), cached(words), cached(f"other {words}")] == [0, 1280, 0]
-    tools = [
-        {"name": "f", "description": words, "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}
-    ]
-
-    def message() -> tuple[int, int]:
-        usage = http.post("/anthropic/v1/messages", json=chat("hi", max_tokens=9, tools=tools)).json()["usage"]
-        return usage["cache_creation_input_tokens"] > 1300, usage["cache_read_input_tokens"] > 1300
-
-    assert [message(), message()] == [(True, False), (False, True)]
-
-
-@pytest.mark.parametrize(("match", "fits", "misses"), PREDICATES)
-def test_a_rule_sees_the_conversation(
-    control: Any, http: httpx.Client, match: dict[str, Any], fits: dict[str, Any], misses: dict[str, Any]
-) -> None:
-    control.reply("scripted", match=match)
-    body = json.dumps
-    assert "scripted" in body(http.post("/openai/v1/chat/completions", json=fits).json())
-    if misses:
-        assert "scripted" not in body(http.post("/openai/v1/chat/completions", json=misses).json())
-        (predicate,) = match
-        nearest = control.requests(limit=1)[0]["nearest"]
-        assert nearest[0]["predicate"].startswith(predicate)
-
-
-def test_a_result_of_a_tool_is_seen_in_every_dialect(control: Any, http: httpx.Client) -> None:
-    control.reply("Seven", match={"tool-result": {"get_weather": "*7 c*"}})
-    call = {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
-    asked = [{"role": "user", "content": "hi"}]
-    history = [
-        *asked,
-        {"role": "assistant", "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "c1", "content": "It is 7 C."},
-    ]
-    assert said(http, {"model": "m", "messages": history}) == "Seven"
-    assert said(http, {"model": "m", "messages": [*history, {"role": "assistant", "content": "x"}, *asked]}) != "Seven"
-    items = [
-        {"type": "function_call", "call_id": "c1", "name": "get_weather", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "c1", "output": "7 C"},
-    ]
-    response = http.post("/openai/v1/responses", json={"model": "m", "input": items}).json()
-    assert response["output"][0]["content"][0]["text"] == "Seven"
-    blocks = [
-        *asked,
-        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "get_weather", "input": {}}]},
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "7 C"}]},
-    ]
-    body = {"model": "m", "max_tokens": 9, "messages": blocks}
-    message = http.post("/anthropic/v1/messages", json=body).json()
-    assert message["content"][0]["text"] == "Seven"
 
 
 def test_what_is_counted_is_counted_for_each_session(control: Any, http: httpx.Client) -> None:
@@ -334,26 +221,6 @@ def test_a_model_with_what_is_no_knob_is_refused(control: Any, http: httpx.Clien
     assert "latnecy-5ms" in reply.json()["error"]
 
 
-def test_the_prompt_cache_counts_as_the_services_do(control: Any, http: httpx.Client) -> None:
-    control.configure(prompt_cache=True)
-    long = " ".join(f"w{number}" for number in range(1300))
-
-    def cached(text: str, token: str = "") -> int:
-        reply = http.post("/openai/v1/chat/completions", json=chat(text))
-        return int(reply.json()["usage"].get("prompt_tokens_details", {}).get("cached_tokens", 0))
-
-    assert [cached(long), cached(long), cached(f"{long} and more"), cached(f"other {long}")] == [0, 1280, 1280, 0]
-    assert [cached("short"), cached("short")] == [0, 0]
-    marked = [{"type": "text", "text": long, "cache_control": {"type": "ephemeral"}}]
-
-    def message(blocks: Any) -> tuple[int, int, int]:
-        body = {"model": "m", "max_tokens": 9, "system": blocks, "messages": [{"role": "user", "content": "hi you"}]}
-        usage = http.post("/anthropic/v1/messages", json=body).json()["usage"]
-        return usage["input_tokens"], usage["cache_creation_input_tokens"], usage["cache_read_input_tokens"]
-
-    assert [message(marked), message(marked), message(long)] == [(2, 1300, 0), (2, 0, 1300), (1302, 0, 0)]
-
-
 @pytest.mark.parametrize(
     "rule",
     [
@@ -405,125 +272,6 @@ def test_events_leave_when_their_parts_say(control: Any, http: httpx.Client) -> 
     assert sorted(late)[len(late) // 2] < 0.002
 
 
-# Loops of agents.
-
-STEPS: list[Any] = [
-    [Reasoning("Both at once."), ToolCall("get_weather", city="Oslo"), ToolCall("get_time", zone="CET")],
-    [ToolCall("get_weather", city="Rome"), ToolCall("get_time", zone="CET")],
-    [Text("Nearly."), ToolCall("get_weather", city="Bonn"), ToolCall("get_time", zone="CET")],
-    [ToolCall("get_weather", city="Kyiv"), ToolCall("get_time", zone="EET")],
-    [Text("It is 7 degrees everywhere."), Usage(output=9)],
-]
-PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}, "zone": {"type": "string"}}}
-CITIES = ["Oslo", "Rome", "Bonn", "Kyiv"]
-
-
-def script_the_loop(control: Any) -> None:
-    for turn, step in enumerate(STEPS, 1):
-        control.reply(step, match={"turn": turn})
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_openai_chat_walks_a_loop_of_five_turns(control: Any, simulator: SimulatorThread, stream: bool) -> None:
-    script_the_loop(control)
-    client = openai.OpenAI(base_url=simulator.openai_base_url, api_key=simulator.token, max_retries=0)
-    tools: Any = [
-        {"type": "function", "function": {"name": name, "parameters": PARAMETERS}}
-        for name in ("get_weather", "get_time")
-    ]
-    messages: Any = [{"role": "user", "content": "How warm is it?"}]
-    cities = []
-    for _ in range(5):
-        if stream:
-            with client.chat.completions.stream(model="gpt-4", messages=messages, tools=tools) as events:
-                message: Any = events.get_final_completion().choices[0].message
-        else:
-            message = client.chat.completions.create(model="gpt-4", messages=messages, tools=tools).choices[0].message
-        messages.append(message.model_dump(exclude_none=True, include={"role", "content", "tool_calls"}))
-        for call in message.tool_calls or ():
-            cities += [json.loads(call.function.arguments).get("city")]
-            messages.append({"role": "tool", "tool_call_id": call.id, "content": "7 C"})
-    assert [city for city in cities if city] == CITIES
-    assert message.content == "It is 7 degrees everywhere."
-
-
-def test_openai_responses_walks_a_loop_of_five_turns(control: Any, simulator: SimulatorThread) -> None:
-    script_the_loop(control)
-    client = openai.OpenAI(base_url=simulator.openai_base_url, api_key=simulator.token, max_retries=0)
-    tools: Any = [
-        {"type": "function", "name": name, "parameters": PARAMETERS, "strict": False}
-        for name in ("get_weather", "get_time")
-    ]
-    items: Any = [{"role": "user", "content": "How warm is it?"}]
-    cities = []
-    for _ in range(5):
-        with client.responses.stream(model="gpt-4", input=items, tools=tools) as events:
-            response = events.get_final_response()
-        items += [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in response.output]
-        for item in response.output:
-            if item.type == "function_call":
-                cities += [json.loads(item.arguments).get("city")]
-                items.append({"type": "function_call_output", "call_id": item.call_id, "output": "7 C"})
-    assert [city for city in cities if city] == CITIES
-    assert response.output_text == "It is 7 degrees everywhere."
-
-
-def test_anthropic_walks_a_loop_of_five_turns(control: Any, simulator: SimulatorThread) -> None:
-    script_the_loop(control)
-    client = anthropic.Anthropic(
-        base_url=f"{simulator.base_url}/api/oagw/v1/proxy/anthropic", api_key=simulator.token, max_retries=0
-    )
-    tools: Any = [{"name": name, "input_schema": PARAMETERS} for name in ("get_weather", "get_time")]
-    messages: Any = [{"role": "user", "content": "How warm is it?"}]
-    cities = []
-    for _ in range(5):
-        with client.messages.stream(model="m", max_tokens=99, messages=messages, tools=tools) as events:
-            message = events.get_final_message()
-        messages.append(
-            {"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in message.content]}
-        )
-        results: Any = []
-        for block in message.content:
-            if block.type == "tool_use":
-                cities += [dict(block.input).get("city")]
-                results.append({"type": "tool_result", "tool_use_id": block.id, "content": "7 C"})
-        messages.append({"role": "user", "content": results})
-    assert [city for city in cities if city] == CITIES
-    assert message.content[0].text == "It is 7 degrees everywhere."  # type: ignore[union-attr]
-
-
-def test_many_sessions_walk_their_scripts_side_by_side(control: Any, simulator: SimulatorThread) -> None:
-    """Each of a thousand sessions gets its turns in order, whatever the others do meanwhile."""
-    for turn in range(1, 6):
-        control.reply(f"turn {turn}", match={"turn": turn})
-
-    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: list[Any]) -> str:
-        body = json.dumps({"model": "m", "messages": messages}).encode()
-        head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\n{AUTHORIZED}\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        told = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"Content-Length: (\d+)", told)
-        assert length, told
-        reply = json.loads(await reader.readexactly(int(length[1])))
-        return str(reply["choices"][0]["message"]["content"])
-
-    async def walk(session: int) -> bool:
-        reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
-        messages = [{"role": "user", "content": f"session {session}"}]
-        for turn in range(1, 6):
-            text = await ask(reader, writer, messages)
-            if text != f"turn {turn}":
-                return False
-            messages += [{"role": "assistant", "content": text}, {"role": "user", "content": f"on {session}"}]
-        writer.close()
-        return True
-
-    async def all_of_them() -> list[bool]:
-        return await asyncio.gather(*(walk(session) for session in range(1000)))
-
-    assert asyncio.run(all_of_them()) == [True] * 1000
-
-
 def test_parts_are_what_a_rule_has() -> None:
     assert Raw(b"\x00").document == {"raw": {"base64": "AA=="}}
     assert Raw(event="x", json={"a": 1}).document == {"raw": {"event": "x", "data": {"a": 1}}}
@@ -532,32 +280,3 @@ def test_parts_are_what_a_rule_has() -> None:
     assert Usage(1, cache_write=2).document == {"usage": {"input": 1, "cache-write": 2}}
     with pytest.raises(TypeError, match="not both"):
         ToolCall("f", "{}", x=1)
-
-
-@pytest.mark.parametrize("path", ["chat/completions", "responses", "messages"])
-def test_images_and_files_belong_to_the_prompt_that_is_cached(control: Any, http: httpx.Client, path: str) -> None:
-    control.configure(prompt_cache=True)
-
-    def cached(data: str) -> int:
-        if path == "messages":
-            source = {"type": "base64", "media_type": "image/png", "data": data}
-            blocks = [
-                {"type": "image", "source": source},
-                {"type": "image", "source": source},
-                {"type": "text", "text": "what is it", "cache_control": {"type": "ephemeral"}},
-            ]
-            body: dict[str, Any] = {"max_tokens": 9, "messages": [{"role": "user", "content": blocks}]}
-        elif path == "responses":
-            parts: list[Any] = [{"type": "input_image", "image_url": f"data:image/png;base64,{data}"}] * 2
-            body = {"input": [{"role": "user", "content": [*parts, {"type": "input_text", "text": "what is it"}]}]}
-        else:
-            parts = [{"type": "file", "file": {"file_data": data * 3000, "filename": "x.pdf"}}]
-            body = {"messages": [{"role": "user", "content": [*parts, {"type": "text", "text": "what is it"}]}]}
-        alias = "anthropic" if path == "messages" else "openai"
-        usage = http.post(f"/{alias}/v1/{path}", json={"model": "m", **body}).json()["usage"]
-        details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-        return int(details.get("cached_tokens") or usage.get("cache_read_input_tokens") or 0)
-
-    seen = [cached("aaaa"), cached("aaaa"), cached("bbbb")]
-    assert seen[0] == seen[2] == 0
-    assert seen[1] >= 1024

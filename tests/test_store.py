@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from redis_server import RedisServer
 
-from oagw_tornado.config.state_address import MOST_WORKERS, parse_state, parse_workers
+from oagw_tornado.config.state_address import parse_state
 from oagw_tornado.control.gathering import MOST_DEPARTED
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.rate_limit import parse_rate_limit
@@ -217,86 +217,6 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def released(store: Store, events: int | None) -> Any:
-    if isinstance(store, RedisStore):
-        state = await store.gates.released("gate", events)
-        await store.gates.take_granted()  # a membership does so when it is told
-        return state
-    return store.gates.release("gate", events)
-
-
-def test_a_release_lets_so_many_events_pass(opened: Callable[[], Any]) -> None:
-    async def test(store: Store) -> None:
-        reply = Reply(store, 5)
-        reply.go_on()
-        await asyncio.sleep(0)
-        assert reply.passed == 0
-        releasing = asyncio.ensure_future(released(store, 1))
-        if isinstance(store, RedisStore):
-            while not releasing.done():
-                await store.gates.take_granted()
-                await asyncio.sleep(0.001)
-        await releasing
-        await until(lambda: reply.passed == 1)
-        # Permits that come before the replies are kept.
-        early = Reply(store, 2, "other")
-        if isinstance(store, RedisStore):
-            await store.gates.released("other", 2)
-        else:
-            store.gates.release("other", 2)
-        early.go_on()
-        await until(lambda: early.passed == 2)
-        assert reply.passed == 1
-
-    run(opened, test)
-
-
-def test_an_open_gate_lets_everything_pass(opened: Callable[[], Any]) -> None:
-    async def test(store: Store) -> None:
-        replies = [Reply(store, 20) for _ in range(5)]
-        for reply in replies:
-            reply.go_on()
-        await asyncio.sleep(0.01)
-        releasing = asyncio.ensure_future(released(store, None))
-        if isinstance(store, RedisStore):
-            while not releasing.done():
-                await store.gates.take_granted()
-                await asyncio.sleep(0.001)
-        assert (await releasing)["open"]
-        assert [reply.passed for reply in replies] == [20] * 5
-
-    run(opened, test)
-
-
-def test_who_leaves_takes_no_permit(opened: Callable[[], Any]) -> None:
-    async def test(store: Store) -> None:
-        gone, stays = Reply(store, 1), Reply(store, 1)
-        gone.go_on()
-        stays.go_on()
-        store.gates.leave("gate", gone)
-        releasing = asyncio.ensure_future(released(store, 1))
-        if isinstance(store, RedisStore):
-            while not releasing.done():
-                await store.gates.take_granted()
-                await asyncio.sleep(0.001)
-        await releasing
-        await until(lambda: stays.passed == 1)
-        assert gone.passed == 0
-
-    run(opened, test)
-
-
-def test_nobody_waits_at_a_gate_for_longer_than_its_time(opened: Callable[[], Any]) -> None:
-    async def test(store: Store) -> None:
-        store.gates.timeout = 0.05
-        reply = Reply(store, 1)
-        reply.go_on()
-        await until(lambda: reply.timed_out)
-        assert reply.passed == 0
-
-    run(opened, test)
-
-
 def test_two_stores_decide_together(redis: RedisServer) -> None:
     async def main() -> None:
         prefix = f"test-{next(NUMBERS)}"
@@ -344,46 +264,6 @@ def test_a_store_that_is_away_is_said_to_be_and_comes_back() -> None:
                 await decided(store, store.pass_gate)
 
         asyncio.run(asyncio.wait_for(main(), 60))
-
-
-@pytest.mark.parametrize(
-    ("text", "url", "shown"),
-    [
-        ("redis://127.0.0.1", "redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
-        ("valkey://cache:7000/2?prefix=ci", "redis://cache:7000/2", "valkey://cache:7000/2"),
-        ("rediss://:secret@host:1", "rediss://:secret@host:1", "rediss://:***@host:1"),
-        ("unix:/run/redis.sock?db=3", "unix:///run/redis.sock?db=3", "unix:/run/redis.sock"),
-    ],
-)
-def test_an_address_is_read_and_shows_no_password(text: str, url: str, shown: str) -> None:
-    address = parse_state(text)
-    assert (address.url, str(address)) == (url, shown)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "127.0.0.1:6379",
-        "http://host",
-        "redis://",
-        "redis://host:port",
-        "redis://host/name",
-        "redis://:secret@host?x=1",
-        "unix:relative",
-    ],
-)
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError) as refused:
-        parse_state(text)
-    assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "many", str(MOST_WORKERS + 1)])
-def test_what_is_no_number_of_workers_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=f"from 1 to {MOST_WORKERS}, or auto"):
-        parse_workers(text)
-    assert (parse_workers("auto"), parse_workers(str(MOST_WORKERS))) == (0, MOST_WORKERS)
 
 
 def test_what_waits_for_the_store_is_bounded(redis: RedisServer) -> None:
