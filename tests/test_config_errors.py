@@ -39,7 +39,8 @@ from oagw_tornado.config.settings import ConfigError
         (["--pacer-resolution=0"], "--pacer-resolution: '0' is neither auto nor a duration from 50us to 100ms"),
         (["--journal-size=-1"], "--journal-size: '-1' is not a whole number from 0 to 1000000"),
         (["--latency=50"], "--latency: '50' is not a duration"),
-        (["--itl=1ms", "--tokens-per-second=5"], "--tokens-per-second: is another form of itl, which is given too"),
+        (["8765", "8766"], "PORT: '8766': there is already a port, '8765'"),
+        (["--itl=1ms", "--tokens-per-second=5"], "--tokens-per-second: cannot be combined with itl"),
         (["--fault=melt"], "--fault: "),
         (["--config=none.yaml"], "--config: cannot read 'none.yaml': No such file or directory"),
         (["--log-level=a\nb"], "--log-level: 'a\\nb' is not one of"),
@@ -81,7 +82,7 @@ def test_a_bad_variable_is_named_in_one_line(variable: str, text: str, message: 
         ("token: [[a]]", "sim.yaml: token: expected a single value, not a list"),
         ("port: true", "sim.yaml: port: 'true' is not a port number"),
         ("port: 1\nport: 2", "sim.yaml: port: given twice, line 2"),
-        ("itl: 1ms\ntokens-per-second: 2", "sim.yaml: tokens-per-second: is another form of itl"),
+        ("itl: 1ms\ntokens-per-second: 2", "sim.yaml: tokens-per-second: cannot be combined with itl"),
         ("rules: [{match: {alias: a, alias: b}}]", "sim.yaml: alias: given twice, line 1"),
         ("rules: 5", "sim.yaml: rules: expected a list of rules"),
         ("rules: {a: 1}", "sim.yaml: rules: expected a list of rules"),
@@ -141,7 +142,7 @@ def test_any_file_gives_a_config_or_one_line(text: str) -> None:
         ({"latency": 5}, "latency: '5' is not a duration"),
         ({"latency": True}, "latency: 'True' is neither a text nor a number"),
         ({"latency": ["5ms"]}, "latency: \"['5ms']\" is neither a text nor a number"),
-        ({"ttft": "1s", "time-to-first-token": "2s"}, "time-to-first-token: is another form of ttft"),
+        ({"ttft": "1s", "time-to-first-token": "2s"}, "time-to-first-token: cannot be combined with ttft"),
     ],
 )
 def test_a_bad_change_is_named(changes: dict[str, Any], message: str) -> None:

@@ -343,6 +343,13 @@ def test_a_bad_release_is_refused(oagw: SimulatorThread, events: str) -> None:
     assert document["error"].startswith("events: ")
 
 
+@pytest.mark.parametrize("name", ["a%20b", "none", "x" * 129])
+def test_a_gate_that_no_request_can_name_is_not_released(oagw: SimulatorThread, name: str) -> None:
+    status, document, _ = ask(oagw, "POST", f"/_sim/gates/{name}/release")
+    assert status == 400
+    assert document["error"].startswith("gate: ")
+
+
 # Reset.
 
 

@@ -49,7 +49,7 @@ def test_short_names(long: str, short: str) -> None:
 
 def test_tokens_per_second_is_an_inverse() -> None:
     assert resolve(Knobs(), {"tokens-per-second": "20"}).inter_token_latency == Fixed(0.05)
-    with pytest.raises(KnobError, match="another form of itl"):
+    with pytest.raises(KnobError, match="cannot be combined with itl"):
         resolve(Knobs(), {"itl": "1ms", "tokens-per-second": "20"})
 
 

@@ -310,7 +310,7 @@ def test_nothing_else_is_ever_asked(pair: Pair, target: str) -> None:
 def test_who_may_control_a_simulator_cannot_send_it_anywhere(pair: Pair) -> None:
     document = json.dumps({"url": "http://evil.test", "authorization": "env:PATH"}).encode()
     reply = talk(pair.simulator.port, request("/_sim/upstreams/other", document, method="PUT"))
-    assert (reply.status, b"stands in the configuration file" in reply.body) == (400, True)
+    assert (reply.status, b"only in the configuration file" in reply.body) == (400, True)
     shown = talk(pair.simulator.port, request("/_sim/upstreams")).body
     assert b"/base" in shown
     assert KEY.encode() not in shown

@@ -134,6 +134,7 @@ def test_bytes_at_a_rate(client):
     assert client.get("/stream-test/bytes?size=0").content == b""
     assert client.get("/stream-test/bytes?rate=0").status_code == 400
     assert client.get("/stream-test/bytes?size=much").json()["error"].startswith("size")
+    assert client.get("/stream-test/bytes?rate=much").json()["error"].startswith("rate")
 
 
 def test_a_bad_parameter_is_refused(client):

@@ -14,7 +14,7 @@ const TOKEN = __ENV.OAGW_AUTH_TOKEN || "test-integration-token";
 
 const firstEvent = new Trend("time_to_first_event", true);
 const interToken = new Trend("inter_token_latency", true);
-// 1 if the simulator was late for reasons of its own: then nothing that was measured counts.
+// 1 if the simulator itself was late: then the measurement is void.
 const simulatorVoid = new Counter("simulator_void");
 const LATE_P99 = __ENV.LATE_P99 || "2ms";
 

@@ -15,7 +15,7 @@ const TOKEN = __ENV.OAGW_AUTH_TOKEN || "test-integration-token";
 
 const firstByte = new Trend("time_to_first_byte", true);
 const wholeStream = new Trend("whole_stream", true);
-// 1 if the simulator was late for reasons of its own: then nothing that was measured counts.
+// 1 if the simulator itself was late: then the measurement is void.
 const simulatorVoid = new Counter("simulator_void");
 const LATE_P99 = __ENV.LATE_P99 || "2ms";
 

@@ -1,4 +1,4 @@
-"""What the program does beside serving: ``oagw-tornado COMMAND …``, one module a command.
+"""The commands other than serving: ``oagw-tornado COMMAND …``, one module each.
 
 May import every folder above it; each command is imported when it is asked for.
 """
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import cast
 
-#: What may stand first on the command line, and the line that the help has for it. A module of that name holds
+#: The first word of the command line, and its line in the help. A module of that name has
 #: ``run(arguments) -> exit code``.
 COMMANDS = {
-    "calibrate": "measure how much this machine holds within a budget of lateness",
-    "check": "say whether a server would start with a file: the line and the key that are wrong",
-    "recordings": "list, show, check, export and import recordings, or turn them into rules to edit",
-    "report": "write what there is to tell of a run against a running server: HTML, CSV, NDJSON",
-    "rules": "check a file of rules, turn aimock's fixtures into rules, or print the schema of the file",
-    "verdict": "judge whether a running server was late for reasons of its own",
+    "calibrate": "measure how much load this machine carries on time",
+    "check": "check configuration files; errors name the line and the key",
+    "recordings": "list, show, check, export and import recordings, or turn them into rules",
+    "report": "write a report on a run against a running server: HTML, CSV, NDJSON",
+    "rules": "check files of rules, convert aimock fixtures, or print the JSON Schema",
+    "verdict": "judge whether a running server was itself late",
 }
 
 

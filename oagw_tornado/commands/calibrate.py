@@ -1,8 +1,8 @@
-"""``oagw-tornado calibrate``: how much this machine holds within a budget of lateness.
+"""``oagw-tornado calibrate``: how much load this machine carries within a budget of lateness.
 
 It starts a server of its own on loopback and a load generator on another processor, raises the load in steps until the
-budget breaks, and looks between the two. Exit code 0: it is known; 1: not even the least load holds, or the server
-cannot be had; 2: wrong arguments.
+budget is exceeded, and then narrows the limit down. Exit code 0: the limit was found; 1: not even the smallest load is
+within the budget, or the server did not start; 2: wrong arguments.
 """
 
 from __future__ import annotations
@@ -38,16 +38,20 @@ Report = Callable[[float, str], None]
 
 def run(arguments: Sequence[str]) -> int:
     """Calibrate and print the result; gives the exit code."""
-    parser = Arguments("calibrate", "Measure how much this machine holds within a budget of lateness.")
+    parser = Arguments("calibrate", "Measure how much load this machine carries within a budget of lateness.")
     parser.add_argument(
         "--late-p99", metavar="DURATION", type=parser.duration, default=0.002, help="the budget (default: 2ms)"
     )
-    parser.add_argument("--seconds", metavar="N", type=_seconds, default=60.0, help="time for all (default: 60)")
-    parser.add_argument("--rate", metavar="N", type=_rate, default=20.0, help="events a second of a stream (20)")
-    parser.add_argument("--json", metavar="FILE", help="write the result for verdict --calibration")
-    parser.add_argument("--png", metavar="FILE", help="draw it; needs matplotlib")
+    parser.add_argument(
+        "--seconds", metavar="N", type=_seconds, default=60.0, help="seconds to take in all (default: 60)"
+    )
+    parser.add_argument(
+        "--rate", metavar="N", type=_rate, default=20.0, help="events per second and stream (default: 20)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result, for verdict --calibration")
+    parser.add_argument("--png", metavar="FILE", help="draw the result; needs matplotlib")
     for option in ("http-server", "loop", "pacer-resolution"):
-        parser.add_argument(f"--{option}", metavar="VALUE", help="of the server, as there")
+        parser.add_argument(f"--{option}", metavar="VALUE", help="passed to the server")
     given = parser.parse_args(arguments)
     if given.png and find_spec("matplotlib") is None:
         raise CommandError("--png: matplotlib is not installed (pip install matplotlib)", 2)

@@ -1,6 +1,6 @@
 """``oagw-tornado check FILE``: whether a server would start with this file, without starting one.
 
-Exit code 0: all files are fine; 2: one is not.
+Exit code 0: all files are valid; 2: one is not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OK, BAD = 0, 2
 
 def run(arguments: Sequence[str]) -> int:
     """Say of each file that it is fine, or the line and the key that are not; gives the exit code."""
-    parser = Arguments("check", "Say whether a server would start with a file, without starting one.")
+    parser = Arguments("check", "Check whether a server would start with each file, without starting one.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="configuration file, as --config takes it")
     try:
         extensions = gather()

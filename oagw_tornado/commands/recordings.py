@@ -1,7 +1,7 @@
-"""``oagw-tornado recordings list|show|check|har DIR``, ``script FILE``, ``import FILE -o DIR``: look at recordings,
-check them, and take them to and from other tools.
+"""``oagw-tornado recordings list|show|check|har DIR``, ``script FILE``, ``import FILE -o DIR``: inspect and check
+recordings, and exchange them with other tools.
 
-Exit code 0: done; 1: something was left out, or cannot be done; 2: wrong arguments, or a file that is no recording.
+Exit code 0: done; 1: something was left out or cannot be done; 2: wrong arguments, or a file that is not a recording.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ OK, LEFT_OUT, BAD = 0, 1, 2
 _SHOWN = 100
 
 _ACTIONS = {
-    "list": "a line for each recording",
-    "show": "recordings read by read, with the instant of each",
-    "check": "read every line of every recording, and say what is wrong with which",
+    "list": "one line per recording",
+    "show": "a recording read by read, with the instant of each",
+    "check": "read every line of every recording, and report errors",
     "har": "print an HTTP Archive",
-    "script": "print a rule that says the same, part by part, to edit",
-    "import": "make recordings of an HTTP Archive, or of a cassette of vcrpy",
+    "script": "print a rule with the same reply, part by part, for editing",
+    "import": "convert an HTTP Archive, or a cassette of vcrpy, to recordings",
 }
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command; gives its exit code. Raises CommandError."""
     actions = "\n".join(f"{name}: {what}." for name, what in _ACTIONS.items())
-    parser = Arguments("recordings", f"Look at recordings, check them, exchange them with other tools. {actions}")
+    parser = Arguments("recordings", f"Inspect and check recordings, and exchange them with other tools. {actions}")
     parser.add_argument("action", choices=tuple(_ACTIONS))
     parser.add_argument("paths", nargs="+", metavar="PATH", help="directory of recordings, or single files")
     parser.add_argument("-o", "--output", metavar="PATH", help="import: the directory to write to; har: the file")
-    parser.add_argument("--alias", help="import: the upstream that they are for (default: told from their URLs)")
-    parser.add_argument("--json", action="store_true", help="list: as JSON, a line each")
+    parser.add_argument("--alias", help="import: the upstream of the recordings (default: derived from their URLs)")
+    parser.add_argument("--json", action="store_true", help="list: one JSON object per line")
     given = parser.parse_args(arguments)
     if given.action == "import":
         if given.output is None:

@@ -1,4 +1,4 @@
-"""Calls to the control endpoints of a server that runs somewhere."""
+"""Calls to the control plane of a running server, for commands."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Remote:
             connection.request("POST", f"{self._prefix}{path}", headers=self._headers)
             status = connection.getresponse().status
         except (OSError, http.client.HTTPException) as error:
-            raise CommandError(f"{self._url}: {error}") from None
+            raise CommandError(f"{self._url}: {_reason(error)}") from None
         finally:
             connection.close()
         if status != 204:
@@ -76,8 +76,7 @@ class Remote:
             connection.request("GET", target, headers=self._headers)
             yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            reason = "no reply in time" if isinstance(error, socket.timeout) else str(error) or type(error).__name__
-            raise CommandError(f"{self._url}: {reason}") from None
+            raise CommandError(f"{self._url}: {_reason(error)}") from None
         finally:
             connection.close()
 
@@ -92,6 +91,12 @@ class Remote:
         return document
 
 
+def _reason(error: OSError | http.client.HTTPException) -> str:
+    if isinstance(error, socket.timeout):
+        return "no reply in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 @contextmanager
 def _written(file: str) -> Iterator[BinaryIO]:
     try:
@@ -103,6 +108,10 @@ def _written(file: str) -> Iterator[BinaryIO]:
 
 def add_remote(parser: Arguments, default: str | None = None) -> None:
     """Add the arguments of which a `Remote` is made; without a `default` the URL must be given."""
-    what = "of the server, such as http://127.0.0.1:8765" if default is None else f"of the server (default: {default})"
+    what = (
+        "the server's URL, such as http://127.0.0.1:8765"
+        if default is None
+        else f"the server's URL (default: {default})"
+    )
     parser.add_argument("url", metavar="URL", help=what, nargs=None if default is None else "?", default=default)
-    parser.add_argument("--admin-token", metavar="TOKEN", help="what the server's own --admin-token is")
+    parser.add_argument("--admin-token", metavar="TOKEN", help="the server's --admin-token")

@@ -1,6 +1,6 @@
-"""``oagw-tornado report [URL] -o report.html``: what there is to tell of a run against that server, as files to keep.
+"""``oagw-tornado report [URL] -o report.html``: a report on a run against that server, and its events, as files.
 
-Exit code 0: all is written; 1: it could not be asked, or a file could not be written; 2: wrong arguments.
+Exit code 0: written; 1: the server could not be reached or a file not be written; 2: wrong arguments.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ DEFAULT_URL = "http://127.0.0.1:8765"
 
 def run(arguments: Sequence[str]) -> int:
     """Write the report; gives the exit code. Raises CommandError."""
-    parser = Arguments("report", "Write what there is to tell of a run: an HTML file that needs nothing else.")
+    parser = Arguments("report", "Write a report on a run: one self-contained HTML file.")
     add_remote(parser, DEFAULT_URL)
     parser.add_argument("-o", "--output", metavar="FILE", help="the report, an HTML file (default: report.html)")
     parser.add_argument("--label", metavar="TEXT", default="", help="what was tested: a commit, a version")
-    parser.add_argument("--csv", metavar="FILE", help="planned and actual instant of every kept event, as CSV")
-    parser.add_argument("--ndjson", metavar="FILE", help="the same, a JSON object a line")
+    parser.add_argument("--csv", metavar="FILE", help="planned and actual offset of every event in the journal, as CSV")
+    parser.add_argument("--ndjson", metavar="FILE", help="the same, one JSON object per line")
     parser.add_argument(
-        "--late-p99", metavar="DURATION", type=parser.duration, help="lateness that is allowed at p99 (default: 2ms)"
+        "--late-p99", metavar="DURATION", type=parser.duration, help="lateness allowed at p99 (default: 2ms)"
     )
     given = parser.parse_args(arguments)
     query = {"label": given.label} if given.label else {}

@@ -1,5 +1,5 @@
-"""``oagw-tornado rules check FILE…``, ``convert FILE``, ``schema``: what is wrong with a file, another tool's fixtures
-as rules, and the JSON Schema for editors."""
+"""``oagw-tornado rules check FILE…``, ``convert FILE``, ``schema``: check files of rules, convert aimock fixtures to
+rules, or print the JSON Schema of the file for editors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     files: list[str] = given.files
     if given.action == "schema":
         if files:
-            parser.error("schema: no file is wanted")
+            parser.error("schema: takes no file")
     elif not files or (given.action == "convert" and len(files) > 1):
         parser.error(f"{given.action}: expected {'a FILE' if given.action == 'convert' else 'FILE…'}")
     if given.action == "check":

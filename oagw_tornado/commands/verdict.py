@@ -1,6 +1,6 @@
-"""``oagw-tornado verdict URL``: whether what was measured against that server since its last reset counts.
+"""``oagw-tornado verdict URL``: whether a measurement against that server since its last reset is valid.
 
-Exit code 0: innocent; 3: void; 1: it could not be asked; 2: wrong arguments.
+Exit code 0: innocent; 3: void; 1: the server could not be reached; 2: wrong arguments.
 """
 
 from __future__ import annotations
@@ -20,19 +20,26 @@ INNOCENT, VOID = 0, 3
 
 def run(arguments: Sequence[str]) -> int:
     """Print the verdict; gives the exit code."""
-    parser = Arguments("verdict", "Judge whether a running server was late for reasons of its own.")
+    parser = Arguments(
+        "verdict", "Judge whether a running server was itself late, so that what was measured against it is void."
+    )
     add_remote(parser)
     parser.add_argument(
-        "--late-p99", metavar="DURATION", type=parser.duration, help="lateness that is allowed at p99 (default: 2ms)"
+        "--late-p99", metavar="DURATION", type=parser.duration, help="lateness allowed at p99 (default: 2ms)"
     )
     parser.add_argument(
-        "--window", metavar="DURATION", type=parser.duration, help="look back so far (default: to the last reset)"
+        "--window",
+        metavar="DURATION",
+        type=parser.duration,
+        help="judge only the last DURATION (default: since the last reset)",
     )
     parser.add_argument(
-        "--hgrm", metavar="DIR", help=f"write percentiles as HdrHistogram has them: {', '.join(FIGURES)}.hgrm"
+        "--hgrm", metavar="DIR", help=f"write percentiles in HdrHistogram's format: {', '.join(FIGURES)}.hgrm"
     )
     parser.add_argument(
-        "--calibration", metavar="FILE", help="what calibrate has written: its budget, and how much was asked of it"
+        "--calibration",
+        metavar="FILE",
+        help="result of calibrate: use its budget, and say how much of the capacity was used",
     )
     given = parser.parse_args(arguments)
     calibration = None if given.calibration is None else _calibration(given.calibration)

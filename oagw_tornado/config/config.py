@@ -224,8 +224,12 @@ def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
 
 def _from_arguments(argv: Sequence[str]) -> Iterator[Setting]:
     remaining = iter(argv)
+    port: str | None = None
     for argument in remaining:
         if not argument.startswith("-"):
+            if port is not None:
+                raise ConfigError("PORT", f"{argument[:80]!r}: there is already a port, {port[:80]!r}")
+            port = argument
             # The prototype is started with its port as the only argument; its clients still do so.
             yield Setting("PORT", OPTIONS["port"], argument)
             continue
@@ -271,7 +275,7 @@ def _assign(config: Config, *layers: Iterable[Setting]) -> Config:
         forms: dict[str, Option] = {}
         for source, option, text in layer:
             if forms.setdefault(option.field, option) is not option:
-                raise ConfigError(source, f"is another form of {forms[option.field].name}, which is given too")
+                raise ConfigError(source, f"cannot be combined with {forms[option.field].name}, another form of it")
             value = _parse(source, option, text)
             if option.is_repeatable:
                 repeated.setdefault(option, []).extend(value if option.is_list else [value])

@@ -40,9 +40,13 @@ def parse_fields(text: str) -> tuple[str, ...]:
 
 def parse_per(text: str) -> str:
     """What tells one session from another, as ``per`` of a rule has it. Raises ValueError."""
+    from oagw_tornado.knobs.predicate import RuleError
     from oagw_tornado.knobs.when import parse_session
 
-    parse_session(text, "replay-per")
+    try:
+        parse_session(text, "replay-per")
+    except RuleError as error:
+        raise ValueError(str(error).removeprefix("replay-per: ")) from None
     return text
 
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from oagw_tornado.control.control import ControlPlane
-from oagw_tornado.control.handlers import ControlHandler, state_away, whole_number
+from oagw_tornado.control.handlers import BadRequest, ControlHandler, state_away, whole_number
 from oagw_tornado.control.turns import Turns
+from oagw_tornado.knobs.vocabulary import parse_gate
 from oagw_tornado.state.store import StateAway
 
 _MOST_EVENTS = 1_000_000_000
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that no request can wait under: its permits would never be used."""
+    try:
+        known = parse_gate(name)
+    except ValueError as error:
+        raise BadRequest(f"gate: {error}") from None
+    if known is None:
+        raise BadRequest(f"gate: {name!r} is not the name of a gate")
 
 
 class GateList(ControlHandler):
@@ -40,6 +51,7 @@ class Release(ControlHandler):
 
     async def post(self, control: ControlPlane, name: str) -> None:
         with self.refusing():
+            _check_name(name)
             given = self.parameters("events").get("events", "1")
             events = None if given == "all" else whole_number("events", given, 1, _MOST_EVENTS)
             if control.sharing is not None:

@@ -67,7 +67,7 @@ class UpstreamTable(dict[str, Upstream]):
             if each.real is not None and each not in self._first:
                 from oagw_tornado.knobs.upstream_document import UpstreamError
 
-                raise UpstreamError(f"{each.alias}.url: a real upstream stands in the configuration file")
+                raise UpstreamError(f"{each.alias}.url: a real upstream belongs only in the configuration file")
         self._put(described)
 
     def add_blank(self, aliases: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ import orjson
 
 from oagw_tornado.reply.budgets import Budget
 
-EXPECTED = "a rate such as 60/min, with ;burst=N or ;tokens=N/min behind it where wanted"
+EXPECTED = "a rate such as 60/min, optionally followed by ;burst=N or ;tokens=N/min"
 
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(s|sec|second|m|min|minute|h|hour|d|day)", re.ASCII)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

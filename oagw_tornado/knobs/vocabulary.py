@@ -166,7 +166,7 @@ def read_knobs(given: Mapping[str, str]) -> dict[str, Any]:
         if knob is None:
             raise KnobError(name[:80], f"no such knob; expected one of {', '.join(VOCABULARY)}")
         if knob.field in forms:
-            raise KnobError(name, f"is another form of {forms[knob.field]}, which is given too")
+            raise KnobError(name, f"cannot be combined with {forms[knob.field]}, another form of it")
         forms[knob.field] = name
         if len(text) > LONGEST_VALUE:
             raise KnobError(name, f"expected at most {LONGEST_VALUE} characters")
@@ -234,7 +234,10 @@ def _metric(name: str, time: Latency) -> str:
 
 
 def _tokens_per_second(text: str) -> Latency:
-    return Fixed(1 / parse_number(1 / LONGEST, 1_000_000)(text))
+    try:
+        return Fixed(1 / parse_number(1 / LONGEST, 1_000_000)(text))
+    except ValueError:
+        raise ValueError(f"{text[:80]!r} is not a number above 0, of at least one a day and at most 1000000") from None
 
 
 def _faults(text: str) -> Faults:
@@ -243,11 +246,12 @@ def _faults(text: str) -> Faults:
     return parse_faults(text)
 
 
-def _gate(text: str) -> str | None:
+def parse_gate(text: str) -> str | None:
+    """The name of a gate; None for ``none``, which is no gate. Raises ValueError."""
     if text in ("", "none"):
         return None
     if not _GATE.fullmatch(text):
-        raise ValueError(f"{text[:80]!r} is not a name of 1 to 128 letters, digits and . _ ~ : -, or none")
+        raise ValueError(f"{text[:80]!r} is not a gate name (1 to 128 letters, digits and . _ ~ : -), nor none")
     return text
 
 
@@ -326,7 +330,7 @@ _KNOBS = (
          "when an upstream is unavailable: every 60s for 5s[;code=503]; none", "TIMETABLE"),
     Knob("token-lifetime", "token_lifetime", _lifetime,
          "lifetime of access tokens issued by the oauth upstream", "DURATION"),
-    Knob("gate", "gate", _gate,
+    Knob("gate", "gate", parse_gate,
          "hold each event until POST /_sim/gates/NAME/release lets it pass", "NAME"),
     Knob("line-ending", "line_ending", parse_word(*LINE_ENDINGS),
          "line endings of server-sent events: lf, cr or crlf", "NAME"),

@@ -235,16 +235,24 @@ class Events(StreamHandler):
         self.respond(event_reply(wanted, headers.get("Last-Event-ID"), ndjson=ndjson))
 
 
+def _size(name: str, text: str) -> int:
+    """The size that the parameter `name` has, in bytes. Raises ValueError, whose text names the parameter."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
 class Bytes(StreamHandler):
     """``bytes``"""
 
     def serve(self, *path_args: str) -> None:
-        query = self.request.query_arguments
+        given = {name: values[0].decode("latin-1") for name, values in self.request.query_arguments.items()}
         try:
-            size = parse_size(query["size"][0].decode("latin-1")) if "size" in query else 2**20
-            rate = parse_size(query["rate"][0].decode("latin-1").removesuffix("/s")) if "rate" in query else None
+            size = _size("size", given.get("size", "1MiB"))
+            rate = _size("rate", given["rate"].removesuffix("/s")) if "rate" in given else None
         except ValueError as error:
-            self.respond(json_reply({"error": f"size or rate: {error}"}, 400))
+            self.respond(json_reply({"error": str(error)}, 400))
             return
         if rate == 0:
             self.respond(json_reply({"error": "rate: expected at least one byte a second"}, 400))

@@ -66,11 +66,11 @@ def parse_durations(texts: Sequence[str]) -> tuple[float, ...]:
 def did_you_mean(text: str) -> str:
     """`` (did you mean …?)`` for a number without a unit or with an unknown one; else empty.
 
-    >>> did_you_mean("50"), did_you_mean("5 sec"), did_you_mean("soon")
-    (' (did you mean 50ms or 50s?)', ' (did you mean 5s?)', '')
+    >>> did_you_mean("50"), did_you_mean("5 sec"), did_you_mean("soon"), did_you_mean("25h")
+    (' (did you mean 50ms or 50s?)', ' (did you mean 5s?)', '', '')
     """
     match = _NEARLY.fullmatch(text.strip())
-    if match is None:
+    if match is None or _DURATION.fullmatch(text.strip()):
         return ""
     written = match[2].lower()
     units = (written,) if written in _UNITS else _MEANT.get(written, ())

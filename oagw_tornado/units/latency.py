@@ -258,7 +258,7 @@ def parse_latency(text: str) -> Latency:
             return Fixed(parse_duration(text))
         except ValueError:
             hint = did_you_mean(text)
-            raise ValueError(f"{text[:80]!r} is not {EXPECTED}, none longer than a day{hint}") from None
+            raise ValueError(f"{text[:80]!r} is not {EXPECTED}, of at most a day (24h){hint}") from None
     name, arguments = match[1], [argument.strip() for argument in match[2].split(",")]
     try:
         return _DISTRIBUTIONS[name](arguments)

@@ -96,7 +96,7 @@ def authenticated(form: dict[str, str], authorization: str | None, clients: tupl
 def _basic(authorization: str) -> tuple[str, str]:
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
-        raise OAuthError("invalid_client", f"{scheme[:20]!r} is not Basic", 401)
+        raise OAuthError("invalid_client", f"expected Basic credentials, not {scheme[:20]!r}", 401)
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
