@@ -39,6 +39,9 @@ class Shared(Protocol):
     async def reload(self, config: Config) -> str:
         """As `ControlPlane.reload`, for all. Raises ConfigError, too."""
 
+    async def forget_journals(self) -> None:
+        """Forget what the store has of the journal here and, where that was asked for, of those who are gone."""
+
 
 class ControlPlane:
     """The controls of one simulator."""

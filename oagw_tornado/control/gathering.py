@@ -1,22 +1,21 @@
 """What all members of a state know, as one: controls whose journal, timing, counters and verdict are of all of them.
 
-Nothing of it is sent before somebody asks: then each member gives what it has, in shares of a turn. Only a summary goes
-to the store once a second, so that what a member has measured is not lost with it; its journal is.
+When somebody asks, each member gives what it has, in shares of a turn. A summary of what it has measured, and its
+journal, go to the store as they grow, so that neither is lost with a member.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import msgspec
 
 from oagw_tornado.control.control import ControlPlane
+from oagw_tornado.control.journal_of_all import JournalOfAll, Selection, entries_left, mark_of
+from oagw_tornado.control.leaving import TOGETHER, Leaving
 from oagw_tornado.control.turns import Turns
-from oagw_tornado.evidence.carried import carried, received
-from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.evidence.journal import Fits
+from oagw_tornado.evidence.carried import Numbered, carried, received
 from oagw_tornado.evidence.merging import (
     counters_as_plain,
     late_of,
@@ -28,31 +27,31 @@ from oagw_tornado.evidence.merging import (
     timing_totals,
 )
 from oagw_tornado.evidence.metrics import Collector, Gauges
-from oagw_tornado.evidence.request_filter import RequestFilter
 from oagw_tornado.evidence.timing import BINS_PER_SECOND
 from oagw_tornado.evidence.verdict import history, judge
 from oagw_tornado.evidence.vital_signs import KEPT
 from oagw_tornado.state.redis_store import RedisStore
 
 if TYPE_CHECKING:
+    from oagw_tornado.state.left_journals import LeftJournals
     from oagw_tornado.state.link import Link
     from oagw_tornado.state.membership import Membership
 
-#: Exchanges that travel in one piece, and the bytes of bodies after which it leaves.
-_TOGETHER = 100
+#: Bytes of bodies after which a piece of a journal leaves.
 _PIECE = 256 * 2**10
 #: Members whose measurements are kept when they are gone.
 MOST_DEPARTED = 256
-# The numbers of exchanges in a journal of all: microseconds since 2025, and behind them what tells members apart.
-_SINCE = 1_735_689_600_000_000
-_APART = 16
 
 
 class Gathering:
     """Gives what this member knows, and asks for what all of them do."""
 
-    def __init__(self, control: ControlPlane, link: Link, store: RedisStore, membership: Membership) -> None:
+    def __init__(
+        self, control: ControlPlane, link: Link, store: RedisStore, membership: Membership, journals: LeftJournals
+    ) -> None:
+        self.journals = journals
         self._control = control
+        self._leaving = Leaving(control.journal, journals)
         self._link = link
         self._store = store
         self._membership = membership
@@ -67,15 +66,21 @@ class Gathering:
             async for member, (kind, piece) in self._membership.questions.ask_all(asked):
                 gathered.setdefault(kind, {}).setdefault(member, []).append(piece)
         labels = {name: label for name, label, _ in await self._membership.members()}
+        journal = await self._journals(gathered, labels, question) if "journal" in kinds else None
         if "timing" in kinds or "seconds" in kinds or "counters" in kinds:
             await self._add_departed(gathered, labels, question.get("window"))
         if "rules" in kinds:
             await self._count_rules(gathered.get("rules", {}))
         gates = await self._store.gates.all_states() if "gates" in kinds else {}
-        return ControlOfAll(self._control, gathered, labels, gates)
+        return ControlOfAll(self._control, gathered, labels, gates, journal)
 
-    async def push(self) -> None:
-        """Tell the store what was measured here. Raises StateAway."""
+    async def push(self, is_whole: bool = True) -> None:
+        """Tell the store what has happened here and, if it is to be whole, what was measured. Raises StateAway."""
+        if is_whole:
+            self._push_measurements()
+        await self._leaving.push(is_whole)
+
+    def _push_measurements(self) -> None:
         control, epoch = self._control, self._link.epoch
         control.responder.settle()
         if epoch != self._pushed_epoch:
@@ -87,7 +92,7 @@ class Gathering:
         totals = {"timing": timing_totals(control.timing), "counters": counters_as_plain(ledger.counters)}
         packed = [msgspec.msgpack.encode(second_as_plain(second)) for second in seconds]
         member = self._membership.member
-        await self._link.decide("push", member, msgspec.msgpack.encode(totals), KEPT, MOST_DEPARTED, *packed)
+        self._link.send_decision("push", member, msgspec.msgpack.encode(totals), KEPT, MOST_DEPARTED, *packed)
 
     async def answer(self, question: dict[str, Any]) -> AsyncIterator[Any]:
         """What this member knows of what is asked, piece by piece: kind and value."""
@@ -113,34 +118,46 @@ class Gathering:
             async for batch in self._journal(question):
                 yield "journal", batch
 
-    async def _journal(self, question: dict[str, Any]) -> AsyncIterator[Any]:
-        control = self._control
-        fits = RequestFilter(control.disclosure)
-        fits.read([(name, text) for name, text in question.get("filters", ())])
-        if (since := question.get("since")) is not None:
-            fits.since(since)
-        before, limit = question.get("before"), question.get("limit")
-        mark, turns = self._mark, Turns()
-        batch: list[Exchange] = []
-        given = size = 0
-        for _, exchange in control.journal.scan(fits):
-            if given == limit:
+    async def _journal(self, question: dict[str, Any]) -> AsyncIterator[bytes]:
+        selection = Selection(self._control.disclosure, question)
+        mark, turns = mark_of(self._membership.member), Turns()
+        batch: list[Numbered] = []
+        size = 0
+        for number, exchange in self._control.journal.scan(selection.fits):
+            if selection.is_over:
                 break
-            if exchange is not None and (before is None or number_of(exchange, mark) < before):
-                given += 1
+            if exchange is not None and selection.takes(exchange, mark):
                 size += len(exchange.body_head) + 1000
-                batch.append(exchange)
-                if len(batch) == _TOGETHER or size > _PIECE:
-                    yield [mark, carried(batch)]
+                batch.append((number, exchange))
+                if len(batch) == TOGETHER or size > _PIECE:
+                    yield carried(batch)
                     batch, size = [], 0
             if turns.is_over:
                 await turns.rest()
         if batch:
-            yield [mark, carried(batch)]
+            yield carried(batch)
 
-    @property
-    def _mark(self) -> int:
-        return crc32(self._membership.member.encode()) % _APART
+    async def _journals(
+        self, gathered: dict[str, dict[str, list[Any]]], there: dict[str, str], question: dict[str, Any]
+    ) -> JournalOfAll:
+        """The journals of those who are there, and what those have left who are gone."""
+        journal, turns = JournalOfAll(), Turns()
+        given = gathered.get("journal", {})
+        left = await self.journals.left(there)
+        for each in left:
+            given.pop(each.member, None)  # what it gave before it went is part of what it has left
+            selection = Selection(self._control.disclosure, question)
+            slices = [written async for written in self.journals.slices(each)]
+            async for exchange in entries_left(slices, each.runs, turns):
+                if selection.fits(exchange) and selection.takes(exchange, mark_of(each.member)):
+                    journal.add(exchange, mark_of(each.member))
+        for member, pieces in given.items():
+            for piece in pieces:
+                for _, exchange in received(piece):
+                    journal.add(exchange, mark_of(member))
+                if turns.is_over:
+                    await turns.rest()
+        return journal
 
     async def _count_rules(self, counted: dict[str, list[Any]]) -> None:
         """Have the rules here know how often they have fitted and applied anywhere."""
@@ -178,6 +195,7 @@ class ControlOfAll(ControlPlane):
         gathered: dict[str, dict[str, list[Any]]],
         labels: dict[str, str],
         gates: dict[str, Any],
+        journal: JournalOfAll | None = None,
     ) -> None:
         self.__dict__.update(control.__dict__)
         self.gates_of_all = gates
@@ -193,10 +211,8 @@ class ControlOfAll(ControlPlane):
             counters = merged_counters(piece for pieces in gathered["counters"].values() for piece in pieces)
             gauges = _sum([piece for pieces in gathered.get("gauges", {}).values() for piece in pieces])
             self.collector = Collector(counters, self.timing, lambda: gauges)
-        if "journal" in gathered or not gathered:
-            self.journal = JournalOfAll(  # type: ignore[assignment]
-                [piece for pieces in gathered.get("journal", {}).values() for piece in pieces]
-            )
+        if journal is not None:
+            self.journal = journal  # type: ignore[assignment]
 
     def verdict(self, budget: float, window: float | None, with_history: bool = False) -> dict[str, Any]:
         """On all members: void if one of them is, as what it served is part of what was measured."""
@@ -230,34 +246,6 @@ class ControlOfAll(ControlPlane):
                 key=lambda line: float(line["ended"]),
             )
         return view
-
-
-class JournalOfAll:
-    """The journals of all members as one to read, as `evidence.journal.Journal`."""
-
-    def __init__(self, batches: Sequence[tuple[int, dict[str, Any]]]) -> None:
-        found = [(number_of(exchange, mark), exchange) for mark, batch in batches for exchange in received(batch)]
-        self._found = sorted(found, key=lambda one: -one[0])
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def scan(
-        self, fits: Fits, before: int | None = None, oldest_first: bool = False
-    ) -> Iterator[tuple[int, Exchange | None]]:
-        """As of the journal."""
-        for number, exchange in reversed(self._found) if oldest_first else self._found:
-            if before is None or number < before:
-                yield number, exchange if fits(exchange) else None
-
-    def find(self, id: str) -> Exchange | None:
-        """The latest exchange of that id."""
-        return next((exchange for _, exchange in self._found if exchange.id == id), None)
-
-
-def number_of(exchange: Exchange, mark: int) -> int:
-    """What an exchange is numbered by among those of all members; `mark` tells these apart."""
-    return (int(exchange.wall * 1e6) - _SINCE) * _APART + mark
 
 
 def _sum(gauges: Sequence[Any]) -> Gauges:

@@ -21,7 +21,7 @@ async def join(shared: SharedState, control: ControlPlane, terms: Terms, predece
     """Follow all that was changed, and decide with the others from now on. Raises ConfigError."""
     membership = shared.membership
     terms.share(shared.store)
-    gathering = Gathering(control, shared.link, shared.store, membership)
+    gathering = Gathering(control, shared.link, shared.store, membership, shared.journals)
     control.sharing = Sharing(control, shared.store, membership, gathering, handler_of)
     control.responder.health.details = lambda: {"state": shared.health()}
     try:

@@ -77,7 +77,10 @@ class Requests(ControlHandler):
         self.say({})
 
     async def delete(self, control: ControlPlane) -> None:
-        await Turns().drop(control.journal.clear())
+        forgotten = control.journal.clear()
+        if control.sharing is not None:
+            await control.sharing.forget_journals()
+        await Turns().drop(forgotten)
         self.say_nothing()
 
     def filters(self) -> dict[str, list[str]]:

@@ -85,7 +85,7 @@ _REQUEST: dict[str, Schema] = {
     },
     "outcome": {
         "type": ["string", "null"],
-        "pattern": "^(complete|client-left|drained|gate-timeout|backlog-full|closed|fault:[a-z-]+|reset|cut|timeout)$",
+        "pattern": "^(complete|client-left|drained|gate-timeout|backlog-full|closed|killed|fault:[a-z-]+|reset|cut|timeout)$",
         "description": "How it ended; null while it runs. complete: all of it has left. client-left: the client"
         " went, or its connection broke, before that. fault:TYPE: that fault ended the reply. gate-timeout: nobody"
         " released its gate. backlog-full: it did not read, and there was no room for more. drained: the server ended."

@@ -52,6 +52,8 @@ class Sharing:
         membership.snapshot = self.snapshot
         membership.push = gathering.push
         membership.questions.answer = gathering.answer
+        # Whether the change that is made was asked for here.
+        self._is_own_change = False
         # What was read again since the start: options by name, and rules if these have changed.
         self._reloaded: dict[str, Any] = {}
 
@@ -84,12 +86,17 @@ class Sharing:
             await self.membership.change({"reload": {"options": options, "rules": rules}})
         return changes.text
 
+    async def forget_journals(self) -> None:
+        """As of `Shared`."""
+        await self._gathering.journals.forget(with_others=self._is_own_change)
+
     # As `Membership` wants it.
 
     async def perform(self, change: Change) -> Any:
         """Make a change here; gives the reply to the request for it, if it was one."""
         document = change.document
         control = self._control
+        self._is_own_change = change.by == self.membership.member
         if document.get("reloaded") and document["reloaded"] != self._reloaded:
             self._reload(document["reloaded"])
         control.rules.birth = str(change.seq)

@@ -20,8 +20,9 @@ class Turns:
             await turns.rest()
     """
 
-    def __init__(self) -> None:
-        self._end = perf_counter() + SHARE
+    def __init__(self, share: float = SHARE) -> None:
+        self._share = share
+        self._end = perf_counter() + share
 
     @property
     def is_over(self) -> bool:
@@ -30,7 +31,7 @@ class Turns:
     async def rest(self) -> None:
         """Let everything else have a turn; then a new share begins."""
         await asyncio.sleep(0)
-        self._end = perf_counter() + SHARE
+        self._end = perf_counter() + self._share
 
     async def drop(self, values: list[Any]) -> None:
         """Empty a list: to free a million values at once takes a second."""

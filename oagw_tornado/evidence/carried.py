@@ -1,21 +1,42 @@
-"""Exchanges as plain values, for members of a state to give each other: lists, numbers, texts, bytes.
+"""Exchanges as bytes (MessagePack), for members of a state to give each other and to leave with the store.
 
-What the journal shows of an exchange is the same on both sides. Most exchanges have the same knobs, so these travel
-once in a batch.
+What the journal shows of an exchange is the same on both sides. Writing must cost next to nothing, as every request of
+a busy server passes through here once: the attributes of an exchange are taken by one call and written by another, and
+heads and knobs, which most requests have in common, are written once in a batch.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from oagw_tornado.evidence.exchange import Exchange
+import msgspec
+
+from oagw_tornado.evidence.exchange import Exchange, PlannedOffsets
+from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.evidence.view import knobs_as_json
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs
 
-_APART = ("headers", "knobs", "nearest")
-_PLAIN = tuple(name for name in Exchange.__slots__ if name not in _APART)
+#: What nobody who looks at an exchange elsewhere has a use for.
+_OF_ITS_SERVER = frozenset(
+    ("admitted", "head_sent", "limit_headers", "page_headers", "echoed", "held", "inference", "headers", "knobs")
+)
+_FIELDS = tuple(name for name in Exchange.__slots__ if name not in _OF_ITS_SERVER)
+_fields_of = attrgetter(*_FIELDS)
+_PROGRESS = ("status", "source", "events", "bytes_sent", "blocked", "faults")
+_progress_of = attrgetter(*_PROGRESS)
+_TUPLES = ("faults", "nearest")
+
+# Codes of the types that MessagePack does not have.
+_ARRAY, _PLAN, _REPLAYED = 1, 2, 3
+_REPLAYED_FIELDS = Replayed.__slots__
+
+Numbered = tuple[int, Exchange]
+#: The number of an exchange, and how far it had come.
+Progress = tuple[int, tuple[Any, ...], float]
 
 
 class CarriedHeaders(dict[str, str]):
@@ -32,52 +53,105 @@ class CarriedHeaders(dict[str, str]):
         return next((value for key, value in self.items() if key.lower() == wanted), default)
 
 
-def carried(exchanges: list[Exchange]) -> dict[str, Any]:
-    """A batch of them."""
+class Bodies:
+    """How much of each body is carried: all that the journal has until `room` bytes are taken, then `least`."""
+
+    def __init__(self, room: int, least: int) -> None:
+        self.room = room
+        self.least = least
+
+    def cut(self, exchange: Exchange, fields: tuple[Any, ...]) -> tuple[Any, ...]:
+        """`fields` of an exchange, of whose body that much is left."""
+        size = len(exchange.body_head)
+        if size <= self.room or size <= self.least:
+            self.room -= size
+            return fields
+        self.room -= self.least
+        return (*fields[:_BODY], exchange.body_head[: self.least], *fields[_BODY + 1 :])
+
+
+_BODY = _FIELDS.index("body_head")
+
+
+def carried(exchanges: Iterable[Numbered], bodies: Bodies | None = None) -> bytes:
+    """A batch of them, each with its number in its journal."""
     knobs: dict[int, int] = {}
     shown: list[dict[str, Any]] = []
+    heads: dict[int, int] = {}
+    lines: list[Any] = []
     rows = []
-    for exchange in exchanges:
-        number = -1
-        if exchange.knobs is not None:
-            number = knobs.setdefault(id(exchange.knobs), len(shown))
-            if number == len(shown):
-                shown.append(knobs_as_json(exchange.knobs))
-        rows.append(
-            (
-                [_plain(getattr(exchange, name)) for name in _PLAIN],
-                _lines(exchange),
-                number,
-                [_plain(tuple(miss)) for miss in exchange.nearest],
-            )
-        )
-    return {"knobs": shown, "rows": rows}
+    for number, exchange in exchanges:
+        own, headers = exchange.knobs, exchange.headers
+        of_knobs = -1
+        if own is not None:
+            of_knobs = knobs.setdefault(id(own), len(shown))
+            if of_knobs == len(shown):
+                shown.append(knobs_as_json(own))
+        # Requests whose heads are the same have one list of lines between them.
+        written = getattr(headers, "lines", None)
+        key = id(headers if written is None else written)
+        head = heads.setdefault(key, len(lines))
+        if head == len(lines):
+            lines.append(dict(headers.items()) if written is None else written)
+        fields = _fields_of(exchange)
+        if bodies is not None and exchange.body_head:
+            fields = bodies.cut(exchange, fields)
+        rows.append((number, head, of_knobs, fields))
+    batch = (shown, lines, rows)
+    try:
+        return _encode(batch)
+    except (UnicodeEncodeError, OverflowError):
+        return _encode(_writable(batch))
 
 
-def received(batch: dict[str, Any]) -> list[Exchange]:
-    """The exchanges of a batch."""
-    knobs = [_carried_knobs(shown) for shown in batch["knobs"]]
-    return [_exchange(values, lines, number, nearest, knobs) for values, lines, number, nearest in batch["rows"]]
+def received(batch: bytes) -> Iterator[Numbered]:
+    """The exchanges of a batch with their numbers."""
+    shown, heads, rows = _decode(batch)
+    knobs = [_carried_knobs(each) for each in shown]
+    headers = [_headers(each) for each in heads]
+    for number, head, of_knobs, fields in rows:
+        exchange = Exchange("", "", "", "", headers[head])
+        for name, value in zip(_FIELDS, fields, strict=True):
+            setattr(exchange, name, value)
+        for name in _TUPLES:
+            setattr(exchange, name, tuple(getattr(exchange, name)))
+        if exchange.nearest:
+            from oagw_tornado.knobs.rule_index import Miss
+
+            exchange.nearest = tuple(Miss(*cast(Sequence[Any], miss)) for miss in exchange.nearest)
+        exchange.knobs = knobs[of_knobs] if of_knobs >= 0 else None
+        yield number, exchange
 
 
-def _exchange(
-    values: list[Any], lines: list[bytes] | dict[str, str], number: int, nearest: list[Any], knobs: list[Knobs]
-) -> Exchange:
-    from oagw_tornado.knobs.rule_index import Miss
+def progress_of(number: int, exchange: Exchange, age: float) -> Progress:
+    """How far an exchange that runs has come, `age` seconds after its admission."""
+    return number, _progress_of(exchange), age
 
-    exchange = Exchange("", "", "", "", {})
-    for name, value in zip(_PLAIN, values, strict=True):
-        setattr(exchange, name, _value(value))
+
+def progressed(exchange: Exchange, progress: Sequence[Any], age: float) -> None:
+    """Have `exchange` be as far as that: its server was killed `age` seconds after its admission, or soon after.
+
+    Without any `progress` it is as far as it was when it was written.
+    """
+    for name, value in zip(_PROGRESS, progress, strict=False):
+        setattr(exchange, name, tuple(value) if name in _TUPLES else value)
+    exchange.outcome, exchange.ended = "killed", age
+
+
+class _Plan(NamedTuple):
+    """A `PlannedOffsets` as it is kept: single offsets, and lines of evenly spaced ones."""
+
+    single: bytes
+    lines: list[tuple[int, float, float, int, int]]
+
+
+def _headers(lines: list[bytes] | dict[str, str]) -> CarriedHeaders:
     if isinstance(lines, dict):
-        headers = CarriedHeaders(lines)
-    else:
-        pairs = (line.decode("latin-1").partition(":") for line in lines)
-        headers = CarriedHeaders((name, value.strip(" \t")) for name, _, value in pairs)
-        headers.lines = lines
-    exchange.headers = headers
-    exchange.knobs = knobs[number] if number >= 0 else None
-    exchange.nearest = tuple(Miss(*map(_value, miss)) for miss in nearest)
-    return exchange
+        return CarriedHeaders(lines)
+    pairs = (line.decode("latin-1").partition(":") for line in lines)
+    headers = CarriedHeaders((name, value.strip(" \t")) for name, _, value in pairs)
+    headers.lines = lines
+    return headers
 
 
 def _carried_knobs(shown: dict[str, Any]) -> Knobs:
@@ -86,31 +160,40 @@ def _carried_knobs(shown: dict[str, Any]) -> Knobs:
     return cast(Knobs, SimpleNamespace(**fields))
 
 
-def _lines(exchange: Exchange) -> list[bytes] | dict[str, str]:
-    lines = getattr(exchange.headers, "lines", None)
-    return [bytes(line) for line in lines] if lines is not None else dict(exchange.headers.items())
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        return value
+def _extended(value: Any) -> Any:
+    if isinstance(value, PlannedOffsets):
+        single, lines = value.parts()
+        return msgspec.msgpack.Ext(_PLAN, _encode(_Plan(single, lines)))
     if isinstance(value, array):
-        # By its values: evenly spaced offsets of a plan are not in its buffer.
-        return {"array": value.typecode, "bytes": array(value.typecode, list(value)).tobytes()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {"pairs": [(_plain(key), _plain(each)) for key, each in value.items()]}
+        return msgspec.msgpack.Ext(_ARRAY, value.typecode.encode() + value.tobytes())
+    if isinstance(value, Replayed):
+        return msgspec.msgpack.Ext(_REPLAYED, _encode([getattr(value, name) for name in _REPLAYED_FIELDS]))
     return str(value)
 
 
-def _value(value: Any) -> Any:
+def _restored(code: int, data: memoryview) -> Any:
+    if code == _ARRAY:
+        numbers = array(chr(data[0]))
+        numbers.frombytes(data[1:])
+        return numbers
+    if code == _PLAN:
+        return PlannedOffsets.of_parts(*_decode(data))
+    *fields, overridden = _decode(data)
+    return Replayed(*fields, tuple(overridden))
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_extended).encode
+_decode = msgspec.msgpack.Decoder(ext_hook=_restored).decode
+
+
+def _writable(value: Any) -> Any:
+    """`value` with every text that is no Unicode, and every number beyond 64 bits, as something that can be written."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else str(value)
     if isinstance(value, dict):
-        if "array" in value:
-            numbers = array(value["array"])
-            numbers.frombytes(value["bytes"])
-            return numbers
-        return {_value(key): _value(each) for key, each in value["pairs"]}
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_value, value))
+        return {_writable(key): _writable(each) for key, each in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_writable(each) for each in value]
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -108,9 +108,7 @@ class Exchange:
         self.bytes_sent = 0  # body bytes, framing not counted
         self.blocked = 0  # events that waited for the client to read
         self.faults: tuple[str, ...] = ()  # types of those that struck, in the order in which they did
-        self.outcome = (
-            ""  # "" while it runs; complete, client-left, drained, gate-timeout, backlog-full, closed, fault:<type>
-        )
+        self.outcome = ""  # "" while it runs; complete, client-left, drained, gate-timeout, backlog-full, closed, killed, fault:<type>
         self.ended: float | None = None  # offset
         self.advice = b""  # the head of an error's reply, without its framing: it may say when to come back
         # Looks at what the client's kernel held unread, each an offset, events sent so far, and bytes; None: no look.
@@ -140,6 +138,18 @@ class PlannedOffsets(Numbers):
             points = range(lines[-1][3].start, points.stop)
             lines = lines[:-1]
         self._lines = (*lines, (before, first, gap, points))
+
+    def parts(self) -> tuple[bytes, list[tuple[int, float, float, int, int]]]:
+        """What it is made of, for `of_parts`: the single offsets as bytes, and the lines."""
+        return self.tobytes(), [(before, first, gap, at.start, at.stop) for before, first, gap, at in self._lines]
+
+    @classmethod
+    def of_parts(cls, single: bytes, lines: Iterable[tuple[int, float, float, int, int]]) -> PlannedOffsets:
+        """The plan that was made of these `parts`."""
+        made = cls()
+        made.frombytes(single)
+        made._lines = tuple((before, first, gap, range(start, stop)) for before, first, gap, start, stop in lines)
+        return made
 
     @property
     def single(self) -> int:

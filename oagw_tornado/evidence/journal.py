@@ -66,6 +66,11 @@ class Journal:
         return self._next - 1
 
     @property
+    def first(self) -> int:
+        """The number of the first exchange since it was emptied last, whether it is here or not, or yet to come."""
+        return self._first
+
+    @property
     def has_forgotten(self) -> bool:
         """Whether some have gone to make room since it was emptied last."""
         return self._oldest > self._first

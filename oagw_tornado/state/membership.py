@@ -58,7 +58,8 @@ class Membership:
     """This process as a member.
 
     `perform` makes a change here, `snapshot` gives the document of a change that leads to the state as it is, `answer`
-    gives what this member knows for a question, piece by piece; `push` tells the store once a second what was measured.
+    gives what this member knows for a question, piece by piece; `push` tells the store with each beat what has happened,
+    and once a second (True) what was measured.
     """
 
     def __init__(self, link: Link, store: RedisStore, member: str, label: str) -> None:
@@ -66,7 +67,7 @@ class Membership:
         self.label = label
         self.perform: Callable[[Change], Awaitable[Any]]
         self.snapshot: Callable[[], Any]
-        self.push: Callable[[], Awaitable[None]]
+        self.push: Callable[[bool], Awaitable[None]]
         self.questions = Questions(link, member)
         #: Seconds since the state began, by this process' clock (monotonic).
         self.began = time.monotonic()
@@ -106,7 +107,7 @@ class Membership:
             await asyncio.wait([*self._standing, *self._tasks])
         if not self._link.is_away:
             try:
-                await asyncio.wait_for(self.push(), 1.0)
+                await asyncio.wait_for(self.push(True), 1.0)
                 await asyncio.wait_for(self._link.call("leave", self.member), 1.0)
             except (StateAway, TimeoutError):
                 pass
@@ -203,9 +204,10 @@ class Membership:
         while True:
             try:
                 await self._beat()
-                if time.monotonic() - pushed >= 1.0:
+                is_whole = time.monotonic() - pushed >= 1.0
+                if is_whole:
                     pushed = time.monotonic()
-                    await self.push()
+                await self.push(is_whole)
             except StateAway:
                 pass
             except Exception:

@@ -12,9 +12,12 @@ from __future__ import annotations
 from typing import Final
 
 from oagw_tornado.state.decision_scripts import PRELUDE
+from oagw_tornado.state.journal_scripts import DROP
 
 #: Forgets what a reset forgets.
-_WIPE: Final = """
+_WIPE: Final = (
+    DROP
+    + """
 local function wipe()
   for _, name in ipairs(redis.call('ZRANGE', p..'gates', 0, -1)) do
     redis.call('DEL', p..'gate:'..name, p..'line:'..name)
@@ -23,11 +26,13 @@ local function wipe()
     redis.call('DEL', p..'sessions:'..key, p..'used:'..key)
   end
   for _, member in ipairs(redis.call('HKEYS', p..'evidence')) do redis.call('DEL', p..'seconds:'..member) end
+  for _, member in ipairs(redis.call('HKEYS', p..'journals')) do drop(member) end
   redis.call('DEL', p..'gates', p..'counts', p..'counted', p..'evidence', p..'log',
     p..'labels')
   redis.call('INCR', p..'epoch')
 end
 """
+)
 
 #: prefix, member, seconds that it is taken to be there, its label, the member in whose place it comes (or nothing).
 #: Who finds nobody begins anew. Gives epoch, seq, seconds since the state began.

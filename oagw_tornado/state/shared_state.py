@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.state.decision_scripts import SCRIPTS as DECISIONS
+from oagw_tornado.state.journal_scripts import SCRIPTS as JOURNALS
+from oagw_tornado.state.left_journals import LeftJournals
 from oagw_tornado.state.link import Link
 from oagw_tornado.state.membership import Membership, new_member
 from oagw_tornado.state.membership_scripts import SCRIPTS as MEMBERS
@@ -20,9 +22,10 @@ class SharedState:
     """One member with all that it needs. `worker` numbers the processes of one server, from 0."""
 
     def __init__(self, address: StateAddress, worker: int = 0) -> None:
-        self.link = Link(address, {**DECISIONS, **MEMBERS})
+        self.link = Link(address, {**DECISIONS, **MEMBERS, **JOURNALS})
         member = new_member()
         self.store = RedisStore(self.link, member)
+        self.journals = LeftJournals(self.link, member)
         self.membership = Membership(self.link, self.store, member, f"{socket.gethostname()[:80]}/{worker}")
 
     def health(self) -> dict[str, Any]:
