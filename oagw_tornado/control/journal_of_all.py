@@ -55,7 +55,7 @@ class JournalOfAll:
 
 
 class Selection:
-    """What one member gives of its journal, the newest first: `question` has filters, ``since``, ``before``, ``limit``."""
+    """What one member gives of its journal: `question` has ``filters``, ``since``, ``before`` and ``limit``."""
 
     def __init__(self, disclosure: Disclosure, question: dict[str, Any]) -> None:
         self.fits = RequestFilter(disclosure)

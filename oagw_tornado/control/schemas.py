@@ -85,11 +85,13 @@ _REQUEST: dict[str, Schema] = {
     },
     "outcome": {
         "type": ["string", "null"],
-        "pattern": "^(complete|client-left|drained|gate-timeout|backlog-full|closed|killed|fault:[a-z-]+|reset|cut|timeout)$",
+        "pattern": "^(complete|client-left|drained|gate-timeout|backlog-full|closed|killed|reset|cut|timeout"
+        "|fault:[a-z-]+)$",
         "description": "How it ended; null while it runs. complete: all of it has left. client-left: the client"
         " went, or its connection broke, before that. fault:TYPE: that fault ended the reply. gate-timeout: nobody"
         " released its gate. backlog-full: it did not read, and there was no room for more. drained: the server ended."
-        " closed: the server could not go on, and closed the connection. reset, cut, timeout: a"
+        " closed: the server could not go on, and closed the connection. killed: its process was, and others that"
+        " share its state tell of it. reset, cut, timeout: a"
         " real upstream, or the recording of one, ended so.",
     },
     "ended": {"type": ["number", "null"], "description": "Seconds from admission."},

@@ -133,9 +133,9 @@ def progressed(exchange: Exchange, progress: Sequence[Any], age: float) -> None:
 
     Without any `progress` it is as far as it was when it was written.
     """
-    for name, value in zip(_PROGRESS, progress, strict=False):
+    known = zip((*_PROGRESS[: len(progress)], "outcome", "ended"), (*progress, "killed", age), strict=True)
+    for name, value in known:
         setattr(exchange, name, tuple(value) if name in _TUPLES else value)
-    exchange.outcome, exchange.ended = "killed", age
 
 
 class _Plan(NamedTuple):
@@ -178,8 +178,8 @@ def _restored(code: int, data: memoryview) -> Any:
         return numbers
     if code == _PLAN:
         return PlannedOffsets.of_parts(*_decode(data))
-    *fields, overridden = _decode(data)
-    return Replayed(*fields, tuple(overridden))
+    recording, number, of, speed, offsets, ends_at, overridden = _decode(data)
+    return Replayed(recording, number, of, speed, offsets, ends_at, tuple(overridden))
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_extended).encode

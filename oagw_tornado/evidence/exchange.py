@@ -108,7 +108,8 @@ class Exchange:
         self.bytes_sent = 0  # body bytes, framing not counted
         self.blocked = 0  # events that waited for the client to read
         self.faults: tuple[str, ...] = ()  # types of those that struck, in the order in which they did
-        self.outcome = ""  # "" while it runs; complete, client-left, drained, gate-timeout, backlog-full, closed, killed, fault:<type>
+        # "" while it runs; complete, client-left, drained, gate-timeout, backlog-full, closed, killed or fault:<type>.
+        self.outcome = ""
         self.ended: float | None = None  # offset
         self.advice = b""  # the head of an error's reply, without its framing: it may say when to come back
         # Looks at what the client's kernel held unread, each an offset, events sent so far, and bytes; None: no look.

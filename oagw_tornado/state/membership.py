@@ -58,8 +58,8 @@ class Membership:
     """This process as a member.
 
     `perform` makes a change here, `snapshot` gives the document of a change that leads to the state as it is, `answer`
-    gives what this member knows for a question, piece by piece; `push` tells the store with each beat what has happened,
-    and once a second (True) what was measured.
+    gives what this member knows for a question, piece by piece; `push` tells the store with each beat what has
+    happened, and once a second (True) what was measured.
     """
 
     def __init__(self, link: Link, store: RedisStore, member: str, label: str) -> None:
