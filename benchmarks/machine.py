@@ -82,6 +82,15 @@ def cpu_seconds(pid: int) -> float:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def waited_seconds(pid: int) -> float:
+    """How long the threads of a process were ready to run while others had its processor; 0 if nobody can tell."""
+    try:
+        tasks = [Path(task, "schedstat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+        return sum(int(text.split()[1]) for text in tasks) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 def memory(pid: int, what: str) -> int:
     """Bytes of memory: `what` is VmRSS (resident now) or VmHWM (its peak)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -37,6 +37,7 @@ from oagw_tornado.reply.schedule import Action
 
 if TYPE_CHECKING:
     from oagw_tornado.proxying.destination import Destination
+    from oagw_tornado.proxying.upstream_connection import UpstreamConnection
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,11 @@ class Passage:
         self._ledger = ledger
         self._answer = answer
         self._response: Any = None
-        # Of the connection on which it comes: it knows whether that was reset.
-        self._protocol: Any = None
+        # On which it comes; None once all of it has.
+        self._connection: UpstreamConnection | None = None
         self._body: Arriving | None = None
+        # Done when the reply has come to its end.
+        self._ended: asyncio.Future[None] | None = None
         self._recording: Recording | None = None
         self._is_over = False
         self._timed_out = False
@@ -112,6 +115,7 @@ class Passage:
             self._timer.cancel()
         if self._request.rest is not None and not self._request.rest.is_whole:
             self._request.rest.fail()
+        self._hear_no_more()
         if self._response is not None:
             self._response.close()
         if self._recording is not None:
@@ -150,7 +154,7 @@ class Passage:
             if self._timer is not None:
                 self._timer.cancel()
         self._response = response
-        self._protocol = response.connection.protocol if response.connection is not None else None
+        self._connection = response.connection.protocol if response.connection is not None else None
         await self._pass_back(response)
 
     def _body_up(self, headers: list[tuple[str, str]]) -> bytes | BytesIO | AsyncIterator[bytes] | None:
@@ -212,12 +216,8 @@ class Passage:
         body.over = self._over
         if boundaries is not None:
             self._ledger.arrives(exchange)
-        content = response.content
         # What came with the head leaves with it.
-        if data := content.read_nowait():
-            self._came(data)
-        if content.at_eof():
-            self._complete()
+        self._take()
         streams: dict[str, Any] = {"frames": ()} if boundaries is not None else {"pieces": ()}
         if isinstance(boundaries, LineBoundaries):
             streams["error_event"] = _error_line
@@ -227,27 +227,39 @@ class Passage:
         if body.more is None:
             # Another reply took its place.
             return
-        await self._read(content, body)
-
-    async def _read(self, content: Any, body: Arriving) -> None:
+        if body.has_ended:
+            return
         self._watch()
+        self._ended = asyncio.get_running_loop().create_future()
+        if body.room is None:
+            self._listen()
+        await self._ended
+
+    def _listen(self) -> None:
+        """Take what there is, and from now on whatever comes within the read that brings it."""
+        if not self._is_over and self._connection is not None:
+            self._connection.came = self._take
+            self._take()
+
+    def _take(self) -> None:
+        body, content, connection = self._body, self._response.content, self._connection
+        assert body is not None
         try:
-            while not body.has_ended:
-                data = await content.readany()
-                if not data:
-                    self._complete()
-                    return
+            # What has been read may let in more that was held up.
+            while not body.is_full and (data := content.read_nowait()):
                 self._came(data)
-                if body.is_full:
-                    await self._room(body)
+            if self._is_over or body.has_ended:
+                return
+            if content.at_eof():
+                self._complete()
+            elif body.is_full:
+                # Until the client has taken most of what is here.
+                self._hear_no_more()
+                body.room = self._listen
+            elif connection is not None and (error := connection.exception()) is not None:
+                self._cut(error)
         except Exception as error:
             self._cut(error)
-
-    async def _room(self, body: Arriving) -> None:
-        """Wait until the client has taken most of what is here."""
-        room = asyncio.get_running_loop().create_future()
-        body.room = lambda: None if room.done() else room.set_result(None)
-        await room
 
     def _came(self, data: bytes) -> None:
         assert self._body is not None
@@ -264,9 +276,9 @@ class Passage:
     def _complete(self) -> None:
         self._end(Action.END, "complete")
 
-    def _cut(self, error: Exception) -> None:
+    def _cut(self, error: BaseException) -> None:
         """The upstream has ended its reply where it should not: so does ours."""
-        if self._protocol is not None and is_reset(self._protocol.exception()):
+        if self._connection is not None and is_reset(self._connection.exception()):
             self._end(Action.RESET, "reset", "connection reset by the upstream")
         else:
             self._end(Action.CLOSE, "cut", str(error) or type(error).__name__)
@@ -275,9 +287,16 @@ class Passage:
         assert self._body is not None
         if self._timer is not None:
             self._timer.cancel()
+        self._hear_no_more()
         if self._recording is not None:
             self._recording.end(self._now(), outcome, why)
         self._body.end(self._now() / 1_000_000, action, "" if action is Action.END else outcome)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _hear_no_more(self) -> None:
+        if self._connection is not None:
+            self._connection.came = None
 
     def _watch(self) -> None:
         """See that the upstream is not silent for longer than it may be."""

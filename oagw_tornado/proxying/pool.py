@@ -10,6 +10,7 @@ from yarl import URL
 
 from oagw_tornado.knobs.predicate import RuleError
 from oagw_tornado.knobs.real_upstream import RealUpstream
+from oagw_tornado.proxying.upstream_connection import Connector
 
 #: Seconds that an idle connection is kept: most servers close it after more.
 KEPT_ALIVE = 15.0
@@ -51,7 +52,7 @@ class Pool:
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE, ssl=self._tls),
+            connector=Connector(limit=0, keepalive_timeout=KEPT_ALIVE, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_NOT_ADDED,

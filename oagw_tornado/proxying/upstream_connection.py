@@ -1,0 +1,58 @@
+"""One connection to a real upstream, as aiohttp's client drives it, which tells at once of what has come.
+
+aiohttp wakes whoever waits for a body in the next turn of the loop, when all that became readable in this one has been
+parsed: of a hundred streams that say something together, the first one waits for the hundredth. Here a reply under way
+is told within the read itself. Only public methods of aiohttp's protocol are added to; what makes one of these instead
+of aiohttp's own is `Connector`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+
+class UpstreamConnection(ResponseHandler):
+    """Where the bytes of an upstream come in."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        #: Told when more of a body may have come, or its end; must not raise.
+        self.came: Callable[[], None] | None = None
+        self._is_paused = False
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Without data it is what was held up that is parsed, in the middle of a read.
+        if self.came is not None and data:
+            self.came()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        super().connection_lost(error)
+        came, self.came = self.came, None
+        if came is not None:
+            came()
+
+    # What is read is taken from a reader that resumes with each read, and parses nothing again then.
+
+    def pause_reading(self) -> None:
+        self._is_paused = True
+        super().pause_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            super().resume_reading(resume_parser)
+
+
+class Connector(aiohttp.TCPConnector):
+    """Makes such connections. To be made on a running loop."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory: Any = partial(UpstreamConnection, loop=self._loop)
