@@ -54,6 +54,18 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def said(request: web.Request) -> web.StreamResponse:
+    """The body of the request as a stream of events, by whatever path; ``?type=`` is its media type."""
+    body = await request.read()
+    response = web.StreamResponse(headers={"Content-Type": request.query.get("type", "text/event-stream")})
+    await response.prepare(request)
+    end = b"\n\n" if b"\n\n" in body else b"\n"
+    for event in body.removesuffix(end).split(end):
+        await response.write(event + end)
+        await asyncio.sleep(0.002)
+    return response
+
+
 async def status(request: web.Request) -> web.Response:
     """``/status/429``, with headers that matter."""
     code = int(request.match_info["code"])
@@ -90,6 +102,7 @@ def application() -> web.Application:
     app = web.Application(client_max_size=2**40)
     app[SEEN] = Seen()
     app.router.add_route("*", "/base/stream", stream)
+    app.router.add_route("*", "/base/said/{path:.*}", said)
     app.router.add_route("*", "/base/status/{code}", status)
     app.router.add_route("*", "/base/packed", packed)
     app.router.add_route("*", "/base/large", large)

@@ -14,8 +14,6 @@ from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.view import header_lines
@@ -30,10 +28,10 @@ from oagw_tornado.proxying.header_rules import passed_reply, passed_request
 from oagw_tornado.proxying.recorder import Asked, Recording
 from oagw_tornado.proxying.target import LeadsOut, target
 from oagw_tornado.reply.arriving import Arriving
-from oagw_tornado.reply.boundaries import LineBoundaries, boundaries_of
-from oagw_tornado.reply.problem import SERVER_ERROR, Problem, error_object
+from oagw_tornado.reply.boundaries import boundaries_of
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import Action
+from oagw_tornado.reply.stream_errors import LOOKED_AT, form_when_asked
 
 if TYPE_CHECKING:
     from oagw_tornado.proxying.destination import Destination
@@ -47,11 +45,6 @@ _TAIL = 64 * 2**10
 
 # Bytes of a body that are sent up in one go.
 _AT_ONCE = 2**18
-
-
-def _error_line(problem: Problem | None, events: int) -> bytes:
-    """An error in the middle of a stream of JSON lines."""
-    return orjson.dumps({"error": error_object(problem or SERVER_ERROR)}) + b"\n"
 
 
 class Passage:
@@ -86,6 +79,8 @@ class Passage:
         # When something came last.
         self._came_at = 0.0
         self._says_last = False
+        # Of the body: it tells whose dialect a stream is in.
+        self._beginning = b""
         sent = request.body if request.sent_body is None else request.sent_body
         if MODEL_MARK in sent and takes_knobs_in_model_names and request.rest is None:
             sent = without_knobs(sent)
@@ -208,7 +203,8 @@ class Passage:
             self._recording.replied(self._now(), response.status, response.reason or "", lines)
         headers = passed_reply(lines)
         length = response.headers.get("Content-Length", "")
-        boundaries = boundaries_of(response.headers.get("Content-Type", ""))
+        kind = response.headers.get("Content-Type", "")
+        boundaries = boundaries_of(kind)
         admitted = exchange.admitted
         self._body = body = Arriving(
             lambda: monotonic() - admitted, boundaries, int(length) if length.isdigit() and len(length) < 19 else None
@@ -219,8 +215,9 @@ class Passage:
         # What came with the head leaves with it.
         self._take()
         streams: dict[str, Any] = {"frames": ()} if boundaries is not None else {"pieces": ()}
-        if isinstance(boundaries, LineBoundaries):
-            streams["error_event"] = _error_line
+        if boundaries is not None:
+            form = form_when_asked(kind, self._request.sent_path, lambda: self._beginning)
+            streams |= form._asdict()
         self._answer(
             Reply(response.status, headers, reason=response.reason or "", arriving=body, source="upstream", **streams)
         )
@@ -269,6 +266,8 @@ class Passage:
         if self._recording is not None:
             self._recording.read(round(at * 1_000_000), data)
             self._says_last = any(words in data[-_TAIL:] for words in _LAST_WORDS)
+        if len(self._beginning) < LOOKED_AT:
+            self._beginning = (self._beginning + data)[:LOOKED_AT]
         events = self._body.feed(at, data)
         if events:
             self._ledger.arrived(self._exchange, at, events)

@@ -20,13 +20,10 @@ from oagw_tornado.reply.recorded_reads import RecordedReads
 from oagw_tornado.reply.recorded_stream import RecordedStream
 from oagw_tornado.reply.reply import Headers, Reply
 from oagw_tornado.reply.schedule import Action
-from oagw_tornado.reply.stream_errors import form_of
+from oagw_tornado.reply.stream_errors import LOOKED_AT, form_of
 from oagw_tornado.units.latency import Fixed
 
 MICROSECOND = 1e-6
-
-# Bytes of a stream that tell whose it is.
-_LOOKED_AT = 4096
 
 # Speeds at which the instants of one recording are kept.
 _SPEEDS = 4
@@ -122,7 +119,7 @@ class RecordedReply:
         #: It is known when it was said; else knobs give the times, as where nothing was recorded.
         self.is_timed = recording.head.first_byte_us is not None
         self.as_read = self._pieces()
-        self._form = form_of(self._kind, b"".join(recording.reads[:2])[:_LOOKED_AT])
+        self._form = form_of(self._kind, b"".join(recording.reads[:2])[:LOOKED_AT], recording.head.request.path)
         # By whether the reads are as they were, and by the speed.
         self._instants: dict[tuple[bool, float], array[float]] = {}
 
@@ -183,6 +180,7 @@ class RecordedReply:
             length=self.length,
             error_event=self._form.error_event,
             sign_of_life=self._form.sign_of_life,
+            error_forms=self._form.error_forms,
         )
         if not self.is_timed:
             return Planned(reply, _NEVER, ends_at, overridden)
