@@ -45,7 +45,7 @@ def last_event(simulator: SimulatorThread, path: str, first: bytes, **knobs: str
     kind = "&type=application/x-ndjson" if first == LINE else ""
     reply = talk(simulator.port, request(f"{REAL}/{path}?{query}{kind}", first * 3), 10)
     body = b"".join(reply.chunks)
-    assert reply.end == "closed" and reply.status == 200
+    assert (reply.status, reply.end) == (200, "closed")
     lines = body.removesuffix(b"\n").removesuffix(b"\n").rpartition(b"\n\n")[2].split(b"\n")
     name = next((line[7:].decode() for line in lines if line.startswith(b"event: ")), "")
     return name, json.loads(lines[-1].removeprefix(b"data: "))
