@@ -38,7 +38,7 @@ def test_streams(name: str, count: int, benchmark: Any, request: pytest.FixtureR
     to that of the floor, a C program with one write() per event, and the lateness of the events in milliseconds.
     """
     server = SERVERS[name]
-    if reason := server.missing():
+    if reason := server.lacks():
         pytest.skip(reason)
     results: list[Result] = []
     # Where nothing is measured, next to no load shows that it would work.

@@ -17,16 +17,21 @@ Measured = dict[str, Runs]
 NOTHING = "–"
 
 
-def values(runs: Runs, server: str, *path: str) -> list[float]:
-    """One figure of each of a server's runs; of those that have it."""
-    found = []
-    for run in runs.get(server, []):
+def by_round(runs: Runs, server: str, *path: str) -> dict[int, float]:
+    """One figure of each of a server's runs, by their round; of those that have it."""
+    found = {}
+    for index, run in enumerate(runs.get(server, [])):
         figure: Any = run
         for key in path:
             figure = figure.get(key) if isinstance(figure, dict) else None
         if figure is not None and math.isfinite(figure):
-            found.append(float(figure))
+            found[int(run.get("round", index))] = float(figure)
     return found
+
+
+def values(runs: Runs, server: str, *path: str) -> list[float]:
+    """One figure of each of a server's runs; of those that have it."""
+    return list(by_round(runs, server, *path).values())
 
 
 def value(runs: Runs, server: str, *path: str) -> float | None:
@@ -37,8 +42,8 @@ def value(runs: Runs, server: str, *path: str) -> float | None:
 
 def ratios(runs: Runs, server: str, ruler: str, *path: str) -> list[float]:
     """The figure of `server` by that of `ruler`, round by round: only what was measured in one go is compared."""
-    pairs = zip(values(runs, server, *path), values(runs, ruler, *path), strict=False)
-    return [figure / of for figure, of in pairs if of]
+    of = by_round(runs, ruler, *path)
+    return [figure / of[number] for number, figure in by_round(runs, server, *path).items() if of.get(number)]
 
 
 def ratio(runs: Runs, server: str, ruler: str, *path: str) -> float | None:
@@ -67,9 +72,23 @@ def late(runs: Runs, key: str, server: str = "simulator") -> float | None:
     return value(runs, server, "late_ms", key)
 
 
-def middle_run(runs: list[Result]) -> Result:
-    """The run whose p99 is the median one."""
-    return sorted(runs, key=lambda run: float(run["late_ms"]["p99"]))[len(runs) // 2]
+def middle_run(runs: list[Result]) -> Result | None:
+    """The run whose p99 is the median one; None if events of none of them had a plan."""
+    late = [run for run in runs if "late_ms" in run]
+    return sorted(late, key=lambda run: float(run["late_ms"]["p99"]))[len(late) // 2] if late else None
+
+
+def errors(runs: Runs) -> list[tuple[str, str]]:
+    """Who failed, and why; once each."""
+    return list(dict.fromkeys((name, run["error"]) for name, of in runs.items() for run in of if "error" in run))
+
+
+def without_empty(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns in which there is nothing but dashes."""
+    columns = list(zip(heads, *rows, strict=True))
+    kept = [column for column in columns if not column[1:] or any(cell != NOTHING for cell in column[1:])]
+    first, *rest = zip(*kept, strict=True)
+    return list(first), [list(row) for row in rest]
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:

@@ -190,6 +190,10 @@ static void count_event(client *c, double at) {
     }
 }
 
+static int is_end_of_body(char *from, char *end) {  // the last chunk, with or without trailers
+    return end - from >= 7 && !memcmp(from, "\r\n0\r\n", 5) && !memcmp(end - 4, "\r\n\r\n", 4);
+}
+
 static int read_stream(client *c) {  // whether it is over
     ssize_t size = receive(c, c->is_slow ? 4096 : sizeof buffer / 2);
     double at = now();
@@ -212,7 +216,7 @@ static int read_stream(client *c) {  // whether it is over
         }
         from = blank + 2;
     }
-    if (end - from == 7 && !memcmp(from, "\r\n0\r\n\r\n", 7)) {
+    if (is_end_of_body(from, end)) {
         if (!is_over++) mark("first_over");
         if (c->events != (c->is_slow ? slow_expected : expected)) c->is_wrong = 1;
         if (c->is_wrong) wrong++;

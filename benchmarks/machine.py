@@ -9,6 +9,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -31,6 +33,20 @@ def pin(pid: int, processor: int | None) -> None:
     """Keep a process on one processor."""
     if processor is not None:
         os.sched_setaffinity(pid, {processor})
+
+
+@contextmanager
+def on_processor(processor: int | None) -> Iterator[None]:
+    """Keep this thread, and the processes that it starts meanwhile with all their threads, on one processor."""
+    if processor is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    pin(0, processor)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def allow_descriptors() -> int:
@@ -72,14 +88,33 @@ def compiled(source: str) -> Path:
     return program
 
 
+def family(pid: int) -> list[int]:
+    """A process and all that it has started: a server may leave its work to one of these."""
+    found = [pid]
+    for each in found:  # grows meanwhile
+        for task in Path(f"/proc/{each}/task").glob("*/children"):
+            found += map(int, task.read_text().split())
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used, all its threads."""
+    """Processor time that a process and those that it has started have used, all their threads."""
+    return sum(max(_scheduled(each), _ticked(each)) for each in family(pid))
+
+
+def _scheduled(pid: int) -> float:
+    """To the nanosecond, of the threads that there are still."""
     try:
         tasks = [Path(task, "schedstat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
         return sum(int(text.split()[0]) for text in tasks) / 1e9
-    except (OSError, IndexError):  # a kernel without schedstat: ticks of a hundredth of a second
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):  # a kernel without schedstat
+        return 0.0
+
+
+def _ticked(pid: int) -> float:
+    """To the hundredth of a second, and of threads that have ended, too: a JVM's compilers come and go."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def waited_seconds(pid: int) -> float:
@@ -92,7 +127,11 @@ def waited_seconds(pid: int) -> float:
 
 
 def memory(pid: int, what: str) -> int:
-    """Bytes of memory: `what` is VmRSS (resident now) or VmHWM (its peak)."""
+    """Bytes of memory of a process and those that it has started: VmRSS (resident now) or VmHWM (their peaks)."""
+    return sum(_memory(each, what) for each in family(pid))
+
+
+def _memory(pid: int, what: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024

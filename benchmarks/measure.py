@@ -1,6 +1,7 @@
-"""Run the load scenarios: ``python -m benchmarks.measure [--smoke] [--rounds N] [--out FILE] [SCENARIO ...]``
+"""Run the load scenarios: ``python -m benchmarks.measure [--smoke] [--resume] [--out FILE] [SCENARIO ...]``
 
-Each result is added to FILE as soon as it is there, so a long measurement may be made in pieces.
+Each result is added to FILE as soon as it is there, so a long measurement may be made in pieces. A run that fails is
+noted there with its reason, and does not keep the others from being made.
 """
 
 from __future__ import annotations
@@ -10,46 +11,40 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks import machine
 from benchmarks.load import RequestLoad, Result, measure
-from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.servers import SERVERS, Server, Streams
+from benchmarks.scenarios import SCENARIOS, Case, Scenario
+from benchmarks.servers import Streams, Wrong
 
 RESULTS = machine.CACHE / "load.json"
 
 
-def smoke(scenario: Scenario) -> Scenario:
+def smoke(case: Case) -> Case:
     """The same in a second and with next to no load: it shows that the programs work."""
-    load = scenario.load
+    load, server = case.load, replace(case.server, warming=0)
     if isinstance(load, RequestLoad):
-        return replace(scenario, load=RequestLoad(2, 0.5), rounds=1)
+        return replace(case, server=server, load=replace(load, connections=2, seconds=0.2), rounds=1)
     small = replace(load, count=5, streams=Streams(8, 0.01), ramp=0.02)
     if load.slow:
         small = replace(small, slow=2, slow_streams=Streams(40, 0.002, 8192), stop_after=3, pause=0.2)
-    return replace(scenario, load=small, rounds=1)
-
-
-def in_turn(servers: tuple[str, ...], round_number: int) -> list[Server]:
-    """Each round begins with another server, so that none has the machine always cold or always warm."""
-    start = round_number % len(servers)
-    return [SERVERS[name] for name in servers[start:] + servers[:start]]
+    return replace(case, server=server, load=small, rounds=1)
 
 
 def summary(result: Result) -> str:
+    if "error" in result:
+        return f"FAILED: {result['error']}"
     if "us_per_request" in result:
         return f"{result['us_per_request']:7.1f} us/request {result['requests_per_second']:8.0f} requests/s"
-    late = result["late_ms"]
-    return (
-        f"{result['us_per_event']:6.1f} us/event, steady {result['us_per_steady_event'] or 0:5.1f}   late"
-        f" p50 {late['p50']:8.2f} p99 {late['p99']:8.2f} max {late['max']:8.2f} earliest {late['min']:6.3f} ms"
-        f"   {result['peak_mb']:6.1f} MB"
-    )
+    line = f"{result['us_per_event']:6.1f} us/event, steady {result['us_per_steady_event'] or 0:5.1f}"
+    if late := result.get("late_ms"):
+        line += f"   late p50 {late['p50']:8.2f} p99 {late['p99']:8.2f} max {late['max']:8.2f}"
+        line += f" earliest {late['min']:6.3f} ms"
+    return f"{line}   {result['peak_mb']:6.1f} MB"
 
 
 def load_results(path: Path) -> dict[str, dict[str, list[Result]]]:
-    """Scenario → server → its runs."""
+    """Scenario → case → its runs."""
     try:
         results: dict[str, dict[str, list[Result]]] = json.loads(path.read_text())
     except FileNotFoundError:
@@ -57,29 +52,80 @@ def load_results(path: Path) -> dict[str, dict[str, list[Result]]]:
     return results
 
 
-def run(name: str, scenario: Scenario, out: Path) -> None:
+def keep(results: dict[str, dict[str, list[Result]]], path: Path) -> None:
+    """Write all of it, or leave the file as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(results))
+    unfinished.replace(path)
+
+
+def once(case: Case) -> Result:
+    """The result of a run, or why there is none."""
+    try:
+        return measure(case.server, case.load)
+    except (Wrong, OSError, ValueError) as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def run(name: str, scenario: Scenario, out: Path) -> int:
+    """Make all runs of a scenario; gives the number of those that failed."""
     results = load_results(out)
     results[name] = {}
+    failed = 0
     for number in range(scenario.rounds):
-        for server in in_turn(scenario.servers, number):
-            if reason := server.missing():
-                print(f"{name:14} {server.name:10} skipped: {reason}", flush=True)
+        for case in scenario.in_turn(number):
+            if reason := case.server.lacks():
+                print(f"{name:14} {case.name:12} skipped: {reason}", flush=True)
                 continue
-            result = measure(server, scenario.load)
-            results[name].setdefault(server.name, []).append(result)
-            print(f"{name:14} {server.name:10} {summary(result)}", flush=True)
-            out.parent.mkdir(exist_ok=True)
-            out.write_text(json.dumps(results))
+            result = once(case) | {"round": number}
+            failed += "error" in result
+            results[name].setdefault(case.name, []).append(result)
+            print(f"{name:14} {case.name:12} {summary(result)}", flush=True)
+            keep(results, out)
+    return failed
 
 
-def main(arguments: list[str]) -> int:
+def chosen(options: argparse.Namespace) -> dict[str, Scenario]:
+    """The scenarios that were asked for, changed as was asked."""
+    there = load_results(options.out) if options.resume else {}
+    found = {}
+    for name in options.scenario or SCENARIOS:
+        if name in there:
+            continue
+        scenario = SCENARIOS[name]
+        if options.servers:
+            named = options.servers.split(",")
+            scenario = replace(scenario, cases=tuple(case for case in scenario.cases if case.name in named))
+        if options.smoke:
+            scenario = scenario.changed(smoke)
+        if options.rounds:
+            scenario = scenario.changed(lambda case: replace(case, rounds=options.rounds))
+        if scenario.cases:
+            found[name] = scenario
+    return found
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.measure", description="Run the load scenarios.")
     parser.add_argument("scenario", nargs="*", choices=[[], *SCENARIOS], help="all of them, if none is named")
     parser.add_argument("--smoke", action="store_true", help="next to no load: do the programs work?")
-    parser.add_argument("--rounds", type=int, help="rounds of each scenario")
-    parser.add_argument("--servers", help="comma-separated names, in place of a scenario's own")
+    parser.add_argument("--rounds", type=int, help="rounds of each case")
+    parser.add_argument("--servers", help="comma-separated names of the cases to run, of a scenario's own")
+    parser.add_argument("--resume", action="store_true", help="leave out the scenarios that FILE has")
+    parser.add_argument("--plan", action="store_true", help="say what would be run, and how long it takes")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file that the results are added to")
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    options = parsed(arguments)
+    scenarios = chosen(options)
+    if options.plan:
+        for name, scenario in scenarios.items():
+            print(f"{name:14} {scenario.seconds:5.0f} s   {', '.join(case.name for case in scenario.cases)}")
+        print(f"{'all':14} {sum(scenario.seconds for scenario in scenarios.values()):5.0f} s")
+        return 0
     try:
         machine.compiled("load_client.c")
     except machine.NoCompiler as reason:
@@ -88,16 +134,10 @@ def main(arguments: list[str]) -> int:
     machine.allow_descriptors()
     if None in machine.processors():
         print("one processor for both: the client disturbs what it measures")
-    for name in options.scenario or SCENARIOS:
-        scenario: Any = SCENARIOS[name]
-        if options.smoke:
-            scenario = smoke(scenario)
-        if options.servers:
-            scenario = replace(scenario, servers=tuple(options.servers.split(",")))
-        if options.rounds:
-            scenario = replace(scenario, rounds=options.rounds)
-        run(name, scenario, options.out)
-    return 0
+    failed = sum(run(name, scenario, options.out) for name, scenario in scenarios.items())
+    if failed:
+        print(f"{failed} run{'s' if failed > 1 else ''} failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from benchmarks import machine
-from benchmarks.load import StreamLoad, _client, _steady
+from benchmarks.load import Mark, StreamLoad, marking, play, steady
 from benchmarks.servers import HOST, SIMULATOR, TOKEN, Streams, Wrong, free_port, running, spawn, wait_until_healthy
 
 KINDS = ("plain", "passed", "recorded")
@@ -55,12 +55,12 @@ def measured(kind: str, load: StreamLoad) -> dict[str, Any]:
     streams = load.streams
     with serving(kind) as (port, pid):
         warm = Streams(5, streams.gap)
-        _client("streams", port, [SIMULATOR.stream(warm)], [1, 0, 0, warm.gap * 1000, warm.events, 10])
+        play("streams", port, [SIMULATOR.stream(warm)], [1, 0, 0, warm.gap * 1000, warm.events, 10])
         used = machine.cpu_seconds(pid)
-        marks: list[tuple[int, float]] = []
+        marks: list[Mark] = []
         plan = [load.count, load.ramp, 0, streams.gap * 1000, streams.events, load.longest, SIMULATOR.words_from]
         request = [SIMULATOR.stream(streams)]
-        result = _client("streams", port, request, plan, lambda n: marks.append((n, machine.cpu_seconds(pid))))
+        result = play("streams", port, request, plan, marking(marks, pid))
         used = machine.cpu_seconds(pid) - used
         with urlopen(f"http://{HOST}:{port}/_sim/timing") as reply:
             late = json.load(reply)["late_ms"]
@@ -68,7 +68,7 @@ def measured(kind: str, load: StreamLoad) -> dict[str, Any]:
         raise Wrong(f"{kind}: {result}")
     return {
         "us_per_event": used * 1e6 / result["events"],
-        "us_per_steady_event": _steady(marks),
+        "us_per_steady_event": steady(marks),
         "delay_ms": late,
     }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from benchmarks import machine
@@ -33,33 +35,6 @@ class Streams:
     size: int = 5
 
 
-@dataclass(frozen=True)
-class Server:
-    """A server and how it is asked for a stream and for a small reply."""
-
-    name: str
-    title: str
-    command: Callable[[int], list[str]]
-    stream: Callable[[Streams], bytes]
-    weather: bytes
-    needs: tuple[str, ...] = ()
-    words_from: int = -1
-    """From which event on a stream's events have numbered words; -1: they have none."""
-    requests: Mapping[str, bytes] | None = None
-    """Requests beside `weather` that it can be asked over and over."""
-
-    def missing(self) -> str:
-        """Why it cannot run here; empty if it can."""
-        if lacking := [module for module in self.needs if find_spec(module) is None]:
-            return f"{', '.join(lacking)} not installed"
-        if self is FLOOR:
-            try:
-                machine.compiled("floor_server.c")
-            except machine.NoCompiler as error:
-                return str(error)
-        return ""
-
-
 def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
 
@@ -80,18 +55,74 @@ def chat(text: str, *, stream: bool, query: str = "") -> bytes:
     return post(proxied(f"openai/v1/chat/completions{query}"), document)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server and how it is asked for a stream and for a small reply."""
+
+    name: str
+    title: str
+    command: Callable[[int], list[str]]
+    stream: Callable[[Streams], bytes]
+    weather: bytes = b""
+    """The request for its small reply; empty if it has none to compare."""
+    lacks: Callable[[], str] = lambda: ""
+    """Why it cannot run here; empty if it can."""
+    words_from: int = -1
+    """From which event on a stream's events have numbered words; -1: they have none."""
+    requests: Mapping[str, bytes] = field(default_factory=dict)
+    """Requests beside `weather` that it can be asked over and over."""
+    health: bytes = get("/health")
+    """A request that is answered 200 as soon as it serves."""
+    pace: Callable[[Streams], list[str]] = lambda streams: []
+    """Arguments that its command needs to play these streams, where a request cannot ask for a pace."""
+    prepare: Callable[[int, list[Streams]], None] = lambda port, streams: None
+    """Tells it, once it serves, which streams it will be asked for."""
+    warming: float = 0.0
+    """Seconds of load before it is measured, beside a stream: a compiler at run time waits for what is done often."""
+    timing: str = ""
+    """The path of what it says itself of the lateness of its events; empty if it says nothing."""
+    note: str = ""
+    """How it differs from what the others are asked for."""
+
+    @property
+    def has_fixed_pace(self) -> bool:
+        """Whether all streams of one run have the same pace."""
+        return bool(self.pace(Streams(1, 0.05)))
+
+
 def _simulator_command(port: int) -> list[str]:
     return [sys.executable, "-m", "oagw_tornado", "--port", str(port)]
+
+
+def modules(*names: str) -> Callable[[], str]:
+    """Which of the modules are not installed, when asked."""
+
+    def lacking() -> str:
+        missing = [name for name in names if find_spec(name) is None]
+        return f"{', '.join(missing)} not installed" if missing else ""
+
+    return lacking
+
+
+def _no_compiler() -> str:
+    try:
+        machine.compiled("floor_server.c")
+    except machine.NoCompiler as error:
+        return str(error)
+    return ""
 
 
 def _simulator_stream(streams: Streams) -> bytes:
     if streams.size > 100:
         query = f"count={streams.events}&interval={streams.gap * 1000:g}ms&size={streams.size}"
         return get(proxied(f"stream-test/events?{query}"))
-    # A word is an event; the finish chunk is the last one.
-    words = streams.events - len(LEAD) - 1
     query = "" if streams.gap == DEFAULT_GAP else f"?sim-itl={streams.gap * 1000:g}ms"
-    return chat(" ".join(f"w{number}" for number in range(words)), stream=True, query=query)
+    return chat(simulator_words(streams), stream=True, query=query)
+
+
+def simulator_words(streams: Streams) -> str:
+    """The message of a chat that is answered by so many events: a word is one, and the finish chunk is the last one."""
+    return " ".join(f"w{number}" for number in range(streams.events - len(LEAD) - 1))
 
 
 def _peer_stream(streams: Streams) -> bytes:
@@ -102,7 +133,7 @@ def _peer(name: str, title: str, module: str, *needs: str) -> Server:
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", f"benchmarks.peers.{module}", str(port)]
 
-    return Server(name, title, command, _peer_stream, get("/weather?city=Paris"), needs)
+    return Server(name, title, command, _peer_stream, get("/weather?city=Paris"), modules(*needs))
 
 
 def _floor_command(port: int) -> list[str]:
@@ -116,12 +147,15 @@ SIMULATOR = Server(
     _simulator_stream,
     get(proxied("weather/current?city=Paris")),
     words_from=len(LEAD),
+    timing="/_sim/timing",
     requests={
         "chat": chat("hello", stream=False),
         "calculator": post(proxied("calculator/calculate"), {"operation": "add", "a": 15, "b": 27}),
     },
 )
-FLOOR = Server("floor", "C, one `write()` per event", _floor_command, _peer_stream, get("/weather?city=Paris"))
+FLOOR = Server(
+    "floor", "C, one `write()` per event", _floor_command, _peer_stream, get("/weather?city=Paris"), _no_compiler
+)
 PROTOCOL = _peer("protocol", "bare asyncio protocol", "asyncio_protocol", "uvloop")
 AIOHTTP = _peer("aiohttp", "aiohttp", "aiohttp_server", "aiohttp", "uvloop")
 UVICORN = _peer("uvicorn", "uvicorn, bare ASGI", "uvicorn_server", "uvicorn", "uvloop", "httptools")
@@ -140,35 +174,47 @@ def free_port() -> int:
         return port
 
 
-def wait_until_healthy(process: subprocess.Popen[bytes], port: int, limit: float = 30.0) -> None:
+def wait_until_healthy(
+    process: subprocess.Popen[bytes], port: int, limit: float = 30.0, request: bytes = get("/health")
+) -> None:
     """Return with the first healthy reply."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
-        try:
-            with socket.create_connection((HOST, port), timeout=limit) as connection:
-                connection.sendall(get("/health"))
-                if connection.recv(4096).startswith(b"HTTP/1.1 200 "):
-                    return
-        except OSError:
-            pass
+        with suppress(OSError):
+            if ask(port, request, limit).startswith(b"HTTP/1.1 200 "):
+                return
         if process.poll() is not None:
             raise Wrong(f"{process.args!r} ended with {process.returncode} instead of starting")
         time.sleep(0.001)
     raise Wrong(f"{process.args!r} was not healthy within {limit:g} s")
 
 
+def ask(port: int, request: bytes, limit: float = 30.0) -> bytes:
+    """The first of what comes back for a request."""
+    with socket.create_connection((HOST, port), timeout=limit) as connection:
+        connection.sendall(request)
+        return connection.recv(65536)
+
+
 @contextmanager
-def running(server: Server, processor: int | None = None) -> Iterator[tuple[int, int]]:
-    """A server's port and process id while it runs, on one processor if that is given."""
+def running(
+    server: Server, processor: int | None = None, streams: Streams = Streams(5, 0.05)
+) -> Iterator[tuple[int, int]]:
+    """A server's port and process id while it runs, on one processor if that is given, ready to play `streams`."""
     port = free_port()
-    process = spawn(server.command(port))
+    with machine.on_processor(processor):
+        process = spawn([*server.command(port), *server.pace(streams)])
     try:
-        machine.pin(process.pid, processor)
-        wait_until_healthy(process, port)
+        wait_until_healthy(process, port, request=server.health)
+        server.prepare(port, [warm_up(server, streams), streams])
         yield port, process.pid
     finally:
-        process.kill()
-        process.wait()
+        end(process)
+
+
+def warm_up(server: Server, streams: Streams) -> Streams:
+    """A short stream to be played before those that are measured."""
+    return Streams(5, streams.gap if server.has_fixed_pace else 0.001)
 
 
 def spawn(command: list[str]) -> subprocess.Popen[bytes]:
@@ -178,4 +224,12 @@ def spawn(command: list[str]) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server and all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

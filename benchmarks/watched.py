@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from benchmarks import load, machine
-from benchmarks.load import Result
+from benchmarks import machine
+from benchmarks.load import Mark, Result, marking, play, steady, sums
 from benchmarks.servers import SERVERS, Streams, Wrong, running
 
 ALL = "streams,requests,gates,rules"
@@ -66,21 +66,19 @@ def measured(name: str) -> Result:
     server = SERVERS["simulator"]
     on_server, _ = machine.processors()
     with running(server, on_server) as (port, pid):
-        load._client("streams", port, [server.stream(Streams(5, 0.001))], [1, 0, 0, 1, 5, 10])
+        play("streams", port, [server.stream(Streams(5, 0.001))], [1, 0, 0, 1, 5, 10])
         with viewers(port, show, count, read) as taken:
             time.sleep(SETTLED)
             used = machine.cpu_seconds(pid)
-            marks: list[tuple[int, float]] = []
+            marks: list[Mark] = []
             plan = [COUNT, 2.0, 0, STREAMS.gap * 1000, STREAMS.events, 60, server.words_from]
-            result = load._client(
-                "streams", port, [server.stream(STREAMS)], plan, lambda n: marks.append((n, machine.cpu_seconds(pid)))
-            )
+            result = play("streams", port, [server.stream(STREAMS)], plan, marking(marks, pid))
             used = machine.cpu_seconds(pid) - used
         if result["wrong"] or result["failed"] or result["unfinished"]:
-            raise Wrong(f"{name}: {load._sums(result)}")
+            raise Wrong(f"{name}: {sums(result)}")
     return result | {
         "us": used * 1e6 / result["events"],
-        "steady": load._steady(marks),
+        "steady": steady(marks),
         "kb": sum(taken) / 1024,
     }
 
