@@ -47,7 +47,7 @@ NOT_BOUNDS = {
     "services.oauth.token_requests._MOST_FIELDS": "fields of a form that are read; its bytes are bounded with the body",
     "wire.head._LONGEST": "highest length that is read as a number",
     "control.gate_handlers._MOST_EVENTS": "highest number that is read",
-    "gateway.shared_admission._MOST_TRIES": "how often a decision is begun anew",
+    "state.store.MOST_TRIES": "how often a decision is begun anew",
     "process.supervisor.MOST_QUICK": "quick ends of a worker in a row before all is given up",
     "process.supervisor.LONGEST_WAIT": "seconds between two starts of a worker",
     "control.replays._MOST": "highest number that is read",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from oagw_tornado.knobs import rule_index
 from oagw_tornado.knobs.facts import Facts
-from oagw_tornado.knobs.rules import Applied, Rules, _finished
+from oagw_tornado.knobs.rules import Applied, Rules, finished
 from oagw_tornado.knobs.text_index import TextIndex
 from oagw_tornado.reply.conversation import Conversation, Message
 from oagw_tornado.units.globs import Glob, folded
@@ -88,7 +88,7 @@ def test_letters_that_are_the_same_without_case() -> None:
 def test_few_of_a_thousand_rules_are_tried() -> None:
     rules = Rules([{"match": {"last-message": f"*question {number} please*"}} for number in range(1000)])
     request = facts(["Question 117, please: or question 17 please"], "", "")
-    assert len(set(_finished(TextIndex(rules.list).finding(request)))) < 30
+    assert len(set(finished(TextIndex(rules.list).finding(request)))) < 30
     applied = rules.apply(request, lambda rule: Random(1))
     assert applied.rule is not None
     assert applied.rule.name == "rule-18"

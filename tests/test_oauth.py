@@ -15,7 +15,9 @@ from raw_http import TOKEN, RawReply, request, talk
 from wire import VisibleServer, serving
 
 from oagw_tornado.gateway.issued_tokens import MOST_TOKENS, IssuedTokens
+from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.services.oauth.token_requests import OAuthError, read_token_request
+from oagw_tornado.state.local_entries import LocalEntries
 from oagw_tornado.testing import SimulatorThread
 
 OAUTH = "/api/oagw/v1/proxy/oauth"
@@ -220,7 +222,9 @@ def test_without_the_word_its_tokens_open_nothing() -> None:
 
 def test_what_was_issued_is_bounded() -> None:
     now = 0.0
-    issued = IssuedTokens(lambda: now)
+    states = ServiceStates()
+    states._local = LocalEntries(lambda: now)
+    issued = IssuedTokens(states)
     for number in range(MOST_TOKENS + 1):
         issued.add(str(number), 1.0)
     assert [issued.state(text) for text in ("0", "1", str(MOST_TOKENS), "")] == ["unknown", "good", "good", "unknown"]

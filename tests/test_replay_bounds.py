@@ -15,6 +15,7 @@ from recorded import events, write_recording
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.replayed import Replayed
+from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.knobs.ignored_fields import MOST_FIELDS, NOTHING_IGNORED, parse_ignored
 from oagw_tornado.recordings import recording
 from oagw_tornado.recordings.asked import MOST_NUMBERED, asked
@@ -25,6 +26,7 @@ from oagw_tornado.replaying.index import read_library
 from oagw_tornado.replaying.loading import Loader
 from oagw_tornado.replaying.order import Order
 from oagw_tornado.replaying.replays import MOST_COMPARED, MOST_EVENTS, MOST_REMEMBERED, Miss, Replays, find_nearest
+from oagw_tornado.state.local_entries import LocalEntries
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +80,15 @@ def test_lines_and_reads_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_orders_are_bounded() -> None:
-    order = Order(most=2)
+    states = ServiceStates()
+    states._local = LocalEntries(most_counted=2)
+    order = Order(states)
     assert [order.take("a", b"k", session, 3) for session in "xxyzx"] == [0, 1, 0, 0, 0]
     assert [order.take("a", b"k", "x", 3) for _ in range(4)] == [1, 2, 2, 2]
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    replays = Replays((ReplayHandler, MissHandler), str, lambda aliases: None)
+    replays = Replays((ReplayHandler, MissHandler), str, lambda aliases: None, Order(ServiceStates()))
     for _ in range(MOST_REMEMBERED + 5):
         replays.missed_by(_Exchange(), Miss("a", asked("GET", "x", "", b""), index.Index(), NOTHING_IGNORED), None)  # type: ignore[arg-type]
     assert len(replays.missed) == replays.latest.maxlen == MOST_REMEMBERED
@@ -97,7 +101,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 class _Exchange:
-    id, method = "1", "GET"
+    id, method, wall = "1", "GET", 0.0
 
 
 def test_a_miss_among_many_is_found_quickly(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:

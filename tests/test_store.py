@@ -17,13 +17,14 @@ from oagw_tornado.config.state_address import parse_state
 from oagw_tornado.control.gathering import MOST_DEPARTED
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.rate_limit import parse_rate_limit
-from oagw_tornado.knobs.rules import Rules
+from oagw_tornado.knobs.rules import Rules, finished
 from oagw_tornado.state.decision_scripts import SCRIPTS as DECISIONS
+from oagw_tornado.state.entry_scripts import SCRIPTS as ENTRIES
 from oagw_tornado.state.link import MOST_TOGETHER, MOST_WAITING, Link
 from oagw_tornado.state.membership_scripts import SCRIPTS as MEMBERS
 from oagw_tornado.state.memory import MemoryStore
 from oagw_tornado.state.redis_store import RedisStore
-from oagw_tornado.state.store import StateAway, Store, Undecided
+from oagw_tornado.state.store import StateAway, Store, decided
 
 NUMBERS = itertools.count()
 
@@ -50,7 +51,7 @@ async def in_memory() -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def in_redis(server: RedisServer, prefix: str, member: str = "one") -> AsyncIterator[RedisStore]:
-    link = Link(parse_state(f"{server.url}?prefix={prefix}"), {**DECISIONS, **MEMBERS})
+    link = Link(parse_state(f"{server.url}?prefix={prefix}"), {**DECISIONS, **MEMBERS, **ENTRIES})
     await link.open(10)
     link.epoch = (await link.call("join", member, 60, member, ""))[0].decode()
     try:
@@ -63,25 +64,12 @@ def facts(session: str = "") -> Facts:
     return Facts("openai", "v1/models", "GET", {"X-Session": session}, b"", "", lambda: None)
 
 
-async def decided(store: Store, decide: Callable[[], Any]) -> Any:
-    """What a store decides, with every answer that it asks for."""
-    answers: dict[Any, Any] = {}
-    while True:
-        try:
-            if isinstance(store, RedisStore):
-                with store.answering(answers):
-                    return decide()
-            return decide()
-        except Undecided as undecided:
-            answers[undecided.question] = await undecided.ask()
-
-
 def never(rule: Any) -> Random:
     raise AssertionError("no die is to be thrown")
 
 
 async def chosen(store: Store, rules: Rules, session: str = "", by_count: bool = False, die: Any = never) -> str | None:
-    applied = await decided(store, lambda: store.choose(rules, facts(session), die, by_count))
+    applied = await decided(store, lambda: finished(store.choosing(rules, facts(session), die, by_count)))
     return None if applied.rule is None else applied.rule.name
 
 

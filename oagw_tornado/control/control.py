@@ -71,6 +71,8 @@ class ControlPlane:
         self.own_addresses = own_addresses
         #: How the gates of all stand, where these controls are those of all.
         self.gates_of_all: dict[str, Any] | None = None
+        #: What all have replayed, in pieces, likewise.
+        self.replays_of_all: list[Any] | None = None
         self._terms = terms
         self._live: LiveFeed | None = None
         #: The configuration that a reset leads back to.
@@ -184,7 +186,6 @@ class ControlPlane:
         self.responder.prompt_cache.clear()
         self.responder.states.clear()
         self.responder.health.reset()
-        self.responder.issued_tokens.clear()
         # What runs keeps its own counts: what has left so far belongs to the time before.
         self.responder.settle(in_one_go=True)
         self.signs.reset()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from oagw_tornado.control import replays
 from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.journal_of_all import JournalOfAll, Selection, entries_left, mark_of
 from oagw_tornado.control.leaving import TOGETHER, Leaving
@@ -114,6 +115,9 @@ class Gathering:
             for start in range(0, len(seconds), 50):
                 yield "seconds", [second_as_plain(second) for second in seconds[start : start + 50]]
                 await turns.rest()
+        if "replays" in kinds:
+            async for piece in replays.told(control.replays, question["limit"], question["events"]):
+                yield "replays", piece
         if "journal" in kinds:
             async for batch in self._journal(question):
                 yield "journal", batch
@@ -205,6 +209,7 @@ class ControlOfAll(ControlPlane):
             member: [second_of(second) for piece in pieces for second in piece]
             for member, pieces in gathered.get("seconds", {}).items()
         }
+        self.replays_of_all = [piece for pieces in gathered.get("replays", {}).values() for piece in pieces]
         if "timing" in gathered:
             self.timing = merged_timing(piece for pieces in gathered["timing"].values() for piece in pieces)
         if "counters" in gathered:

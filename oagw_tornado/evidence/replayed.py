@@ -64,7 +64,7 @@ class Replayed:
         return view
 
 
-def error_figures(errors: list[float]) -> dict[str, float | None]:
+def error_figures(errors: Sequence[float]) -> dict[str, float | None]:
     """Quantiles of errors, in milliseconds: the least value that so many of them do not exceed."""
     ordered = sorted(errors)
     names = {"earliest": 0.0, "p50": 0.50, "p99": 0.99, "max": 1.0}

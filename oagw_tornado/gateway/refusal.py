@@ -139,6 +139,6 @@ def state_away(reason: str) -> Reply:
         503,
         f"The shared state is away: {reason[:200]}",
         (("Retry-After", "1"),),
-        hint="A rule that counts, a rate limit or a gate holds for this request; --state names the store, and /health "
-        "says how it is",
+        hint="What decides about this request is shared: a rule that counts, a limit, a gate, a token, a stored "
+        "response, the next of several recordings; --state names the store, and /health says how it is",
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 
@@ -52,6 +52,8 @@ class Request(LazyRequest):
     #: Reads the body as a conversation, in whatever dialect it is; never raises. None: it was read.
     read_conversation: Callable[[], Conversation | None] | None = None
 
+    #: What those who share the state were asked about it, and have answered.
+    answers: dict[Hashable, Any] | None = None
     #: The rule that applies, if it was looked for before.
     applied: Applied | None = None
 

@@ -13,7 +13,6 @@ from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.gateway.head_fields import head_fields
 from oagw_tornado.gateway.health import HealthState
-from oagw_tornado.gateway.issued_tokens import IssuedTokens
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.knobs.vocabulary import Knobs
@@ -32,6 +31,7 @@ from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
     from oagw_tornado.evidence.inference import InferenceCounters
+    from oagw_tornado.gateway.issued_tokens import IssuedTokens
 
 # What holds for a reply that no knob has a say in.
 _NO_KNOBS = Knobs()
@@ -80,8 +80,6 @@ class Responder:
         # What was said to models lately, under the option prompt-cache.
         self.prompt_cache = PromptCache()
         self.queues = WaitingQueues()
-        # The access tokens that a service has issued.
-        self.issued_tokens = IssuedTokens()
         self.states = ServiceStates()
         # What the models of each alias said, in tokens.
         self.inference: dict[str, InferenceCounters] = {}
@@ -92,6 +90,13 @@ class Responder:
     def state_of(self, kind: type[T]) -> T:
         """What a service remembers in this simulator: its one object of `kind`, made when it is first asked for."""
         return self.states.of(kind)
+
+    @property
+    def issued_tokens(self) -> IssuedTokens:
+        """The access tokens that a service has issued."""
+        from oagw_tornado.gateway.issued_tokens import IssuedTokens
+
+        return IssuedTokens(self.states)
 
     @property
     def aliases(self) -> tuple[str, ...]:

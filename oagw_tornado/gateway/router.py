@@ -7,16 +7,18 @@ routing would cost the client its reply.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from urllib.parse import quote, unquote
 
 from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.callers import is_this_machine
 from oagw_tornado.gateway.handler import ExchangeHandler
-from oagw_tornado.gateway.issued_tokens import IssuedTokens
-from oagw_tornado.gateway.refusal import STALE, method_not_allowed, unknown_alias, unknown_url
+from oagw_tornado.gateway.refusal import method_not_allowed, unknown_alias, unknown_url
 from oagw_tornado.reply.errors import ErrorForm
 from oagw_tornado.reply.reply import Reply
+
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.issued_tokens import IssuedTokens
 
 #: What a service answers, and so what the proxy passes on.
 PROXIED = ("GET", "HEAD", "POST", "PUT", "DELETE")
@@ -29,6 +31,14 @@ _MOST_KNOWN = 1024
 _LONGEST_KNOWN = 256
 
 
+class Unproven(NamedTuple):
+    """A token that may have been issued by another process."""
+
+    token: str
+    refusal: Reply
+    """For a request whose token nobody has issued."""
+
+
 class Route(NamedTuple):
     """Who replies, with which arguments. `alias` is the upstream that was reached, empty if none was."""
 
@@ -39,6 +49,8 @@ class Route(NamedTuple):
     """What the upstream was asked for: percent-decoded, without the slash it began with."""
     sent_path: str = ""
     """The same as it was sent."""
+    unproven: Unproven | None = None
+    """What has to be looked up before anything else is done for this request; None: nothing."""
 
 
 class Upstream(Protocol):
@@ -90,6 +102,10 @@ class RefusalHandler(ExchangeHandler):
 
     def run(self, *path_args: Any) -> None:
         self.respond(path_args[0])
+
+
+class LateRefusalHandler(RefusalHandler):
+    """The same, for a request that is refused once its token has been looked up."""
 
 
 def refused(reply: Reply) -> Route:
@@ -149,6 +165,8 @@ class PrototypeDialect:
         known = self._known.get(rest)
         if known is not None and method in PROXIED:
             refusal = self._refuse(known.alias, headers)
+            if isinstance(refusal, Unproven):
+                return known if self._is_open(known, headers, caller) else known._replace(unproven=refusal)
             if refusal is None and shared is not None and self._issued is None:  # issued tokens end by the clock
                 shared[self] = self._known, known
             if refusal is None or self._is_open(known, headers, caller):
@@ -171,26 +189,34 @@ class PrototypeDialect:
         refusal = self._refuse(alias, headers)
         upstream = self._upstreams.get(alias)
         if upstream is None:
-            return refused(unknown_alias(alias, self._upstreams) if refusal is None else refusal)
+            return self._nowhere(alias, refusal)
         handler, arguments = upstream.route(path)
         route = Route(handler, arguments, alias, path, sent_path)
         if refusal is not None and not self._is_open(route, headers, caller):
-            return refused(refusal)
+            return route._replace(unproven=refusal) if isinstance(refusal, Unproven) else refused(refusal)
         if len(rest) <= _LONGEST_KNOWN:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[rest] = route
         return route
 
-    def _refuse(self, alias: str, headers: Mapping[str, str]) -> Reply | None:
+    def _nowhere(self, alias: str, refusal: Reply | Unproven | None) -> Route:
+        if refusal is None:
+            return refused(unknown_alias(alias, self._upstreams))
+        if isinstance(refusal, Unproven):
+            return Route(LateRefusalHandler, (unknown_alias(alias, self._upstreams),), unproven=refusal)
+        return refused(refusal)
+
+    def _refuse(self, alias: str, headers: Mapping[str, str]) -> Reply | Unproven | None:
         if alias in self._tokens_of:
             return self._credentials.refuse(alias, headers, self._tokens_of[alias])
         refusal = self._credentials.refuse(alias, headers, self._tokens)
         if refusal is None or self._issued is None:
             return refusal
         given = self._credentials.given(alias, headers) or ""
-        state = self._issued.state(given.removeprefix("Bearer ")) if given.startswith("Bearer ") else "unknown"
-        return None if state == "good" else STALE if state == "stale" else refusal
+        if self._issued.is_shared and given.startswith("Bearer "):
+            return Unproven(given.removeprefix("Bearer "), refusal)
+        return self._issued.refusal(given.removeprefix("Bearer "), refusal) if given.startswith("Bearer ") else refusal
 
     def _is_open(self, route: Route, headers: Mapping[str, str], caller: Caller) -> bool:
         """Whether a request that shows no credential at all may have this route: probes and scrapers send none."""

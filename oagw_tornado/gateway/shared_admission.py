@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Hashable
+from time import monotonic
 from typing import Any
 
-from oagw_tornado.gateway.admission import Admission
+from oagw_tornado.gateway.admission import LONG, SHARE, Admission
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.refusal import state_away
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.router import Route, refused
 from oagw_tornado.state.membership import Membership
 from oagw_tornado.state.redis_store import RedisStore
-from oagw_tornado.state.store import StateAway, Undecided
+from oagw_tornado.state.store import MOST_TRIES, StateAway, Undecided, decided
 from oagw_tornado.wire.connection import ReplyConnection
 
 log = logging.getLogger(__name__)
-
-#: How often a decision is begun anew because what it rested on was changed meanwhile.
-_MOST_TRIES = 20
 
 
 class SharedGateway(Gateway):
@@ -45,17 +43,18 @@ class SharedAdmission(Admission):
     def _admit(self, body: bytes, request: Request | None = None) -> None:
         exchange, gateway, route = self.exchange, self._gateway, self._route
         request = self._new_request(body)
-        if not (route.alias or route.handler.heeds_rules):
+        if not (route.alias or route.handler.heeds_rules or route.unproven):
             self._admitted(request, route)
             return
-        if gateway.membership.is_current(exchange.admitted):
+        undecided: Undecided | None = None
+        is_current = gateway.membership.is_current(exchange.admitted)
+        if is_current and len(body) <= LONG and route.unproven is None:
             try:
                 self._admitted(request, gateway.admit(request, route))
                 return
-            except Undecided as undecided:
-                deciding = self._ask(request, route, undecided)
-        else:
-            deciding = self._ask(request, route, None)
+            except Undecided as error:
+                undecided = error
+        deciding = self._ask(request, route, is_current, undecided)
         task = asyncio.ensure_future(deciding)
         gateway.membership.hold(task)
         self._connection.set_close_callback(lambda: self._left(task))
@@ -64,36 +63,62 @@ class SharedAdmission(Admission):
         task.cancel()
         self._gateway.responder.over(self.exchange, "client-left")
 
-    async def _ask(self, request: Request, route: Route, undecided: Undecided | None) -> None:
+    async def _ask(self, request: Request, route: Route, is_current: bool, undecided: Undecided | None) -> None:
         try:
-            decided = await self._answered(request, route, undecided)
+            found = await self._refused(route) or await self._answered(request, route, is_current, undecided)
         except StateAway as away:
             self.exchange.knobs = None
-            decided = refused(state_away(str(away)))
+            found = refused(state_away(str(away)))
         except Exception:
             log.exception("a request could not be decided")
             self.exchange.knobs = None
-            decided = refused(state_away("a decision failed"))
+            found = refused(state_away("a decision failed"))
         self._connection.set_close_callback(None)
-        self._admitted(request, decided)
+        self._admitted(request, found)
 
-    async def _answered(self, request: Request, route: Route, undecided: Undecided | None) -> Route:
+    async def _refused(self, route: Route) -> Route | None:
+        """The way to a refusal, if nobody has issued the token that was shown, or it is stale. Raises StateAway."""
+        unproven = route.unproven
+        if unproven is None:
+            return None
+        issued = self._gateway.responder.issued_tokens
+        refusal = await decided(self._gateway.store, lambda: issued.refusal(*unproven))
+        if refusal is None:
+            return None
+        self.exchange.alias = ""
+        return refused(refusal)
+
+    async def _answered(self, request: Request, route: Route, is_current: bool, undecided: Undecided | None) -> Route:
         """Decide, asking the store whenever an answer lacks. Raises StateAway."""
         gateway, answers = self._gateway, dict[Hashable, Any]()
+        if not is_current:
+            await gateway.membership.caught_up()
         # Deciding takes the knobs out of the query: each time begins with the request as it came.
         query, uri = request.query, request.uri
-        for _ in range(_MOST_TRIES):
-            if undecided is None:
-                await gateway.membership.caught_up()
-            else:
+        request.answers = answers
+        for _ in range(MOST_TRIES):
+            if undecided is not None:
                 answers[undecided.question] = await undecided.ask()
                 if answers[undecided.question] is None:  # the state was reset meanwhile
                     answers.clear()
+                    request.applied = None
                     await gateway.membership.caught_up()
             request.query, request.uri = query, uri
             try:
+                if len(request.body) > LONG and request.applied is None:
+                    await self._choose(request, route, answers)
                 with gateway.store.answering(answers):
                     return gateway.admit(request, route)
             except Undecided as another:
                 undecided = another
         raise StateAway("what decides about this request was changed again and again")
+
+    async def _choose(self, request: Request, route: Route, answers: dict[Hashable, Any]) -> None:
+        """Find the rule for a request with a long body, a share in each turn of the loop. Raises Undecided."""
+        steps = self._gateway.decide(request, route)
+        while True:
+            end = monotonic() + SHARE
+            with self._gateway.store.answering(answers):
+                if not any(monotonic() >= end for _ in steps):
+                    return
+            await asyncio.sleep(0)

@@ -74,12 +74,13 @@ class Terms:
         if self._store is None:
             from oagw_tornado.state.memory import MemoryStore
 
-            self._store = MemoryStore(self.gates)
+            self._store = MemoryStore(self.gates, entries=self.states.local)
         return self._store
 
     def share(self, store: Store) -> None:
         """Decide by what is counted in `store` from now on."""
         self._store, self.gates = store, store.gates
+        self.states.share(store)
 
     @property
     def rules(self) -> Rules:
@@ -270,14 +271,20 @@ class Terms:
             own = read_knobs(in_query | request.head.knobs)
         except KnobError:
             return
-        request.applied = yield from self.rules.applying(*self._looked_at(request, route, own, query))
+        facts, die = self._looked_at(request, route, own, query)
+        request.applied = yield from self.store.choosing(self.rules, facts, die, self._by_count(own))
 
     def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Applied:
         if request.applied is not None:
             return request.applied
+        from oagw_tornado.knobs.rules import finished
+
         facts, die = self._looked_at(request, route, own, request.query)
-        by_count = own.get("seed") is None and self.knobs.seed is not None
-        return self.store.choose(self.rules, facts, die, by_count)
+        return finished(self.store.choosing(self.rules, facts, die, self._by_count(own)))
+
+    def _by_count(self, own: Mapping[str, Any]) -> bool:
+        """Whether what a die shows depends on how often it was thrown."""
+        return own.get("seed") is None and self.knobs.seed is not None
 
     def _looked_at(
         self, request: Request, route: Route, own: Mapping[str, Any], query: str

@@ -209,11 +209,11 @@ class Rules:
 
     def apply(self, facts: Facts, random_for: Callable[[Rule], Random]) -> Applied:
         """The rule that applies to this request, counted; `random_for` gives the generator of a rule's die."""
-        return _finished(self.applying(facts, random_for))
+        return finished(self.applying(facts, random_for))
 
     def applying(self, facts: Facts, random_for: Callable[[Rule], Random]) -> Generator[None, None, Applied]:
         """As `apply`, in steps: many rules and a long text need not be looked at in one go."""
-        return self._decide(facts, lambda rule: _takes(rule, facts, random_for))
+        return self.deciding(facts, lambda rule: _takes(rule, facts, random_for))
 
     def explain(self, facts: Facts) -> Applied:
         """As `apply`, for a request that is only described: nothing is counted, and no die is thrown."""
@@ -221,10 +221,10 @@ class Rules:
 
     def decide(self, facts: Facts, takes: Callable[[Rule], bool]) -> Applied:
         """The first rule that fits and `takes` the request; nothing is counted but by `takes`."""
-        return _finished(self._decide(facts, takes))
+        return finished(self.deciding(facts, takes))
 
-    def _decide(self, facts: Facts, takes: Callable[[Rule], bool]) -> Generator[None, None, Applied]:
-        """The first rule that fits and `takes` the request."""
+    def deciding(self, facts: Facts, takes: Callable[[Rule], bool]) -> Generator[None, None, Applied]:
+        """As `decide`, in steps."""
         place = self.index.place(facts)
         rules = place.bucket.rules
         is_long = len(facts.body) > LONG
@@ -242,7 +242,7 @@ class Rules:
         return Applied(None, _told(place, tried, facts, len(self.list)))
 
 
-def _finished(steps: Generator[None, None, T]) -> T:
+def finished(steps: Generator[None, None, T]) -> T:
     """What `steps` come to, all of them done at once."""
     while True:
         try:

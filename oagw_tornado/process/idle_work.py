@@ -39,6 +39,7 @@ NEEDED_SOON = (
     "oagw_tornado.services.anthropic.dialect",
     "oagw_tornado.services.openai.responses.dialect",
     "oagw_tornado.services.openai.responses.keeping",
+    "oagw_tornado.services.openai.responses.shared",
     "oagw_tornado.services.openai.responses.store",
     "oagw_tornado.services.asking",
     "oagw_tornado.services.prompt_cache",

@@ -14,6 +14,7 @@ from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.knobs.upstream_document import NAME
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.replaying.loading import words
+from oagw_tornado.replaying.order import Order
 from oagw_tornado.replaying.recorded_reply import RecordedReply
 from oagw_tornado.replaying.replays import Hit, Replays, nearest_as_json
 from oagw_tornado.units.latency import ZERO
@@ -101,4 +102,5 @@ def new_replays(responder: Responder, table: UpstreamTable) -> Replays:
         table.add_blank(filter(NAME.fullmatch, aliases))
         responder.replayed = frozenset(aliases)
 
-    return Replays((ReplayHandler, MissHandler), lambda text: responder.ledger.disclosure.text(text), appeared)
+    order = Order(responder.states)
+    return Replays((ReplayHandler, MissHandler), lambda text: responder.ledger.disclosure.text(text), appeared, order)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-#: Sessions and requests of theirs that are counted, the latest.
-MOST_COUNTED = 100_000
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.service_states import ServiceStates
 
 
 class Order:
-    """How often each request was asked for: in all, or in each session."""
+    """How often each request was asked for, in all or in each session: by all processes that share a state."""
 
-    def __init__(self, most: int = MOST_COUNTED) -> None:
-        self._most = most
-        self._counts: OrderedDict[tuple[str, bytes, str], int] = OrderedDict()
+    def __init__(self, states: ServiceStates) -> None:
+        self._states = states
 
     def take(self, alias: str, key: bytes, session: str, recordings: int) -> int:
-        """Which of so many recordings of a request is next, from 0."""
-        counted = (alias, key, session)
-        number = self._counts.pop(counted, 0)
-        self._counts[counted] = min(number + 1, recordings - 1)
-        if len(self._counts) > self._most:
-            self._counts.popitem(last=False)
-        return min(number, recordings - 1)
-
-    def clear(self) -> None:
-        self._counts.clear()
+        """Which of so many recordings of a request is next, from 0. Raises Undecided."""
+        if recordings == 1:
+            return 0
+        digest = blake2b(key, digest_size=16)
+        digest.update(f"{alias}\0{session}".encode("utf-8", "surrogatepass"))
+        return self._states.entries.advance(digest.hexdigest(), recordings)

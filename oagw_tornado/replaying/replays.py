@@ -81,8 +81,10 @@ class Replays:
         handlers: tuple[type[ExchangeHandler], type[ExchangeHandler]],
         shown: Callable[[str], str],
         appeared: Callable[[Collection[str]], None],
+        order: Order,
     ) -> None:
-        """`shown` gives a text without what is a credential in it; `appeared` is told the aliases that are replayed."""
+        """`shown` gives a text without what is a credential in it; `appeared` is told the aliases that are replayed.
+        `order` is of the simulator, which resets it."""
         self._hit, self._miss = handlers
         self._shown = shown
         self._appeared = appeared
@@ -95,17 +97,17 @@ class Replays:
         self._reading: asyncio.Task[None] | None = None
         self._adding: set[asyncio.Task[None]] = set()
         self._upstreams: dict[str, tuple[Source, Index]] = {}
-        self.order = Order()
+        self.order = order
         self.loader = Loader()
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was replayed; every request begins with its first recording."""
-        self.order.clear()
+        """Forget what was replayed."""
         self.hits = self.misses = 0
         self.latest: deque[Exchange] = deque(maxlen=MOST_REMEMBERED)
         self._remembered = 0  # events of these
-        self.missed: deque[dict[str, Any]] = deque(maxlen=MOST_REMEMBERED)
+        #: What no recording answered: when (Unix time), and how it is shown.
+        self.missed: deque[tuple[float, dict[str, Any]]] = deque(maxlen=MOST_REMEMBERED)
 
     # What there is to replay.
 
@@ -254,7 +256,9 @@ class Replays:
     def missed_by(self, exchange: Exchange, miss: Miss, nearest: Nearest | None) -> None:
         """No recording answers this exchange."""
         view: dict[str, Any] = {"id": exchange.id, "alias": miss.alias, "method": exchange.method}
-        self.missed.append(view | ({} if nearest is None else {"nearest": nearest_as_json(nearest, self._shown)}))
+        if nearest is not None:
+            view["nearest"] = nearest_as_json(nearest, self._shown)
+        self.missed.append((exchange.wall, view))
 
     async def nearest(self, miss: Miss) -> Nearest | None:
         """The recording that comes nearest to a request which none answers; looked for off the loop."""

@@ -31,6 +31,13 @@ class ServiceHandler(ExchangeHandler):
     def _serve_any(self, *path_args: str) -> Awaitable[None] | None:
         return self.serve(*path_args)
 
+    def say_away(self, away: Exception) -> None:
+        """The state that this process shares cannot be asked for what this request needs."""
+        from oagw_tornado.gateway.refusal import state_away
+
+        self.exchange.knobs = None  # a refusal is sent as it is
+        self.respond(state_away(str(away)))
+
     get: Callable[..., Awaitable[None] | None] = _serve_any
     head = post = put = delete = get
 

@@ -69,6 +69,7 @@ class Membership:
         self.snapshot: Callable[[], Any]
         self.push: Callable[[bool], Awaitable[None]]
         self.questions = Questions(link, member)
+        store.entries.settle = self.questions.settle
         #: Seconds since the state began, by this process' clock (monotonic).
         self.began = time.monotonic()
         self._link = link
@@ -247,6 +248,7 @@ class Membership:
         snapshot = orjson.dumps(self.snapshot())
         known = (LEASE, self.label, self._link.epoch, self._applied, snapshot, began)
         await self._link.ask("rejoin", self.member, *known, *self._store.seen())
+        await self._store.entries.came_back()
 
     async def _listen(self) -> None:
         prefix = self._link.prefix
@@ -274,6 +276,8 @@ class Membership:
             self._do(self._store.gates.take_granted())
         elif word == b"followed":
             self._followed.set()
+        elif word.startswith(b"gone "):
+            self._store.entries.gone(*word.decode().split(" ", 2)[1:])
         elif word.startswith(b"ask "):
             self._do(self.questions.answer_to(orjson.loads(word[4:])))
 

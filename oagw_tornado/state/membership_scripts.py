@@ -12,13 +12,16 @@ from __future__ import annotations
 from typing import Final
 
 from oagw_tornado.state.decision_scripts import PRELUDE
+from oagw_tornado.state.entry_scripts import WIPE_ENTRIES
 from oagw_tornado.state.journal_scripts import DROP
 
 #: Forgets what a reset forgets.
 _WIPE: Final = (
     DROP
+    + WIPE_ENTRIES
     + """
 local function wipe()
+  wipe_entries()
   for _, name in ipairs(redis.call('ZRANGE', p..'gates', 0, -1)) do
     redis.call('DEL', p..'gate:'..name, p..'line:'..name)
   end
@@ -42,7 +45,7 @@ if ARGV[5] ~= '' then redis.call('ZREM', p..'members', ARGV[5]) end
 if redis.call('ZCARD', p..'members') == 0 or not redis.call('GET', p..'epoch') then
   wipe()
   redis.call('SET', p..'base', number(redis.call('GET', p..'seq')))
-  redis.call('DEL', p..'labels', p..'applied')
+  redis.call('DEL', p..'labels', p..'applied', p..'agreed', p..'mirrors')
   redis.call('SET', p..'started', string.format('%.17g', now()))
 end
 redis.call('ZADD', p..'members', now() + tonumber(ARGV[3]), ARGV[2])
@@ -157,6 +160,12 @@ redis.call('PUBLISH', p..'bus', 'ask '..ARGV[2])
 return redis.call('ZRANGEBYSCORE', p..'members', now(), '+inf')
 """
 
+#: prefix, member, question: asks one. Gives whether it is there.
+ASK_ONE: Final = """
+redis.call('PUBLISH', p..'to:'..ARGV[2], 'ask '..ARGV[3])
+return number(redis.call('ZSCORE', p..'members', ARGV[2])) > now() and 1 or 0
+"""
+
 #: prefix, key of the answers, seconds that they are kept, answer.
 ANSWER: Final = """
 redis.call('RPUSH', p..ARGV[2], ARGV[4])
@@ -200,6 +209,7 @@ SCRIPTS: Final = {
     "members": PRELUDE + MEMBERS,
     "leave": PRELUDE + LEAVE,
     "ask": PRELUDE + ASK,
+    "ask-one": PRELUDE + ASK_ONE,
     "answer": PRELUDE + ANSWER,
     "push": PRELUDE + PUSH,
     "departed": PRELUDE + DEPARTED,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from random import Random
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.knobs.rate_limit import RateLimiter
 from oagw_tornado.playback.gates import Gates
+from oagw_tornado.state.local_entries import LocalEntries
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.facts import Facts
@@ -20,15 +22,24 @@ if TYPE_CHECKING:
 class MemoryStore:
     """A `store.Store`; the counts of a rule are kept with the rule."""
 
-    def __init__(self, gates: Gates | None = None, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        gates: Gates | None = None,
+        clock: Callable[[], float] = monotonic,
+        entries: LocalEntries | None = None,
+    ) -> None:
         self.gates = Gates() if gates is None else gates
+        self.entries = LocalEntries(clock) if entries is None else entries
         self.limiter = RateLimiter()
         self._clock = clock
 
-    def choose(
+    def answering(self, answers: dict[Hashable, Any]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def choosing(
         self, rules: Rules, facts: Facts, random_for: Callable[[Rule], Random], by_count: bool = False
-    ) -> Applied:
-        return rules.apply(facts, random_for)
+    ) -> Generator[None, None, Applied]:
+        return rules.applying(facts, random_for)
 
     def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> Verdict:
         return self.limiter.take(alias, credential, limit, tokens, self._clock())
@@ -38,3 +49,4 @@ class MemoryStore:
 
     def clear(self) -> None:
         self.limiter.clear()
+        self.entries.clear()

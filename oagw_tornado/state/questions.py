@@ -60,6 +60,19 @@ class Questions:
             if missing:
                 await self._link.call("ask", word)  # somebody may not have listened
 
+    async def settle(self, member: str) -> bool:
+        """Wait until the store has all that another member has told it by now: what it answers comes behind that.
+
+        False if it is not there, or does not answer in time. Raises StateAway.
+        """
+        key = f"answers:{token_hex(8)}"
+        word = orjson.dumps({"by": self._member, "to": key, "question": {"kinds": []}})
+        deadline = time.monotonic() + PATIENCE
+        while await self._link.call("ask-one", member, word) and time.monotonic() < deadline:
+            if await self._next(key) is not None:
+                return True
+        return False
+
     async def answer_to(self, word: dict[str, Any]) -> None:
         """Answer a question that was asked of all. Raises StateAway."""
         if word["by"] == self._member or word["to"] in self._answered:

@@ -4,7 +4,7 @@ store."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from oagw_tornado.knobs.rate_limit import Verdict, verdict_of
 from oagw_tornado.knobs.when import MOST_SESSIONS
 from oagw_tornado.state.link import Argument, Link
+from oagw_tornado.state.shared_entries import SharedEntries
 from oagw_tornado.state.shared_gates import SharedGates
 from oagw_tornado.state.store import StateAway, Undecided
 
@@ -53,6 +54,7 @@ class RedisStore:
 
     def __init__(self, link: Link, member: str) -> None:
         self.gates = SharedGates(link, member)
+        self.entries = SharedEntries(link, member)
         self._link = link
         self._answers: dict[Hashable, Any] = {}
         # The highest counts that were seen: of a rule that fitted (f:) and applied (a:), and of its sessions.
@@ -62,18 +64,18 @@ class RedisStore:
     @contextmanager
     def answering(self, answers: dict[Hashable, Any]) -> Iterator[None]:
         """Within it, decisions are for the request that these answers belong to."""
-        self._answers = answers
+        self._answers = self.entries.answers = answers
         try:
             yield
         finally:
-            self._answers = {}
+            self._answers = self.entries.answers = {}
 
-    def choose(
+    def choosing(
         self, rules: Rules, facts: Facts, random_for: Callable[[Rule], Random], by_count: bool = False
-    ) -> Applied:
+    ) -> Generator[None, None, Applied]:
         answer: _Chosen | None = self._answers.get("rule")
         if answer is not None:
-            applied = _as_answered(answer, rules, facts)
+            applied = yield from _as_answered(answer, rules, facts)
             if applied is not None:
                 return applied  # else the rules are others by now
         candidates: list[_Candidate] = []
@@ -83,7 +85,7 @@ class RedisStore:
             candidates.append(candidate)
             return not candidate.is_counted and candidate.die == "1"
 
-        applied = rules.decide(facts, collect)
+        applied = yield from rules.deciding(facts, collect)
         if any(candidate.is_counted for candidate in candidates):
             raise Undecided("rule", partial(self._count, candidates, random_for))
         _count_here(candidates, applied.rule)
@@ -103,6 +105,7 @@ class RedisStore:
     def clear(self) -> None:
         self._seen.clear()
         self._seen_sessions.clear()
+        self.entries.clear()
 
     def seen(self) -> list[Argument]:
         """The counts, for a store that has forgotten: field and value of each, an empty field, then rule, session and
@@ -213,7 +216,7 @@ def _count_here(candidates: Sequence[_Candidate], chosen: Rule | None) -> None:
                 candidate.rule.counts.applied += 1
 
 
-def _as_answered(answer: _Chosen, rules: Rules, facts: Facts) -> Applied | None:
+def _as_answered(answer: _Chosen, rules: Rules, facts: Facts) -> Generator[None, None, Applied | None]:
     """The decision that the store has made; None if it was about other rules."""
     met: list[str] = []
 
@@ -221,5 +224,5 @@ def _as_answered(answer: _Chosen, rules: Rules, facts: Facts) -> Applied | None:
         met.append(rule.key)
         return len(met) - 1 == answer.place
 
-    applied = rules.decide(facts, takes)
+    applied = yield from rules.deciding(facts, takes)
     return applied if tuple(met) == answer.keys[: len(met)] and (len(met) == len(answer.keys) or applied.rule) else None

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.state.decision_scripts import SCRIPTS as DECISIONS
+from oagw_tornado.state.entry_scripts import SCRIPTS as ENTRIES
 from oagw_tornado.state.journal_scripts import SCRIPTS as JOURNALS
 from oagw_tornado.state.left_journals import LeftJournals
 from oagw_tornado.state.link import Link
@@ -22,7 +23,7 @@ class SharedState:
     """One member with all that it needs. `worker` numbers the processes of one server, from 0."""
 
     def __init__(self, address: StateAddress, worker: int = 0) -> None:
-        self.link = Link(address, {**DECISIONS, **MEMBERS, **JOURNALS})
+        self.link = Link(address, {**DECISIONS, **MEMBERS, **JOURNALS, **ENTRIES})
         member = new_member()
         self.store = RedisStore(self.link, member)
         self.journals = LeftJournals(self.link, member)

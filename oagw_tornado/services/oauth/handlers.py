@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from oagw_tornado.gateway.given_out import StateAway
 from oagw_tornado.reply.reply import JSON, Headers, Reply, json_reply
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.oauth.server import AuthorizationServer
@@ -21,7 +22,7 @@ class OAuthHandler(ServiceHandler):
     @property
     def server(self) -> AuthorizationServer:
         """That of this simulator."""
-        return self.responder.state_of(AuthorizationServer)
+        return AuthorizationServer(self.responder.states, self.responder.issued_tokens)
 
     @property
     def issuer(self) -> str:
@@ -55,9 +56,12 @@ class Token(OAuthHandler):
                 headers.get("Content-Type", ""), request.body, headers.get("Authorization"), self.clients
             )
             lifetime = knobs.token_lifetime.seconds
-            granted = await self.server.grant(asked, lifetime, self.issuer, self.responder.issued_tokens)
+            granted = await self.server.grant(asked, lifetime, self.issuer)
         except OAuthError as error:
             self.refuse(error)
+            return
+        except StateAway as away:
+            self.say_away(away)
             return
         self.respond(json_reply(granted, 200, _NOT_STORED))
 
@@ -65,7 +69,7 @@ class Token(OAuthHandler):
 class Revoke(OAuthHandler):
     """``revoke`` (RFC 7009): an access token, or a refresh token and the access token that came with it."""
 
-    def post(self, *path_args: str) -> None:
+    async def post(self, *path_args: str) -> None:
         request = self.request
         headers = request.headers
         try:
@@ -73,10 +77,13 @@ class Revoke(OAuthHandler):
             client = authenticated(form, headers.get("Authorization"), self.clients)
             if not form.get("token"):
                 raise OAuthError("invalid_request", "token is missing")
+            await self.server.revoke(client, form["token"])
         except OAuthError as error:
             self.refuse(error)
             return
-        self.server.revoke(client, form["token"], self.responder.issued_tokens)
+        except StateAway as away:
+            self.say_away(away)
+            return
         self.respond(Reply(200, _NOT_STORED, b""))
 
 
@@ -94,8 +101,13 @@ class Configuration(OAuthHandler):
             "response_types_supported": ["token"],
             "subject_types_supported": ["public"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "id_token_signing_alg_values_supported": ["ES256"] if await self.server.signer() else [],
         }
+        try:
+            signer = await self.server.signer()
+        except StateAway as away:
+            self.say_away(away)
+            return
+        document["id_token_signing_alg_values_supported"] = [] if signer is None else ["ES256"]
         self.respond(json_reply(document))
 
     head = get
@@ -105,7 +117,11 @@ class Keys(OAuthHandler):
     """``.well-known/jwks.json`` (RFC 7517): the key that tokens are signed with; none if they are not."""
 
     async def get(self, *path_args: str) -> None:
-        signer = await self.server.signer()
+        try:
+            signer = await self.server.signer()
+        except StateAway as away:
+            self.say_away(away)
+            return
         self.respond(json_reply({"keys": [] if signer is None else [signer.jwk]}))
 
     head = get

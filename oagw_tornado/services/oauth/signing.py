@@ -14,15 +14,29 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
 
 _SIZE = 32  # bytes of one coordinate, and of each half of a signature (RFC 7518, section 3.4)
 
 
-class Signer:
-    """One key."""
+def new_key() -> bytes:
+    """A new private key, as DER (PKCS #8)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
+
+class Signer:
+    """One key, as `new_key` gives it."""
+
+    def __init__(self, key: bytes) -> None:
+        loaded = load_der_private_key(key, None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        self._key = loaded
         numbers = self._key.public_key().public_numbers()
         point = {"crv": "P-256", "kty": "EC", "x": _encoded(numbers.x), "y": _encoded(numbers.y)}
         # The key's thumbprint (RFC 7638).

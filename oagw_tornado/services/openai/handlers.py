@@ -6,8 +6,10 @@ What makes the replies is imported with the first request that needs it: a simul
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from oagw_tornado.gateway.given_out import StateAway, Undecided
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.openai.context import Context, with_api_headers
@@ -27,7 +29,10 @@ class ApiHandler(ServiceHandler):
         """The reply to this request."""
         raise NotImplementedError
 
-    def serve(self, *path_args: str) -> None:
+    # What to wait for before the reply may leave; None: nothing.
+    waiting: Awaitable[None] | None = None
+
+    def serve(self, *path_args: str) -> Awaitable[None] | None:
         exchange = self.exchange
         knobs = exchange.knobs
         assert knobs is not None  # resolved before a service is asked
@@ -47,9 +52,51 @@ class ApiHandler(ServiceHandler):
             is_strict=is_exact if strict is None else strict,
         )
         try:
-            reply = self.reply(context, *path_args)
+            reply = self._reply(context, path_args)
+        except Undecided as undecided:
+            return self._ask(undecided, context, path_args)
+        if self.waiting is not None:
+            return self._keep(reply)
+        self._send(reply)
+        return None
+
+    def _reply(self, context: Context, path_args: tuple[str, ...]) -> Reply:
+        answers, store = self.request.answers, self.responder.states.store
+        try:
+            if not answers or store is None:
+                return self.reply(context, *path_args)
+            with store.answering(answers):
+                return self.reply(context, *path_args)
         except InvalidRequest as error:
-            reply = error.reply()
+            return error.reply()
+
+    async def _ask(self, undecided: Undecided, context: Context, path_args: tuple[str, ...]) -> None:
+        """Reply once those who share the state have answered what decides about this request."""
+        answers = self.request.answers = self.request.answers or {}
+        try:
+            while True:
+                answers[undecided.question] = await undecided.ask()
+                try:
+                    reply = self._reply(context, path_args)
+                    break
+                except Undecided as another:
+                    undecided = another
+        except StateAway as away:
+            self.say_away(away)
+            return
+        if self.waiting is not None:
+            await self.waiting
+        self._send(reply)
+
+    async def _keep(self, reply: Reply) -> None:
+        """Reply once those who share the state know what it gives out."""
+        assert self.waiting is not None
+        await self.waiting
+        self._send(reply)
+
+    def _send(self, reply: Reply) -> None:
+        knobs = self.exchange.knobs
+        assert knobs is not None
         latency = knobs.latency if reply.frames is None else knobs.header_delay
         reply.headers = with_api_headers(reply.headers, round(latency.typical * 1000))
         self.respond(reply)
@@ -138,15 +185,18 @@ class Responses(ConversationHandler):
     @classmethod
     def read(cls, body: bytes, context: Context, states: ServiceStates) -> Conversation:
         from oagw_tornado.services.openai.responses.reading import read
-        from oagw_tornado.services.openai.responses.store import ResponseStore
+        from oagw_tornado.services.openai.responses.shared import responses_of
 
-        return read(body, context, states.of(ResponseStore).recall)
+        return read(body, context, responses_of(states).recall)
 
     def answer(self, asked: Asked) -> Reply:
         from oagw_tornado.services.openai.responses.keeping import reply_to_response
-        from oagw_tornado.services.openai.responses.store import ResponseStore
+        from oagw_tornado.services.openai.responses.shared import responses_of
 
-        return reply_to_response(asked, self.responder.state_of(ResponseStore))
+        responses = responses_of(self.responder.states)
+        reply = reply_to_response(asked, responses)
+        self.waiting = responses.waiting
+        return reply
 
 
 class Embeddings(ApiHandler):

@@ -11,7 +11,7 @@ from oagw_tornado.services.openai.handlers import ApiHandler
 from oagw_tornado.units.documents import brief
 
 if TYPE_CHECKING:
-    from oagw_tornado.services.openai.responses.store import ResponseStore, StoredResponse
+    from oagw_tornado.services.openai.responses.store import Responses, StoredResponse
 
 #: Items of one page, and how many there are unless a number is asked for.
 MOST_LISTED = 100
@@ -22,17 +22,22 @@ class _StoreHandler(ApiHandler):
     takes_turns = False
 
     @property
-    def store(self) -> ResponseStore:
-        from oagw_tornado.services.openai.responses.store import ResponseStore
+    def store(self) -> Responses:
+        from oagw_tornado.services.openai.responses.shared import responses_of
 
-        return self.responder.state_of(ResponseStore)
+        return responses_of(self.responder.states)
 
     def stored(self, id: str) -> StoredResponse:
         """The response of this id. Raises InvalidRequest."""
         response = self.store.get(id)
         if response is None:
-            raise InvalidRequest(f"Response with id '{brief(id)}' not found.", status=404)
+            raise self.not_found(id)
         return response
+
+    @staticmethod
+    def not_found(id: str) -> InvalidRequest:
+        """The refusal of a request for what is not there."""
+        return InvalidRequest(f"Response with id '{brief(id)}' not found.", status=404)
 
     def allow(self, *methods: str) -> None:
         """Raise InvalidRequest for any other method."""
@@ -48,7 +53,8 @@ class StoredResponseHandler(_StoreHandler):
         self.allow("GET", "HEAD", "DELETE")
         response = self.stored(path_args[0])
         if self.request.method == "DELETE":
-            self.store.forget(response.id)
+            if not self.store.forget(response.id):
+                raise self.not_found(response.id)  # another one who asked was faster
             return json_reply({"id": response.id, "object": "response", "deleted": True})
         return Reply(200, JSON, response.document)
 

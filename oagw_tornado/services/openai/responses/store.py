@@ -8,7 +8,7 @@ responses is bounded, too.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import orjson
 from msgspec import Struct
@@ -74,8 +74,41 @@ class StoredResponse:
         yield from decode(self.said or b"{}", type=_Said).output
 
 
-class ResponseStore:
-    """The stored responses of one simulator, by their ids."""
+class Responses:
+    """Stored responses, by their ids."""
+
+    #: What to wait for before anybody may hear of a response that was just stored; None: nothing.
+    waiting: Awaitable[None] | None = None
+
+    def keep(self, response: StoredResponse) -> None:
+        """Store `response`; the oldest are forgotten where there is no room for it."""
+        raise NotImplementedError
+
+    def end(self, response: StoredResponse, said: bytes) -> None:
+        """`response` is whole. It may have been forgotten meanwhile."""
+        raise NotImplementedError
+
+    def get(self, id: str) -> StoredResponse | None:
+        """The response of this id, if it is stored."""
+        raise NotImplementedError
+
+    def forget(self, id: str) -> bool:
+        """Take a response out; whether it was there."""
+        raise NotImplementedError
+
+    def chain(self, id: str | None) -> tuple[StoredResponse, ...]:
+        """The response of this id with those before it, the first one first; none if it is not there, or not whole."""
+        response = self.get(id) if id else None
+        return () if response is None or response.said is None else (*response.earlier, response)
+
+    def recall(self, id: str | None) -> tuple[InputItem, ...] | None:
+        """What was said up to the response of this id; None: it is not there, or not whole."""
+        chain = self.chain(id)
+        return tuple(item for response in chain for item in response.items()) if chain else None
+
+
+class ResponseStore(Responses):
+    """The stored responses of one simulator."""
 
     def __init__(self) -> None:
         self._stored: OrderedDict[str, StoredResponse] = OrderedDict()
@@ -90,14 +123,12 @@ class ResponseStore:
         return self._size
 
     def keep(self, response: StoredResponse) -> None:
-        """Store `response`; the oldest are forgotten where there is no room for it."""
         self.forget(response.id)
         self._stored[response.id] = response
         self._size += response.size
         self._make_room()
 
     def end(self, response: StoredResponse, said: bytes) -> None:
-        """`response` is whole. It may have been forgotten meanwhile."""
         before = response.size
         response.end(said)
         if self._stored.get(response.id) is response:
@@ -105,11 +136,9 @@ class ResponseStore:
             self._make_room()
 
     def get(self, id: str) -> StoredResponse | None:
-        """The response of this id, if it is stored."""
         return self._stored.get(id)
 
     def forget(self, id: str) -> bool:
-        """Take a response out; whether it was there."""
         response = self._stored.pop(id, None)
         if response is None:
             return False
@@ -119,16 +148,6 @@ class ResponseStore:
     def clear(self) -> None:
         self._stored.clear()
         self._size = 0
-
-    def chain(self, id: str | None) -> tuple[StoredResponse, ...]:
-        """The response of this id with those before it, the first one first; none if it is not there, or not whole."""
-        response = self._stored.get(id or "")
-        return () if response is None or response.said is None else (*response.earlier, response)
-
-    def recall(self, id: str | None) -> tuple[InputItem, ...] | None:
-        """What was said up to the response of this id; None: it is not there, or not whole."""
-        chain = self.chain(id)
-        return tuple(item for response in chain for item in response.items()) if chain else None
 
     def _make_room(self) -> None:
         while self._stored and (len(self._stored) > MOST_STORED or self._size > MOST_STORED_BYTES):
