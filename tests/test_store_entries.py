@@ -1,4 +1,4 @@
-"""What upstreams give out, as a `Store` has it: alike in memory and in Redis, and told to a Redis that has forgotten."""
+"""What upstreams give out, as a `Store` has it: alike in memory and in Redis, which is told again what it forgets."""
 
 from __future__ import annotations
 
