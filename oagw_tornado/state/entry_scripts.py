@@ -1,6 +1,6 @@
 """What upstreams have given out, in the store, as Lua.
 
-Every script gets the prefix of all keys first. Keys, for each kind of entries: ``entries:…`` (their values),
+Every script gets the prefix of all keys first. Keys, for each kind of entries: ``given:…`` (their values),
 ``facts:…`` (until when each is good, whether it is open, and who made it), ``order:…`` (the oldest first) and
 ``size:…`` (their bytes); beside these ``kinds`` (which there are), ``order-number``, ``places`` and ``places-used``
 (what is counted on), ``agreed``, and ``mirrors`` (the members that have told what they know since the store began).
@@ -16,7 +16,7 @@ from oagw_tornado.state.decision_scripts import PRELUDE
 WIPE_ENTRIES: Final = """
 local function wipe_entries()
   for _, kind in ipairs(redis.call('SMEMBERS', p..'kinds')) do
-    redis.call('UNLINK', p..'entries:'..kind, p..'facts:'..kind, p..'order:'..kind, p..'size:'..kind)
+    redis.call('UNLINK', p..'given:'..kind, p..'facts:'..kind, p..'order:'..kind, p..'size:'..kind)
   end
   redis.call('UNLINK', p..'kinds', p..'places', p..'places-used')
 end
@@ -24,23 +24,23 @@ end
 
 _KEEP: Final = """
 local function drop(kind, key)
-  local size = redis.call('HSTRLEN', p..'entries:'..kind, key)
-  redis.call('HDEL', p..'entries:'..kind, key)
+  local size = redis.call('HSTRLEN', p..'given:'..kind, key)
+  redis.call('HDEL', p..'given:'..kind, key)
   redis.call('HDEL', p..'facts:'..kind, key)
   redis.call('ZREM', p..'order:'..kind, key)
   redis.call('DECRBY', p..'size:'..kind, size)
 end
 local function keep(kind, most, most_bytes, key, value, lifetime, open, member, mode)
-  local is_there = redis.call('HEXISTS', p..'entries:'..kind, key) == 1
+  local is_there = redis.call('HEXISTS', p..'given:'..kind, key) == 1
   if (mode == 'NX' and is_there) or (mode == 'XX' and not is_there) then return end
   if mode == 'XX' then
-    redis.call('DECRBY', p..'size:'..kind, redis.call('HSTRLEN', p..'entries:'..kind, key))
+    redis.call('DECRBY', p..'size:'..kind, redis.call('HSTRLEN', p..'given:'..kind, key))
     lifetime = nil
   elseif is_there then
     drop(kind, key)
   end
   redis.call('SADD', p..'kinds', kind)
-  redis.call('HSET', p..'entries:'..kind, key, value)
+  redis.call('HSET', p..'given:'..kind, key, value)
   redis.call('INCRBY', p..'size:'..kind, #value)
   local ends = lifetime and (tonumber(lifetime) < 0 and 'inf' or string.format('%.17g', now() + tonumber(lifetime)))
   if not ends then ends = string.match(redis.call('HGET', p..'facts:'..kind, key), '^[^ ]+') end
@@ -54,7 +54,7 @@ local function keep(kind, most, most_bytes, key, value, lifetime, open, member, 
   end
 end
 local function told(kind, key)
-  local value = redis.call('HGET', p..'entries:'..kind, key)
+  local value = redis.call('HGET', p..'given:'..kind, key)
   if not value then return {} end
   local ends, open, member = string.match(redis.call('HGET', p..'facts:'..kind, key), '^(%S+) (%S+) (%S*)$')
   local left = ends == 'inf' and 'inf' or string.format('%.17g', tonumber(ends) - now())
@@ -121,7 +121,7 @@ MIRRORED: Final = "return 1 - redis.call('SADD', p..'mirrors', ARGV[2])"
 
 #: All of them by name.
 SCRIPTS: Final = {
-    "keep": PRELUDE + _KEEP + KEEP,
+    "keep-entries": PRELUDE + _KEEP + KEEP,
     "get-entry": PRELUDE + _KEEP + GET_ENTRY,
     "take-entry": PRELUDE + _KEEP + TAKE_ENTRY,
     "agree": PRELUDE + AGREE,

@@ -93,7 +93,7 @@ class SharedEntries:
             for batch in _batches(self._to_tell(untold, is_forgotten)):
                 mode, kind = batch[0][:2]
                 described = [part for _, kind, key, entry in batch for part in _described(key, entry)]
-                await self._link.ask("keep", self._member, mode, *kind, *described)
+                await self._link.ask("keep-entries", self._member, mode, *kind, *described)
             if is_forgotten:
                 await self._tell_rest()
         except BaseException:
@@ -116,7 +116,7 @@ class SharedEntries:
             agreed[name] = await self._link.ask("agree", name, value)
 
     def _keep(self, mode: str, kind: Kind, key: str, entry: Entry) -> asyncio.Future[Any]:
-        return self._link.call("keep", self._member, mode, *kind, *_described(key, entry))
+        return self._link.call("keep-entries", self._member, mode, *kind, *_described(key, entry))
 
     async def _telling(self, kind: Kind, key: str, asked: asyncio.Future[Any]) -> None:
         try:
