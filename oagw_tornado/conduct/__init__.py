@@ -1,4 +1,4 @@
-"""Did the client, or the gateway, behave? Judged from the journal: one file a rule, each a pure function of entries.
+"""Whether the client or gateway behaved, judged from the journal: one file per rule, each a pure function of entries.
 
 Imports the folders from `units` to `evidence`.
 """

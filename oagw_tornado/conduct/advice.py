@@ -1,4 +1,4 @@
-"""What the head of an error's reply tells the client to do: when to come back, and whether to.
+"""What the head of an error reply tells the client: whether to retry, and when.
 
 ``Retry-After`` is a number of seconds or a date (RFC 9110, section 10.2.3); ``Retry-After-Ms`` and ``X-Should-Retry``
 are what OpenAI's and Anthropic's SDKs read before it.

@@ -1,9 +1,9 @@
-"""A gateway took in one go, or passed on in one go, what had been sent apart.
+"""A gateway read, or passed on, in batches what had been sent event by event.
 
-Events exist to be seen as they come (HTML Standard, section 9.2; nginx: ``proxy_buffering off``). Two proofs count:
-the kernel of a client on this machine held all of a stream unread while event after event was sent (sock_diag's
-receive queue; from others, what stays unacknowledged), or a test says when the events arrived behind the gateway (a
-mark by the id of the request, with the instants).
+Events are meant to be seen as they arrive (HTML Standard, section 9.2; nginx: ``proxy_buffering off``). There are two
+proofs: the kernel held all of a stream unread while event after event was sent (sock_diag's receive queue for a client
+on this machine, unacknowledged bytes for others), or a test reports when the events arrived behind the gateway (a mark
+named by the id of the request, with the instants).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A client took a stream that was cut short for a whole one.
+"""A client took a truncated stream for a complete one.
 
-A body may end in order and the stream in it be incomplete: no finish, no ``[DONE]``, no ``message_stop`` (HTML
-Standard, 9.2: a stream that ends is not a stream that is complete). A client that notices tries again or gives the
-connection up. One that does neither, and uses the connection again, took what it got for all there is. Of a cut that
-HTTP itself tells (a reset, a missing chunk) no client can be so mistaken.
+A body may end properly although the stream in it is incomplete: no finish reason, no ``[DONE]``, no ``message_stop``
+(HTML Standard, 9.2: a stream that ends is not a stream that is complete). A client that notices retries or closes the
+connection. One that does neither, and uses the connection again, took what it got for the whole reply. If HTTP itself
+shows the cut (a reset, a missing chunk), no client can be mistaken in this way.
 """
 
 from __future__ import annotations

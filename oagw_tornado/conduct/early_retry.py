@@ -1,7 +1,7 @@
 """A client came back before ``Retry-After`` was over.
 
-RFC 9110, section 10.2.3: how long the client ought to wait before it asks again. The SDKs of OpenAI and Anthropic
-wait so long (``retry-after-ms``, then ``retry-after``; up to 60 s).
+RFC 9110, section 10.2.3: how long the client ought to wait before its next request. The SDKs of OpenAI and Anthropic
+wait that long (``retry-after-ms``, then ``retry-after``; up to 60 s).
 """
 
 from __future__ import annotations

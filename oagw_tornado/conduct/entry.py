@@ -1,4 +1,4 @@
-"""One request of the journal as the rules of conduct read it: plain facts, all times in seconds of one clock."""
+"""One request of the journal as the rules of conduct see it: plain facts, with all times in seconds of one clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule of conduct finds: what was wrong, and the requests that prove it."""
+"""A finding of a rule of conduct: what was wrong, and the requests that prove it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A client tried again what was sure to fail again.
+"""A client retried a request that was certain to fail again.
 
-``X-Should-Retry: false`` says so; without it a 4xx other than 408, 409, 425 and 429 does, unless it says when to come
-back: the request is at fault (RFC 9110, section 15.5). The SDKs of OpenAI and Anthropic retry neither.
+``X-Should-Retry: false`` says so, and without it a 4xx other than 408, 409, 425 and 429 that does not say when to come
+back: the request itself is at fault (RFC 9110, section 15.5). The SDKs of OpenAI and Anthropic retry neither.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All rules over one case, in shares."""
+"""Applies all rules to one case, in time slices."""
 
 from __future__ import annotations
 

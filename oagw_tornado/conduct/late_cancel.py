@@ -1,7 +1,7 @@
 """A gateway did not cancel its upstream request when its own client had left.
 
-When that was nobody can see from behind a gateway: a test says it (``POST /_sim/marks/{name}``). With HTTP/1.1 the
-only way to cancel is to close the connection (RFC 9112, section 9.6), and a model's tokens cost money until then.
+An upstream cannot see when that client leaves, so a test reports it (``POST /_sim/marks/{name}``). With HTTP/1.1 the
+only way to cancel is to close the connection (RFC 9112, section 9.6); until then the model's tokens cost money.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""A client opened connection after connection where it could have kept one.
+"""A client opened one connection after another where it could have kept one.
 
 HTTP/1.1 connections persist (RFC 9112, section 9.3), and each new one costs round trips and, over TLS, a handshake. A
-connection was not needed if an earlier one of the same client, whose replies were all over, had been offered for
-more.
+connection was unnecessary if an earlier one of the same client was idle and had been kept open by the server.
 """
 
 from __future__ import annotations

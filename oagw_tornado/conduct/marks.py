@@ -1,4 +1,4 @@
-"""What a test tells the simulator of things that it cannot see: when a gateway's own client left, what it received."""
+"""What a test reports because the simulator cannot see it: when a gateway's own client left, and what it received."""
 
 from __future__ import annotations
 

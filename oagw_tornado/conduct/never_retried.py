@@ -1,8 +1,8 @@
-"""A client never tried again what a 429 or 503 had asked it to.
+"""A client never retried although a 429 or 503 had asked it to.
 
-A 503 is temporary, and says by ``Retry-After`` for how long (RFC 9110, section 15.6.4; 429: RFC 6585, section 4);
-``X-Should-Retry: true`` asks for another try outright. What asks for more than a minute may well be given up: the
-SDKs of OpenAI and Anthropic do not wait longer.
+A 503 is temporary, and ``Retry-After`` says for how long (RFC 9110, section 15.6.4; 429: RFC 6585, section 4);
+``X-Should-Retry: true`` asks for a retry outright. If the wait is longer than a minute, a client may give up: the
+SDKs of OpenAI and Anthropic do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A client did not wait longer from try to try, or not at all.
+"""A client retried without waiting longer each time, or without waiting at all.
 
-A server in trouble is kept there by clients that come back at once, or at a fixed pace (Google, *Site Reliability
+Clients that come back at once, or at fixed intervals, keep an overloaded server overloaded (Google, *Site Reliability
 Engineering*, chapter 22; the SDKs of OpenAI and Anthropic wait 0.5 s, twice as long each time, at most 8 s). Waits
-that the server itself asked for do not count, and one retry at once is what a connection that went stale deserves.
+that the server asked for do not count, and one immediate retry is the right reaction to a stale connection.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Clients waited for exactly computed times before they tried again: those that failed together come back together.
+"""Clients waited for exactly computed times before they retried, so those that failed together come back together.
 
-Amazon, *Timeouts, retries, and backoff with jitter* (Builders' Library); the SDKs of OpenAI and Anthropic take up to
-a quarter off each wait, at random. Only what can hardly be chance is found: four calls that waited equally long
-before the same try, or one whose waits double to the millisecond three times.
+Amazon, *Timeouts, retries, and backoff with jitter* (Builders' Library); the SDKs of OpenAI and Anthropic shorten each
+wait by up to a quarter, at random. A finding needs more than coincidence: four calls that waited equally long before
+the same attempt, or one whose waits double to the millisecond three times.
 """
 
 from __future__ import annotations

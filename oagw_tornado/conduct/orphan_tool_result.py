@@ -1,7 +1,7 @@
-"""A request carries the result of a tool without the call that it answers.
+"""A request contains a tool result without the call that it answers.
 
-OpenAI's and Anthropic's APIs refuse it: each ``tool_call_id`` (``call_id``, ``tool_use_id``) must name a call that
-stands before it. It happens where a history is cut in the wrong place, or ids are made anew on the way.
+OpenAI's and Anthropic's APIs refuse it: each ``tool_call_id`` (``call_id``, ``tool_use_id``) must name an earlier
+call. It happens when a history is cut in the wrong place, or ids are regenerated on the way.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A client went on reading after the stream had said that it is done.
+"""A client went on reading after the last event of the stream.
 
-``data: [DONE]`` ends a stream of OpenAI's, ``message_stop`` one of Anthropic's, whether or not the body has ended:
-behind a gateway the end of the body may come late or never, and a client that waits for it hangs. It shows where the
-end of the body is held back (the fault ``hold-open``). OpenAI's API reference: streams are terminated by ``data:
-[DONE]``.
+``data: [DONE]`` ends an OpenAI stream and ``message_stop`` an Anthropic one, whether or not the body has ended.
+Behind a gateway the end of the body may come late or never, and a client that waits for it hangs. The fault
+``hold-open`` brings this out, because it holds the end of the body back. OpenAI's API reference: streams are terminated
+by ``data: [DONE]``.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Which request is another try of which: the ground that several rules stand on.
+"""Which request is a retry of which: the basis of several rules.
 
-Two requests are tries of one call if they say the same (method, target, body, credential, client) and
+Two requests are attempts of one call if they are the same (method, target, body, credential, client) and
 
-- the client counts its tries (``X-Stainless-Retry-Count`` of the OpenAI and Anthropic SDKs, and the like): then it says
-  so itself, and a first try is never taken for a second one;
-- or it does not, and the one came behind the other, which had failed. If two such requests ever ran at the same time,
-  many ask the same here, and nobody can tell whose try is whose: then none is taken for another's.
+- the client numbers its attempts (``X-Stainless-Retry-Count`` of the OpenAI and Anthropic SDKs, and the like), so that
+  a first attempt is never taken for a second one;
+- or it does not, and the later one came after the earlier one had failed. If two such requests ever ran at the same
+  time, several callers send the same request and their attempts cannot be told apart: then none counts as a retry.
 
-Of tries that could belong to several calls each goes to the call that has waited longest, which puts the client in
+An attempt that could belong to several calls is assigned to the call that has waited longest, which puts the client in
 the best light.
 """
 

@@ -1,4 +1,4 @@
-"""Tool results in the body of a request, and the calls they belong to, in the dialects of OpenAI and Anthropic."""
+"""Tool results in the body of a request, and the calls that they answer, in the dialects of OpenAI and Anthropic."""
 
 from __future__ import annotations
 

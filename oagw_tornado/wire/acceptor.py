@@ -1,10 +1,11 @@
-"""Takes connections from listening sockets; waits a second when the process has no descriptor left for one.
+"""Accepts connections on listening sockets; pauses for a second when the process is out of file descriptors.
 
-Event loops differ there: asyncio's tries thousands of times in a row and logs each, libuv's takes connections only to
-close them. Here, on every loop and engine, those who are connected are served on, the others wait in the backlog.
+Event loops differ in this: asyncio's retries thousands of times in a row and logs each failure, libuv's accepts
+connections only to close them. Here, on every loop and engine, open connections continue to be served, and new ones
+wait in the backlog.
 
-Serving takes descriptors, too: a module that is imported on first use is a file. So some are kept in reserve, set free
-when connections have taken all others, and taken back before the next one is accepted.
+Serving needs descriptors too: a module that is imported on first use is a file. So some are kept in reserve, released
+when connections have used up all others, and reserved again before the next connection is accepted.
 """
 
 from __future__ import annotations

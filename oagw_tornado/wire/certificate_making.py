@@ -1,4 +1,4 @@
-"""Keys and certificates, made with the library `cryptography`. Imported only when something has to be made."""
+"""Creates keys and certificates with the library `cryptography`. Imported only when one has to be created."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Certificates of our own: an authority made once for this user, and what it signs. For ``--tls auto``.
+"""Certificates for ``--tls auto``: a local authority, created once per user, and the certificates it signs.
 
-The files are in a directory that only the user can read: ``ca.pem`` is what clients are to trust. Everything else is
-made again when it is about to expire or does not cover an address that is asked for. The library `cryptography` (extra
-``tls``) is imported only when something has to be made.
+The files are in a directory that only the user can read; clients are to trust ``ca.pem``. Certificates are
+replaced when they are about to expire or do not cover a requested address. The library `cryptography` (extra
+``tls``) is imported only when something has to be created.
 """
 
 from __future__ import annotations

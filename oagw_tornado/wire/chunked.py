@@ -1,4 +1,4 @@
-"""A request body in chunks (RFC 9112, section 7.1): what is data in it, and where it ends."""
+"""A chunked request body (RFC 9112, section 7.1): which bytes are data, and where it ends."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The way back to the client: what a reply needs of an HTTP/1.1 connection, whichever engine drives it.
 
 `ReplyConnection` is tornado's `HTTPConnection` (``write_headers``, ``write``, ``finish``: any RequestHandler works on
-it) with the few calls that a schedule needs beside these: render the head without sending it, send one event as one
-chunk in one write, end the body in order, cut it, reset it. Framing (RFC 9112, section 6) is decided here, once, from
-the request and the reply; the engines only move bytes.
+it) plus the few calls that a schedule needs: render the head without sending it, send one event as one chunk in one
+write, end the body properly, cut it, reset it. Framing (RFC 9112, section 6) is decided here, once, from the request
+and the reply; the engines only move bytes.
 """
 
 from __future__ import annotations

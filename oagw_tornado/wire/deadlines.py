@@ -1,4 +1,4 @@
-"""How long a client may take: for its next request, for a head, for a body, and to read the end of a reply."""
+"""How long a client may take: to send its next request, a head or a body, and to read the end of a reply."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What comes before the first byte of HTTP or TLS: a PROXY header, and faults in the handshake.
+"""What happens before the first byte of HTTP or TLS: a PROXY header, and faults in the handshake.
 
-Only listeners that have one of these take their connections here; all others are the engine's own from the start.
+Only listeners with one of these pass their connections through here; all others go straight to the engine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Take = Callable[[socket.socket, str | None], None]
 
 
 class Door:
-    """Lets the connections of one listener in, each when it is through."""
+    """Passes the connections of one listener on, each when its PROXY header or handshake fault is done."""
 
     def __init__(self, listener: Listener, take: Take, patience: float) -> None:
         """A PROXY header, and the first byte of a handshake that is to fail, have `patience` seconds to arrive."""

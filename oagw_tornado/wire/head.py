@@ -1,9 +1,9 @@
-"""The head of a request: its grammar, and what it says of the body and of the connection. Pure; both engines use it.
+"""The head of a request: its grammar, and what it says about the body and the connection. Pure; both engines use it.
 
-A head is looked at once, when it is whole, so it reads the same however TCP cut it. It is taken strictly as RFC 9112
-has it: what two servers could read in two ways (a bare LF, a folded line, a space before the colon, two lengths) is
-refused. `parse_head` takes the bytes from the first of the method to the empty line and gives a `Head`, or raises
-`Refused` with the status that the client is to see.
+A head is parsed once, when it is complete, so it reads the same however TCP split it. The grammar is strictly that of
+RFC 9112: anything that two servers could read differently (a bare LF, a folded line, a space before the colon, two
+lengths) is refused. `parse_head` takes the bytes from the first of the method to the empty line and returns a `Head`,
+or raises `Refused` with the status that the client gets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LONGEST = 10**18
 
 
 class Limits(NamedTuple):
-    """What a client may take of a server. Sizes in bytes, times in seconds."""
+    """What a client may use of a server. Sizes in bytes, times in seconds."""
 
     max_header_size: int = 64 * 2**10
     max_header_lines: int = 100
@@ -46,7 +46,7 @@ class Limits(NamedTuple):
 
 
 class Refused(Exception):
-    """These bytes are no request that is served: `status` and `text` are the answer, and the connection ends."""
+    """These bytes are not a request that is served: `status` and `text` are the answer, and the connection ends."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)

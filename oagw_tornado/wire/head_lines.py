@@ -1,4 +1,4 @@
-"""Status line and header lines of replies as bytes. Most replies have those of another one before them."""
+"""Status line and header lines of replies as bytes, cached: most replies have the same ones as an earlier reply."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Header fields as they came over the wire; tornado's dictionary of them is made when it is first needed.
+"""Header fields as they came over the wire; Tornado's dictionary of them is made when it is first needed.
 
-Of a request's headers a gateway looks up four or five and the simulated services none, so decoding and normalizing
-all of them for each request would be most of the price of reading it.
+The gateway looks up four or five of a request's headers and the simulated services none, so decoding and normalizing
+all of them would be most of the cost of reading a request.
 """
 
 from __future__ import annotations

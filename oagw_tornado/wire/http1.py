@@ -1,10 +1,11 @@
-"""The fast engine: one HTTP/1.1 connection as an `asyncio.Protocol`, behind tornado's own interfaces.
+"""The fast engine: one HTTP/1.1 connection as an `asyncio.Protocol`, behind Tornado's own interfaces.
 
-`tornado.httputil` draws the seam: a server hands each request to `HTTPServerConnectionDelegate.start_request`, feeds
-the `HTTPMessageDelegate` it gets, and is written to as an `HTTPConnection`. This is its server side without streams,
-futures and tasks. Requests are answered one after the other (RFC 9112, section 9.3.2): the bytes behind one wait as
-they came until it has been read and answered. A reader belongs to this connection alone, and only while bytes wait or
-a request is half read; a server with ten thousand silent streams has none.
+`tornado.httputil` defines the interface: a server passes each request to
+`HTTPServerConnectionDelegate.start_request`, feeds the `HTTPMessageDelegate` that it gets, and is written to as an
+`HTTPConnection`. This is the server side, without streams, futures and tasks. Requests are answered one after the other
+(RFC 9112, section 9.3.2): the bytes after one wait unparsed until it has been read and answered. A reader belongs to
+one connection, and exists only while bytes wait or a request is half read; a server with ten thousand silent streams
+has none.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Heads that came before, as they were read then: a client sends the same one again and again.
+"""A cache of parsed heads: a client sends the same one again and again.
 
-What a head says is a function of its bytes and of the server's limits, so it need not be read twice. All connections of
-a server share what is known. Only what was read to its end, and is asked for a second time, is kept: a head that is
-refused leaves nothing behind, and those that differ from request to request push nothing out.
+The meaning of a head depends only on its bytes and the server's limits, so it need not be parsed twice. All connections
+of a server share the cache. Only heads that were parsed successfully and come a second time are kept: a refused head
+leaves nothing behind, and heads that differ from request to request evict nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Lingering close: behind its last reply a connection is read on for a while, and what comes is thrown away.
+"""Lingering close: after its last reply, a connection is read for a while, and what arrives is discarded.
 
-Closed at once it would be reset by what its client still sends, and a reset can overtake the reply (RFC 9112,
-section 9.6).
+If it were closed at once, bytes that the client still sends would cause a reset, which can overtake the reply (RFC
+9112, section 9.6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The addresses at which one simulator listens, whatever their kind: bound together, or none of them."""
+"""The addresses on which one simulator listens, of any kind: either all of them are bound, or none."""
 
 from __future__ import annotations
 

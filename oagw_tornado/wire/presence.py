@@ -1,7 +1,7 @@
-"""Has a client that sends no more only ended its side (``nc -N``), or is it gone?
+"""Whether a client that has sent a FIN has only half-closed its connection (``nc -N``) or has gone.
 
-TCP says the same in both cases, a FIN, and an answer only once something is sent to a client that is gone. But of a
-client on the same machine Linux can be asked whether a process still holds its socket (sock_diag(7)). For all others
+TCP shows the same FIN in both cases, and a client that has gone answers with a reset only once something is sent to it.
+For a client on the same machine, Linux says whether a process still holds its socket (sock_diag(7)). For all others,
 timing decides: a client that half-closes does so right after its request; one that gives up has waited first.
 """
 

@@ -1,4 +1,4 @@
-"""The PROXY protocol, versions 1 and 2: a proxy says whose connection it hands on. Pure.
+"""The PROXY protocol, versions 1 and 2, by which a proxy says whose connection it passes on. Pure.
 
 https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt. The header is read to its last byte and no further, as
 what follows may be a TLS handshake: `still_needed` says how many bytes surely belong to it.

@@ -1,11 +1,11 @@
-"""Bytes in, requests out: what the fast engine knows of one connection's input.
+"""Bytes in, requests out: the input side of a connection on the fast engine.
 
-Nothing is read ahead. The bytes wait as they came until it is their turn: `head` looks for the next whole head,
-`body` gives what there is of its body, and only when that `is_read` the next head is looked for. So whatever is
-wrong with a request is found in order, behind all that came before it, and wherever TCP cut the bytes.
+Nothing is parsed ahead. Bytes stay in the buffer until it is their turn: `head` looks for the next complete head,
+`body` returns what has arrived of its body, and only when that `is_read` is the next head looked for. So an error in
+a request is found in order, after everything before it, however TCP split the bytes.
 
-A reader belongs to one connection, from the first byte of a burst until none waits; there is nothing to give back.
-Nothing here does I/O, and all state is one buffer and a few numbers.
+A reader belongs to one connection and exists from the first byte of a burst until no byte waits.
+It does no I/O; its whole state is one buffer and a few numbers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Tornado's stream, which reads heads by our grammar, keeps to our deadlines and knows a half-closed client.
+"""Tornado's stream, made to read heads by our grammar, keep our deadlines and recognise a half-closed client.
 
-Tornado's own layer takes what it likes of a head, answers the rest with a bare 400 or by closing, and takes the end
-of a client's side for the end of the client. All that is changed here, below it: it gets to see heads that say how
-the body is framed and nothing else. Whatever touches tornado's private parts is in this file.
+Tornado's own layer is lenient about heads, answers bad ones with a bare 400 or by closing, and takes a half-close for
+the departure of the client. This file changes that below Tornado: it shows Tornado heads that say only how
+the body is framed. Everything that touches Tornado's private parts is in this file.
 """
 
 from __future__ import annotations

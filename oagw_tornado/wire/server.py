@@ -1,4 +1,4 @@
-"""What a listening server is, whichever engine drives it: its sockets, its limits, who is connected, how it ends."""
+"""A listening server, whichever engine drives it: its sockets, its limits, its open connections, how it ends."""
 
 from __future__ import annotations
 

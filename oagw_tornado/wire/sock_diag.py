@@ -1,4 +1,4 @@
-"""What Linux tells of the other end of a TCP connection, if that is on the same machine (sock_diag(7))."""
+"""What Linux reports about the other end of a TCP connection, if it is on the same machine (sock_diag(7))."""
 
 from __future__ import annotations
 

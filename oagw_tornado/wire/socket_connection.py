@@ -1,6 +1,6 @@
-"""Bytes out, on the fast engine: straight to the socket as long as nothing waits before them.
+"""Bytes out, on the fast engine: straight to the socket as long as nothing is queued before them.
 
-Replies leave by `os.write`; the transport sees only what the kernel did not take, and says when that has left.
+Replies leave by `os.write`; the transport gets only what the kernel did not accept, and reports when that has left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sockets to listen on, whichever kind of address they have. Errors are OSError, with the address in their text."""
+"""Listening sockets for every kind of address. Errors are OSError, with the address in their text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The stock engine: tornado's own `HTTPServer`, with the same heads below it and the same replies on top of it.
 
-It is the proof that the handlers are plain tornado. Tornado drives the connection and reads the bodies; heads,
-framing and order of bytes are the same code here as on the fast engine.
+It proves that the handlers are plain Tornado. Tornado drives the connection and reads the bodies; heads, framing
+and the order of bytes are handled by the same code as on the fast engine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""TCP sockets that listen at all addresses of a host.
+"""TCP sockets that listen on all addresses of a host.
 
-A server listens before it imports what serves: clients that were started beside it wait in the backlog instead of being
-refused. So this asks for nothing but the C module of sockets; `socket` itself takes longer to import than to listen.
+A server listens before it imports the code that serves, so that clients started at the same time wait in the backlog
+instead of being refused. So this uses only the C module `_socket`; importing `socket` takes longer than listening.
 """
 
 from __future__ import annotations

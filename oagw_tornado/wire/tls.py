@@ -1,6 +1,6 @@
-"""What a listener needs to speak TLS: its certificate, whom it trusts, and these read again when they change.
+"""What a listener needs for TLS: its certificate and the authorities it trusts, read again when the files change.
 
-Imported only for a listener that speaks it, as `ssl` takes its time to load.
+Imported only for a listener that uses TLS, because `ssl` takes a while to load.
 """
 
 from __future__ import annotations

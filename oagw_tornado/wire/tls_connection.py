@@ -1,7 +1,7 @@
 """The fast engine over TLS: an `Http1Connection` whose bytes pass through OpenSSL on their way in and out.
 
-TLS is done here, in memory, and not by the event loop's own layer: what is encrypted leaves in the same way as what is
-not, by one `write` on the socket while nothing waits before it, so an event costs little more than without.
+TLS is done here, in memory, instead of by the event loop's own layer: encrypted bytes leave in the same way as plain
+ones, by one `write` on the socket while nothing is queued before them, so an event costs little more than without TLS.
 """
 
 from __future__ import annotations

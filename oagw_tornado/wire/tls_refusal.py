@@ -1,4 +1,4 @@
-"""What a listener that speaks TLS says to a client that does not."""
+"""The answer of a TLS listener to a client that speaks plain HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the options to what each address needs that speaks TLS. Imported only where one does."""
+"""From the options to the TLS terms of each address. Imported only if one uses TLS."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""The turn of the loop: what became readable is handled in it one after the other, and events that are due come first.
+"""A turn of the loop: readable sockets are handled in it one after the other, and due events come first.
 
-The order. A loop hands out all that is readable before it looks at a timer again: a thousand requests that arrive
-together would hold up, for a quarter of a second, every event that falls due meanwhile. So before each connection that
-is taken and each piece of a request that is read, what is due is played, for a millisecond at most: then the connection
-or the request has its turn, however far behind the events are. Neither waits for more than one of the other.
+Order: a loop handles every readable socket before it checks its timers again, so a thousand requests that arrive
+together would delay every event that becomes due by up to a quarter of a second. So before each connection is accepted
+and each piece of a request is read, due events are played, for at most a millisecond; then the connection
+or the request is served, however far behind the events are. Neither waits for more than one of the other.
 
-The wait. A socket that is seen readable in a turn became so after the loop had looked last: just now, if the loop slept
-meanwhile, else while the turn before was under way. `since` is the earliest instant that is possible, so what is
-counted from there is never too little, and at most one turn too much. A connection can have waited in the backlog for
-many turns: the acceptor knows how long.
+Wait: a socket found readable in this turn became so after the last poll: just now if the loop slept in between,
+otherwise while the previous turn was running. `since` is the earliest possible instant, so a wait counted from it is
+never too short, and at most one turn too long. A connection may have waited in the backlog for many turns; the
+acceptor knows for how long.
 """
 
 from __future__ import annotations

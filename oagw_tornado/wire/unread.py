@@ -1,8 +1,8 @@
-"""What a client has not read yet, as far as a kernel tells.
+"""What a client has not read yet, as far as the kernel can tell.
 
-Of a client on the same machine Linux can be asked how many bytes wait in the receive queue of its socket (sock_diag(7),
-``idiag_rqueue``). Of any other only what was sent and not acknowledged is known (tcp(7), ``SIOCOUTQ``): with a client
-that does not read it grows once the client's buffer is full.
+For a client on the same machine, Linux reports the bytes in the receive queue of its socket (sock_diag(7),
+``idiag_rqueue``). For any other, only the unacknowledged bytes are known (tcp(7), ``SIOCOUTQ``); if the client does
+not read, they increase once its buffer is full.
 """
 
 from __future__ import annotations

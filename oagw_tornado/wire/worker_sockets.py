@@ -1,8 +1,8 @@
-"""Sockets for several processes at the same addresses: each has one of its own, and the kernel deals out connections.
+"""Sockets for several processes at the same addresses: each has its own, and the kernel distributes connections.
 
-The process that starts the others binds and keeps all of them: what waits in the backlog of a worker that dies is
-served by the one that takes its place. Sockets with no port (Unix, ``fd://``), and all where SO_REUSEPORT deals nothing
-out, are one for all workers, each of which takes what it can get.
+The parent process binds and keeps all of them, so that connections in the backlog of a worker that dies are
+served by its replacement. Sockets without a port (Unix, ``fd://``), and all sockets where SO_REUSEPORT does not
+distribute connections, are shared by all workers, each of which accepts what it can get.
 """
 
 from __future__ import annotations
