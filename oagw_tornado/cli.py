@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from _socket import socket as Socket
 
     from oagw_tornado.process.realtime import Realtime
-    from oagw_tornado.process.stderr_log import StderrLog
     from oagw_tornado.process.supervisor import Place
     from oagw_tornado.simulator import Simulator
 
@@ -88,7 +87,9 @@ def run(
     import asyncio  # not before the server listens: it takes longer to import than all that comes before
     import signal
 
-    log = start_log(config, "" if place is None else f"worker {place.number} ")
+    from oagw_tornado.process.stderr_log import start_log
+
+    log = start_log(config.log_level, "" if place is None else f"worker {place.number} ")
     try:
         with asyncio.Runner(loop_factory=choose_loop(config.loop)) as runner:
             return runner.run(serve(config, extensions, read, files, listening, place))
@@ -190,6 +191,7 @@ async def serve(
     import signal
 
     from oagw_tornado.process.idle_work import IdleWork
+    from oagw_tornado.process.stderr_log import set_level
     from oagw_tornado.simulator import Simulator
 
     signalled = asyncio.Event()
@@ -231,11 +233,15 @@ async def serve(
 
         reload_by(simulator.control, read, lambda said: say(f"oagw-tornado: reload: {said}"))
 
+    def reloaded(config: Config) -> None:
+        set_level(config.log_level)
+        reloading.watch(config.watch and bool(files.paths) and own_place[0] == 0)
+
     reloading = Reloading(files, reload)
     if files.paths or has_replays(config):
         reloading.on_signal(hang_up=lambda: stop(signal.SIGHUP))
-        if config.watch and own_place[0] == 0:
-            reloading.on_change()
+    simulator.on_reload = reloaded
+    reloaded(simulator.config)
     if place is not None:
         place.ready(simulator.member)
     await signalled.wait()
@@ -317,18 +323,3 @@ def say(line: str) -> None:
         os.write(2, f"{line}\n".encode(errors="backslashreplace"))
     except OSError:
         pass
-
-
-def start_log(config: Config, who: str = "") -> StderrLog:
-    """Send the log records of the whole process to stderr, with `who` writes them in each line."""
-    import logging
-
-    from oagw_tornado.process.stderr_log import StderrLog
-
-    log = StderrLog()
-    log.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {who}%(name)s: %(message)s"))
-    logging.basicConfig(handlers=[log], level=config.log_level.upper())
-    if config.log_level == "info":
-        # Tornado tells each body that is not framed as its head says; the client is told, and so is the journal.
-        logging.getLogger("tornado.general").setLevel(logging.WARNING)
-    return log

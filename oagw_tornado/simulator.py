@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-import tornado.web
-
 from oagw_tornado.config.config import Config, has_replays
 from oagw_tornado.config.listeners import Listener
 from oagw_tornado.config.settings import ConfigError
@@ -18,18 +16,22 @@ from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.vital_signs import VitalSigns
 from oagw_tornado.extensions import Extensions, gather
 from oagw_tornado.gateway.gateway import Gateway
-from oagw_tornado.gateway.health import HealthState
-from oagw_tornado.gateway.pages import Health, StatusPage
 from oagw_tornado.gateway.responder import Responder
-from oagw_tornado.gateway.router import Dialect, GatewayRouter, LoadedDialect, Mount, PrototypeDialect, SinglePage
 from oagw_tornado.gateway.terms import Terms
-from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.playback.pacer import Pacer
 from oagw_tornado.services.loaded_upstream import LoadedUpstream
-from oagw_tornado.wire.head import Limits
 from oagw_tornado.wire.listeners import Listeners, addresses_in_words, listen, page_server
 from oagw_tornado.wire.turn import Turn
-from oagw_tornado.wiring import checked_terms, disclosure, engine, ready_to_pass, table_of, tls_terms
+from oagw_tornado.wiring.assembly import (
+    checked_terms,
+    disclosure,
+    engine,
+    limits_of,
+    ready_to_pass,
+    table_of,
+    tls_terms,
+)
+from oagw_tornado.wiring.gateways import Gateways
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,19 +39,16 @@ if TYPE_CHECKING:
     from oagw_tornado.config.state_address import StateAddress
     from oagw_tornado.control.control import ControlPlane
     from oagw_tornado.faults.fault import Fault
-    from oagw_tornado.gateway.cors import Cors
     from oagw_tornado.playback.unread_watch import UnreadWatch
+    from oagw_tornado.proxying.destination import Destination
     from oagw_tornado.services.handler import ServiceHandler
     from oagw_tornado.services.upstream import Upstream
     from oagw_tornado.state.shared_state import SharedState
     from oagw_tornado.wire.server import Server
     from oagw_tornado.wire.tls import TlsTerms
+    from oagw_tornado.wiring.destinations import Destinations
 
 log = logging.getLogger(__name__)
-
-# In the place of a token: those that the upstream oauth issues.
-_ISSUED = "@oauth"
-_CONTROL = ("/_sim", "/metrics", "/")
 
 #: Seconds that clients have for a request who were connected before the server began to drain, and not taken yet.
 LAST_REQUESTS = 0.1
@@ -84,10 +83,14 @@ class Simulator:
         self._server: Server | None = None
         # That of control, if it has addresses of its own.
         self._control_server: Server | None = None
+        # The real upstreams that it asks, if there have been some.
+        self._destinations: Destinations | None = None
         # What it shares with other processes, if it does.
         self._shared: SharedState | None = None
         #: The authority that signs the certificate of ``--tls auto``: what clients are to trust.
         self.authority: Path | None = None
+        #: Told the configuration when it has been read again and holds.
+        self.on_reload: Callable[[Config], None] = lambda config: None
 
     async def start(self) -> None:
         """Listen. Raises `CannotListen` if an address can not be had, ConfigError for a rule that fits no upstream and
@@ -99,7 +102,7 @@ class Simulator:
         config = self.config
         self._table = table = table_of(self.extensions, config)
         terms = checked_terms(config, table)
-        self._destinations = ready_to_pass(table) if any(each.real for each in config.upstreams) else []
+        destinations = ready_to_pass(table) if any(each.real for each in config.upstreams) else []
         terms_of_tls = self._terms_of_tls()
         self.listeners, self.control_listeners = self._taken() or listen(config)
         self.port = self.listeners.port
@@ -123,30 +126,32 @@ class Simulator:
             terms.replays = replays = new_replays(self.responder, table)
             replays.configure(config)
             await replays.ready()
-            for each in self._destinations:
-                if each.recorder is not None:
-                    each.recorder.recorded = partial(replays.recorded, each.alias)
         self._signs = VitalSigns(
             loop, self.responder.timing.take_fresh, lambda: self.listeners.sockets, self._look_at_clients
         )
         self._unread: UnreadWatch | None = None
         self._terms = terms
         self._control: ControlPlane | None = None
+        if destinations:
+            self._ask(destinations, config.record_max)
+        self._gateways = Gateways(config, table, self.responder, terms, lambda: self.control, shared)
+        self._server = self._new_server(self._gateways.public)
+        if self._gateways.apart is not None:
+            self._control_server = self._new_server(self._gateways.apart)
         if shared is not None:
             from oagw_tornado.control.joining import join
 
             try:
                 await join(shared, self.control, terms, self._place[1])
+                await self.control.settled()
             except ConfigError:
                 self.listeners.close()
                 self.control_listeners.close()
+                self._server = self._control_server = None
                 raise
-        self.gateway = self._new_gateway(self._dialects(table), terms)
-        self._server = self._new_server(self.gateway)
+        config = self.config  # others may have had theirs read again
         await self.listeners.open(self._server, terms_of_tls.get, config.header_timeout)
-        if config.control_listen:
-            control = self._new_gateway(self._control_dialects() | self._pages(), terms)
-            self._control_server = self._new_server(control)
+        if self._control_server is not None:
             await self.control_listeners.open(self._control_server, terms_of_tls.get, config.header_timeout)
         self._signs.start()
 
@@ -162,12 +167,31 @@ class Simulator:
 
             apart = self.listeners.urls if self.config.control_listen else ()
             self._control = ControlPlane(self.responder, self._terms, self._signs, apart, self._open_connections)
+            self._control.prepare = self._prepare
         return self._control
 
-    def _control_routes(self, prefix: str) -> Dialect:
-        from oagw_tornado.control.routes import ControlDialect
+    def _prepare(self, config: Config, live: Config) -> Callable[[], Terms]:
+        from oagw_tornado.wiring.reload import Reload
 
-        return ControlDialect(prefix, self.control, self.config.admin_token, self.config.control_hosts)
+        servers = [server for server in (self._server, self._control_server) if server is not None]
+        listeners = (self.listeners, self.control_listeners)
+        reload = Reload(
+            self.extensions, self._table, self.responder, self._gateways, self._ask, servers, listeners,
+            self._configured,
+        )  # fmt: skip
+        return reload.prepare(config, live)
+
+    def _ask(self, destinations: Iterable[Destination], record_max: int) -> None:
+        """Ask these real upstreams from now on, and no others."""
+        if self._destinations is None:
+            from oagw_tornado.wiring.destinations import Destinations
+
+            self._destinations = Destinations(self._terms)
+        self._destinations.replace(destinations, record_max)
+
+    def _configured(self, config: Config) -> None:
+        self.config = config
+        self.on_reload(config)
 
     def _open_connections(self) -> Collection[int]:
         return self._server.open_numbers if self._server is not None else ()
@@ -228,8 +252,8 @@ class Simulator:
         if self._server is None:
             return
         self.responder.cut_off()
-        for destination in self._destinations:
-            await destination.close()
+        if self._destinations is not None:
+            await self._destinations.close()
         for server in (self._server, self._control_server):
             if server is not None:
                 await server.close()
@@ -243,63 +267,13 @@ class Simulator:
         # The transports close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
 
-    def _dialects(self, table: UpstreamTable) -> dict[str, Dialect]:
-        config = self.config
-        tokens = frozenset(config.tokens)
-        issued = self.responder.issued_tokens if _ISSUED in tokens else None
-        proxy = PrototypeDialect(table, tokens - {_ISSUED}, StatusPage, issued, lambda: table.tokens)
-        table.changed.append(proxy.look_again)
-        dialects: dict[str, Dialect] = {
-            "/api/oagw/v1": proxy,
-            **self._pages(),
-        }
-        if not config.no_control and not config.control_listen:
-            dialects |= self._control_dialects()
-        for alias, prefix in sorted(config.mounts, key=lambda mount: -len(mount[1])):
-            dialects[prefix] = Mount(prefix, alias, proxy)
-        return dialects
-
-    def _control_dialects(self) -> dict[str, Dialect]:
-        return {prefix: LoadedDialect(partial(self._control_routes, prefix)) for prefix in _CONTROL}
-
-    @staticmethod
-    def _pages() -> dict[str, Dialect]:
-        return {path: SinglePage(path, Health, path) for path in HealthState.PATHS}
-
-    def _new_gateway(self, dialects: Mapping[str, Dialect], terms: Terms) -> Gateway:
-        config = self.config
-        kind, shared = Gateway, self._shared
-        if shared is not None:
-            from oagw_tornado.gateway.shared_admission import SharedGateway
-
-            kind = SharedGateway
-        gateway = kind(
-            tornado.web.Application(),
-            GatewayRouter(dialects),
-            self.responder,
-            config.max_body_size,
-            terms.apply,
-            terms.deciding,
-            _cors(config),
-            config.token_in_query,
-        )
-        if shared is not None:
-            gateway.share(shared.store, shared.membership)
-        return gateway
-
     def _terms_of_tls(self) -> dict[Listener, TlsTerms]:
         terms, self.authority = tls_terms(self.config)
         return terms
 
     def _new_server(self, gateway: Gateway) -> Server:
         config = self.config
-        limits = Limits(
-            config.max_header_size,
-            config.max_header_lines,
-            config.header_timeout,
-            config.idle_timeout,
-            config.body_timeout,
-        )
+        limits = limits_of(config)
         if engine(config.http_server) == "fast":
             from oagw_tornado.wire.http1_server import Http1Server
 
@@ -310,14 +284,6 @@ class Simulator:
             server = StockServer(gateway, limits)
         server.turn = self._turn
         return server
-
-
-def _cors(config: Config) -> Cors | None:
-    if not config.cors:
-        return None
-    from oagw_tornado.gateway.cors import Cors
-
-    return Cors(config.cors)
 
 
 def _shared_state(address: StateAddress, worker: int) -> SharedState:

@@ -15,7 +15,7 @@ from oagw_tornado.process.supervisor import Place, Supervisor
 from oagw_tornado.state.probe import check_state
 from oagw_tornado.wire.listeners import Listeners, addresses_in_words, page_server
 from oagw_tornado.wire.worker_sockets import WorkerSockets
-from oagw_tornado.wiring import prepare
+from oagw_tornado.wiring.assembly import prepare
 
 #: Seconds beyond ``--drain-timeout`` that a worker has to end.
 _LONGER = 5.0
@@ -89,7 +89,7 @@ def run_workers(
 
 
 def _load_engine(config: Config) -> None:
-    from oagw_tornado.wiring import engine
+    from oagw_tornado.wiring.assembly import engine
 
     fast = engine(config.http_server) == "fast"
     import_module("oagw_tornado.wire.http1_server" if fast else "oagw_tornado.wire.stock")

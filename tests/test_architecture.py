@@ -37,7 +37,7 @@ NARROWER = {
 }
 
 #: Modules of this package that a plain start loads at most.
-MOST_MODULES = 108
+MOST_MODULES = 110
 
 #: Where everything is a function of what is handed in.
 PURE = ("units", "reply", "faults", "knobs", "config", "recordings", "conduct")

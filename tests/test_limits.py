@@ -41,6 +41,7 @@ BOUND = re.compile(r"_?(?:MOST|LARGEST|LONGEST|DEEPEST|MAX)(?:_[A-Z]+)*")
 #: Called so, and no bound on what a client can make grow.
 NOT_BOUNDS = {
     "control.reload._LONGEST": "characters of one value in a line of the log",
+    "control.reload._MOST_NAMED": "upstreams that are named in a line of the log",
     "knobs.rule_index.MOST_BEGINNINGS": "rules that are looked at for an explanation alone",
     "knobs.rule_index.MOST_MISSES": "rules that are told of one request",
     "services.canned.MOST_TOKENS": "highest number that counts",
@@ -54,6 +55,7 @@ NOT_BOUNDS = {
     "replaying.replays._MOST_LOGGED": "files that are named in the log",
     "control.journal_handlers._MOST": "highest number that is read",
     "evidence.verdict.LONGEST_STANDSTILL": "of a verdict",
+    "evidence.credentials.MOST_SECRETS": "tokens of files that were read again, which an operator writes",
     "faults.fault._MOST": "highest number that is read",
     "gateway.cors._MAX_AGE": "seconds that a browser remembers",
 }

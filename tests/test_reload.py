@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from reloaded_server import Reloaded, reloaded
 
 from oagw_tornado.config.config import Config, read_config
+from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.reload import changes_between, with_changes
 from oagw_tornado.testing import SimulatorProcess
@@ -28,56 +29,32 @@ def config_of(text: str) -> Config:
 def test_what_has_changed_is_said() -> None:
     before, after = config_of("latency: 1ms\nitl: 5ms"), config_of(f"latency: 2ms\nseed: 7\n{RULES}")
     changes = changes_between(before, after)
-    assert changes.text == "latency 1ms -> 2ms, inter-token-latency 5ms -> 50ms, seed None -> 7, rules 0 -> 1"
-    assert with_changes(before, changes).knobs == after.knobs
+    assert changes.text == "latency 1ms -> 2ms, inter-token-latency 5ms -> 50ms, seed none -> 7, rules 0 -> 1"
+    assert with_changes(before, changes, after).knobs == after.knobs
     assert changes_between(after, after).text == "nothing has changed"
     long = changes_between(before, config_of(f"latency: trace({','.join(['10ms'] * 200)})"))
     assert "…" in long.text
     assert len(long.text) < 200
 
 
-@pytest.mark.parametrize("text", ["port: 1", "token: other", "latency: 2ms\njournal-size: 5", "cors: '*'"])
+@pytest.mark.parametrize("text", ["port: 1", "latency: 2ms\nhttp-server: tornado", "host: 127.0.0.2"])
 def test_what_cannot_change_changes_nothing(text: str) -> None:
     with pytest.raises(ConfigError, match="restart it"):
         changes_between(Config(), config_of(text))
 
 
-class Reloaded:
-    """A server with a file, and what it says of it."""
-
-    def __init__(self, file: Path, server: SimulatorProcess) -> None:
-        self.file = file
-        self.server = server
-        self.said = 0
-
-    def write(self, text: str) -> None:
-        new = self.file.with_suffix(".new")
-        new.write_text(text)
-        os.replace(new, self.file)
-
-    def signal(self) -> str:
-        os.kill(self.server.pid, signal.SIGHUP)
-        return self.next_line()
-
-    def next_line(self) -> str:
-        self.said += 1
-        deadline = time.monotonic() + 10
-        while len(lines := [line for line in self.server.stderr.splitlines() if ": reload: " in line]) < self.said:
-            assert time.monotonic() < deadline, self.server.stderr
-            time.sleep(0.01)
-        return lines[self.said - 1].removeprefix("oagw-tornado: reload: ")
-
-    @property
-    def latency(self) -> str:
-        return str(self.server.control.call("GET", "/_sim/config")["latency"])
-
-
-@contextmanager
-def reloaded(folder: Path, text: str, **options: object) -> Iterator[Reloaded]:
-    file = folder / "sim.yaml"
-    file.write_text(text)
-    with SimulatorProcess(config=file, **options) as server:
-        yield Reloaded(file, server)
+def test_the_docs_name_what_needs_a_restart() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "reload.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith("| `host`")]
+    assert set(re.findall(r"`([a-z-]+)`", row)) == {option.name for option in OPTIONS.values() if option.is_fixed}
+    table = " ".join(line for line in page.splitlines() if line.startswith("|"))
+    missing = [
+        option.name
+        for option in OPTIONS.values()
+        if not (option.is_live or option.is_fixed or option.group in ("Limits", "Recordings"))
+        and f"`{option.name}`" not in table
+    ]
+    assert not missing
 
 
 def test_a_signal_reads_the_file_again(tmp_path: Path) -> None:
@@ -107,7 +84,7 @@ def test_a_signal_reads_the_file_again(tmp_path: Path) -> None:
         ("latency: 3ms\nlatncy: 3ms\n", "latncy: no such option (did you mean latency?), line 2"),
         ("latency: 3ms\nrules:\n  - {fault: rest}\n", "line 3"),
         ("latency: 3ms\nrules:\n  - {match: {alias: nobody}}\n", "line 3"),
-        ("latency: 3ms\njournal-size: 1\n", "journal-size: cannot be changed"),
+        ("latency: 3ms\nworkers: 2\nrealtime: yes\n", "workers, realtime: cannot be changed while"),
         ("latency: 3ms\n  x: [\n", "not valid YAML"),
         (None, "cannot read"),
     ],

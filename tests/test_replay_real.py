@@ -79,7 +79,7 @@ def test_what_nobody_recorded_is_recorded_and_found_from_then_on(upstream: Simul
         assert json.loads(miss.body)["nearest"]["difference"]["requested"] == "one two four"
         reset = ask(server, "one two three", **{"X-Sim-Fault": "reset;at-event=2", "X-Sim-Replay-Speed": "10"})
         assert (len(reset.chunks), reset.end) == (2, "reset")
-        with pytest.raises(Exception, match="start the server anew"):
+        with pytest.raises(Exception, match="is not ready to be asked"):
             server.control.configure(on_miss="pass")
     with pytest.raises(SimulatorError, match="the environment has no OAGW_TEST_NO_SUCH_KEY"):
         gateway(tmp_path, {"real": described["real"] | {"on-miss": "pass"}}).start()

@@ -106,9 +106,11 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def ask(port: int, method: str, path: str, document: Any = None) -> tuple[int, Any]:
+def ask(
+    port: int, method: str, path: str, document: Any = None, token: str = "test-integration-token"
+) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Authorization": "Bearer test-integration-token", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, None if document is None else json.dumps(document), headers)
         reply = connection.getresponse()
@@ -257,6 +259,25 @@ def test_a_configuration_read_again_is_taken_over_by_all(redis: RedisServer, tmp
         running.wait_for("worker 1 is ready again")
         assert {ask(port, "GET", "/_sim/config")[1]["latency"] for _ in range(20)} == {"2ms"}
         assert asyncio.run(many(port, f"{PROXY}/weather/current", 40)) == {"502": 40}
+        # Tokens, upstreams and what a page may ask are for all of them too, and for a new worker.
+        file.write_text(
+            "token: [test-integration-token, new]\nadmin-token: a\nupstreams: {w2: {service: weather, token: w}}"
+        )
+        running.process.send_signal(signal.SIGHUP)
+        running.wait_for(
+            r"reload: token changed \(1 -> 2\), admin-token changed, latency 2ms -> 0, upstreams \+w2, rules 1 -> 0"
+        )
+        for _ in range(2):
+            for path, token, status in (
+                ("w2/x", "w", 404),
+                ("w2/current", "new", 403),
+                ("weather/current", "new", 200),
+            ):
+                asked = [ask(port, "GET", f"{PROXY}/{path}", token=token)[0] for _ in range(10)]
+                assert asked == [status] * 10, path
+            assert {ask(port, "GET", "/_sim/rules")[0] for _ in range(10)} == {403}
+            os.kill(children(running.process.pid)[0], signal.SIGKILL)
+            running.wait_for("is ready again")
         file.write_text("latency: soon\n")
         running.process.send_signal(signal.SIGHUP)
         running.wait_for("reload: .*latency.*; nothing changed")

@@ -14,7 +14,7 @@ from oagw_tornado.config.options import OPTIONS
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
 from oagw_tornado.process.reload import FilesRead
-from oagw_tornado.wiring import checked_terms, table_of
+from oagw_tornado.wiring.assembly import checked_terms, table_of
 
 OK, BAD = 0, 2
 

@@ -195,10 +195,11 @@ def config_as_json(config: Config) -> dict[str, Any]:
     return {option.name: option.show(value_in(config, option)) for option in OPTIONS.values() if not option.form_of}
 
 
-def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
+def change_config(config: Config, changes: Mapping[str, Any], is_read_again: bool = False) -> Config:
     """`config` with `changes` made: option names to values as JSON has them; None stands for the default.
 
     All or nothing: raises ConfigError if one of them is no option, has a wrong value or cannot change any more.
+    `is_read_again`: they come from a file, and may be of options that nobody can change over HTTP.
     """
     settings: list[Setting] = []
     defaults: list[Option] = []
@@ -206,8 +207,10 @@ def change_config(config: Config, changes: Mapping[str, Any]) -> Config:
         option = OPTIONS.get(name)
         if option is None:
             raise ConfigError(name[:80], "no such option" + nearest(name, OPTIONS))
-        if not option.is_live:
+        if option.is_fixed:
             raise ConfigError(name, "cannot be changed while the server runs")
+        if not (option.is_live or is_read_again):
+            raise ConfigError(name, "cannot be changed over HTTP: change it in the file, and reload that")
         if value is None:
             defaults.append(option)
         elif isinstance(value, bool) and option.is_flag:

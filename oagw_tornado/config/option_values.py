@@ -81,6 +81,11 @@ def parse_client(text: str) -> tuple[str, str]:
     return client, secret
 
 
+def shown_clients(clients: tuple[tuple[str, str], ...]) -> list[str]:
+    """As `parse_client` reads them, secrets and all."""
+    return [f"{client}:{secret}" for client, secret in clients]
+
+
 def parse_mount(text: str) -> tuple[str, str]:
     """Alias and prefix of ``openai=/v1``; the prefix has no slash at its end, so that of the root is empty."""
     alias, equals, prefix = (part.strip() for part in text.partition("="))

@@ -30,6 +30,7 @@ from oagw_tornado.config.option_values import (
     parse_token,
     parse_workers,
     show_resolution,
+    shown_clients,
     shown_mounts,
     whole,
     within,
@@ -70,7 +71,11 @@ class Option(NamedTuple):
     """The option that this is another form of; both set the same field."""
     is_secret: bool = False
     is_live: bool = False
-    """May be changed while the server runs."""
+    """May be changed over HTTP while the server runs."""
+    is_fixed: bool = False
+    """Holds until the server is started anew: reading the file again cannot change it."""
+    given: Callable[[Any], Any] | None = None
+    """The value as it was given, where `show` masks it."""
 
     @property
     def environment(self) -> str:
@@ -92,45 +97,49 @@ def _table() -> dict[str, Option]:
     options = [
         Option("watch", "watch", parse_flag, "",
                "reload the --config file when it changes, as SIGHUP does", CONFIG.group, is_flag=True),
-        Option("host", "host", parse_host, "ADDRESS", "address to listen on", listen),
-        Option("port", "port", port, "PORT", "port to listen on; 0 picks a free one, shown in the ready line", listen),
+        Option("host", "host", parse_host, "ADDRESS", "address to listen on", listen, is_fixed=True),
+        Option("port", "port", port, "PORT", "port to listen on; 0 picks a free one, shown in the ready line", listen,
+               is_fixed=True),
         Option("listen", "listen", parse_listener, "URL",
                "additional address; replaces --host and --port unless these are given: http://127.0.0.1:8765, "
-               "https://[::1]:8443, unix:/run/oagw.sock, fd://3; may be repeated", listen, listed, is_repeatable=True),
+               "https://[::1]:8443, unix:/run/oagw.sock, fd://3; may be repeated", listen, listed, is_repeatable=True,
+               is_fixed=True),
         Option("proxy-protocol", "proxy_protocol", parse_flag, "",
                "expect a PROXY protocol header (version 1 or 2) on every connection", listen,
-               is_flag=True),
+               is_flag=True, is_fixed=True),
         Option("tls", "tls", one_of("off", "auto"), "NAME",
-               "auto: create a local certificate authority, once, and a certificate for this machine", tls),
+               "auto: create a local certificate authority, once, and a certificate for this machine", tls,
+               is_fixed=True),
         Option("tls-cert", "tls_cert", parse_path, "FILE",
-               "certificate chain in PEM format; reloaded when it changes", tls),
-        Option("tls-key", "tls_key", parse_path, "FILE", "private key, unless --tls-cert contains it", tls),
+               "certificate chain in PEM format; reloaded when it changes", tls, is_fixed=True),
+        Option("tls-key", "tls_key", parse_path, "FILE", "private key, unless --tls-cert contains it", tls,
+               is_fixed=True),
         Option("tls-client-ca", "tls_client_ca", parse_path, "FILE",
-               "certificate authority that must have signed client certificates (mutual TLS)", tls),
+               "certificate authority that must have signed client certificates (mutual TLS)", tls, is_fixed=True),
         Option("tls-fault", "tls_fault", parse_tls_fault, "FAULT",
                "expired, wrong-host, self-signed, slow-handshake=2s or reset-in-handshake; for one address only: "
-               "--listen https://127.0.0.1:8443?tls-fault=expired", tls),
+               "--listen https://127.0.0.1:8443?tls-fault=expired", tls, is_fixed=True),
         Option("token", "tokens", parse_token, "TOKEN",
                "bearer token that the gateway accepts; @oauth: those issued by the oauth upstream; may be repeated",
-               access, masked, is_repeatable=True, is_secret=True),
+               access, masked, is_repeatable=True, is_secret=True, given=list),
         Option("admin-token", "admin_token", parse_token, "TOKEN",
                "bearer token for /_sim and /metrics; without one, they answer only programs on this machine", access,
-               masked, is_secret=True),
+               masked, is_secret=True, given=str),
         Option("control-listen", "control_listen", parse_listener, "URL",
                "address for /_sim and /metrics only, which then leave all others; as for --listen; may be repeated",
-               access, listed, is_repeatable=True),
+               access, listed, is_repeatable=True, is_fixed=True),
         Option("control-host", "control_hosts", parse_control_host, "NAME",
                "host name accepted for /_sim and /metrics without a token, besides localhost and loopback "
-               "addresses; may be repeated", access, is_repeatable=True),
+               "addresses; may be repeated", access, show=list, is_repeatable=True),
         Option("oauth-client", "oauth_clients", parse_client, "ID:SECRET",
                "client that the oauth upstream accepts; without one, it accepts any; may be repeated", access, masked,
-               is_repeatable=True, is_secret=True, is_live=False),
+               is_repeatable=True, is_secret=True, given=shown_clients),
         Option("mount", "mounts", parse_mount, "ALIAS=PREFIX",
                "also serve an upstream at this path prefix: openai=/ for clients that take only a host; "
                "may be repeated", listen, shown_mounts, is_repeatable=True),
         Option("cors", "cors", parse_origin, "ORIGIN",
                "origin allowed to make cross-origin requests (http://localhost:3000), or * for all; may be repeated",
-               access, is_repeatable=True),
+               access, show=list, is_repeatable=True),
         Option("token-in-query", "token_in_query", parse_flag, "",
                "accept the bearer token in ?access_token=, for clients that cannot set headers (EventSource)", access,
                is_flag=True),
@@ -141,7 +150,7 @@ def _table() -> dict[str, Option]:
                "and for anthropic)", TIMING, is_flag=True, is_live=True),
         Option("models", "models", parse_model, "NAME",
                "model to list; names starting with claude are listed by anthropic, others by openai; may be repeated",
-               TIMING, is_repeatable=True),
+               TIMING, show=list, is_repeatable=True),
         Option("strict", "strict", parse_flag, "",
                "answer 503 to requests that no rule answers, naming the nearest rule", TIMING, is_flag=True,
                is_live=True),
@@ -202,21 +211,22 @@ def _table() -> dict[str, Option]:
         Option("no-control", "no_control", parse_flag, "", "turn /_sim and /metrics off", evidence, is_flag=True),
         Option("workers", "workers", parse_workers, "N",
                "processes that serve at the same addresses, a core each; auto: one for each processor; more than one "
-               "need a state that they share", scale, lambda workers: workers or "auto"),
+               "need a state that they share", scale, lambda workers: workers or "auto", is_fixed=True),
         Option("state", "state", parse_state, "URL",
                "Redis or Valkey server for the state that workers and machines share: redis://127.0.0.1:6379/0; "
-               "?prefix=NAME tells several of them apart", scale, is_secret=True),
+               "?prefix=NAME tells several of them apart", scale, is_secret=True, is_fixed=True),
         Option("http-server", "http_server", parse_engine, "NAME",
-               "HTTP engine: fast, tornado (the stock one) or auto (fast); httptools is an alias of fast", engine),
+               "HTTP engine: fast, tornado (the stock one) or auto (fast); httptools is an alias of fast", engine,
+               is_fixed=True),
         Option("loop", "loop", one_of("auto", "asyncio", "uvloop"), "NAME",
-               "event loop: uvloop, asyncio or auto (uvloop where installed)", engine),
+               "event loop: uvloop, asyncio or auto (uvloop where installed)", engine, is_fixed=True),
         Option("pacer-resolution", "pacer_resolution", parse_resolution, "auto|DURATION",
                "width of the pacer's time slots: an event leaves in the first slot that is not early; auto: from 50us "
                "to 250us, as the load has it", engine,
-               show_resolution),
+               show_resolution, is_fixed=True),
         Option("realtime", "realtime", parse_flag, "",
                "ask the system for accuracy (real-time priority, locked memory, processors that wake at once), and say "
-               "at start what it refused", engine, is_flag=True),
+               "at start what it refused", engine, is_flag=True, is_fixed=True),
         Option("log-level", "log_level", one_of("critical", "error", "warning", "info", "debug"), "LEVEL",
                "least severe message that is logged: critical, error, warning, info or debug", output),
         Option("access-log", "access_log", parse_flag, "",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from oagw_tornado.conduct.marks import Marks
 from oagw_tornado.config.config import change_config, config_as_json, has_replays
+from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.reload import changes_between, with_changes
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.metrics import Collector, Gauges
@@ -79,6 +80,9 @@ class ControlPlane:
         self.started_as = responder.config
         #: What makes these the controls of all who share a state; None: nobody does.
         self.sharing: Shared | None = None
+        #: What has another configuration hold in the gateway and its servers, if it could: gives what does so, or
+        #: raises ConfigError. The second argument is the first with what was changed by hand meanwhile.
+        self.prepare: Callable[[Config, Config], Callable[[], Terms]] = _cannot_reload
         # Recordings that answer in the place of upstreams, once there have been some.
         self.replays = cast("Replays | None", terms.replays)
 
@@ -125,10 +129,9 @@ class ControlPlane:
         self.responder.configure(config)
         self._terms.configure(config)
 
-    def check(self, config: Config) -> None:
-        """Raises ConfigError if `config` asks for what there is not."""
-        self._terms.check(config.knobs)
-        self._terms.check_rules(config)
+    def check_reload(self, config: Config) -> None:
+        """Raises ConfigError if `reload` would."""
+        self.prepare(config, with_changes(self.responder.config, changes_between(self.started_as, config), config))
 
     def _changed(self, changes: Mapping[str, Any]) -> Config:
         config = change_config(self.responder.config, changes)
@@ -139,14 +142,16 @@ class ControlPlane:
             sources_of(config)
         return config
 
-    def _configure_replays(self, config: Config, again: bool = False) -> None:
+    def _configure_replays(self, config: Config, again: bool = False, unasked: Collection[str] | None = None) -> None:
         if self.replays is None:
             if not has_replays(config):
                 return
             from oagw_tornado.replaying.handlers import new_replays
 
             self._terms.replays = self.replays = new_replays(self.responder, self.upstreams)
-        self.replays.configure(config, again)
+            # Without recordings every real upstream was got ready to be asked.
+            unasked = unasked or ()
+        self.replays.configure(config, again, unasked)
 
     async def settled(self) -> None:
         """Wait until the recordings are there that hold from now on. Raises ConfigError."""
@@ -160,14 +165,20 @@ class ControlPlane:
         or nothing: raises `oagw_tornado.config.settings.ConfigError`.
         """
         changes = changes_between(self.started_as, config)
-        self._terms.check(config.knobs)
-        if changes.rules:
-            self._terms.replace_rules(config)
+        live = with_changes(self.responder.config, changes, config)
+        take_over = self.prepare(config, live)
+        unasked: Collection[str] = ()
+        if has_replays(config) and has_replays(live):
+            from oagw_tornado.replaying.sources import never_asked
+
+            unasked = never_asked(config, live)
+        read = take_over()
         self.started_as = config
-        live = with_changes(self.responder.config, changes)
-        self._configure_replays(live, again=True)
+        if changes.rules:
+            self.rules.take_over(read.rules)
+        self._configure_replays(live, again=True, unasked=unasked)
         self.responder.configure(live)
-        self._terms.knobs = live.knobs
+        self._terms.configure(live)
         return changes.text
 
     async def reset(self) -> None:
@@ -203,3 +214,7 @@ class ControlPlane:
             streams_open=len(streams),
             waiting={alias: waiting for alias, (_, waiting) in responder.queues.lengths().items()},
         )
+
+
+def _cannot_reload(config: Config, live: Config) -> Callable[[], Terms]:
+    raise ConfigError("reload", "this server has no configuration that is read again")

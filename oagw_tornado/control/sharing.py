@@ -15,14 +15,14 @@ import tornado.web
 from tornado.httputil import HTTPHeaders, RequestStartLine
 
 from oagw_tornado.config.config import Config, change_config, value_in
-from oagw_tornado.config.options import OPTIONS
+from oagw_tornado.config.options import OPTIONS, Option
 from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.reload import changes_between
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.request_head import request_head
-from oagw_tornado.knobs.upstream_document import parse_upstream
+from oagw_tornado.knobs.upstream_document import parse_upstream, parse_upstreams
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.state.membership import Change, Membership
 from oagw_tornado.state.redis_store import RedisStore
@@ -79,11 +79,12 @@ class Sharing:
         """As `ControlPlane.reload`, for all. Raises ConfigError and StateAway."""
         started = self._control.started_as
         changes = changes_between(started, config)
-        if changes.options or changes.rules:
-            options = {option.name: option.show(value_in(config, option)) for option in changes.options}
+        if changes.options or changes.rules or changes.upstreams:
+            self._control.check_reload(config)
+            options = {option.name: _given(option, value) for option, value in changes.options.items()}
             rules = list(config.rules) if changes.rules else None
-            self._control.check(config)
-            await self.membership.change({"reload": {"options": options, "rules": rules}})
+            upstreams = {each.alias: dict(each.given) for each in config.upstreams} if changes.upstreams else None
+            await self.membership.change({"reload": {"options": options, "rules": rules, "upstreams": upstreams}})
         return changes.text
 
     async def forget_journals(self) -> None:
@@ -120,7 +121,8 @@ class Sharing:
             if option.is_live and not option.form_of and value_in(config, option) != value_in(started, option)
         }
         rules = [[rule.birth, rule.name, rule.document] for rule in control.rules.list]
-        upstreams = {alias: each.as_json() for alias, each in control.upstreams.described.items()}
+        described = control.upstreams.described
+        upstreams = {alias: dict(each.given) for alias, each in described.items() if each.real is None}
         statuses = control.responder.health.statuses
         return {
             "restore": {
@@ -128,6 +130,7 @@ class Sharing:
                 "options": options,
                 "rules": rules,
                 "upstreams": upstreams,
+                "real": [alias for alias, each in described.items() if each.real is not None],
                 "health": statuses,
             }
         }
@@ -139,6 +142,7 @@ class Sharing:
             "options": {**before.get("options", {}), **changes["options"]},
             "rules": changes["rules"] if has_rules else before.get("rules"),
             "birth": changes["birth"] if has_rules else before.get("birth", ""),
+            "upstreams": before.get("upstreams") if changes["upstreams"] is None else changes["upstreams"],
         }
         control.reload(_with(control.started_as, changes))
         if has_rules:
@@ -152,7 +156,8 @@ class Sharing:
         control.configure(change_config(control.started_as, state["options"]))
         control.rules.restore(state["rules"])
         control.upstreams.reset()
-        for alias in set(control.upstreams.described) - set(state["upstreams"]):
+        # What is asked over the network is for each member's configuration to say.
+        for alias in set(control.upstreams.described) - set(state["upstreams"]) - set(state["real"]):
             control.upstreams.remove(alias)
         control.upstreams.add(parse_upstream(alias, document) for alias, document in state["upstreams"].items())
         control.responder.health.statuses.update(state["health"])
@@ -196,9 +201,16 @@ class Performed:
         """As of `Responder`."""
 
 
+def _given(option: Option, value: Any) -> Any:
+    """The value as another member can read it."""
+    return value if value is None else (option.given or option.show)(value)
+
+
 def _with(config: Config, changes: Mapping[str, Any]) -> Config:
     """`config` as it was read again."""
-    changed = change_config(config, changes["options"])
+    changed = change_config(config, changes["options"], is_read_again=True)
     if changes["rules"] is not None:
         changed = replace(changed, rules=tuple(changes["rules"]), rule_places=())
+    if changes["upstreams"] is not None:
+        changed = replace(changed, upstreams=parse_upstreams(changes["upstreams"]))
     return changed

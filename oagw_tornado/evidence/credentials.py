@@ -114,6 +114,9 @@ _STEMS = tuple(
 )
 _SEPARATING = bytes(set(range(128)) - set(b"abcdefghijklmnopqrstuvwxyz0123456789"))
 
+#: Secrets that are masked, the latest.
+MOST_SECRETS = 1000
+
 #: A secret that is shorter than this stands in too many words to be looked for in a text.
 _SHORTEST_SECRET = 8
 
@@ -126,12 +129,23 @@ class Disclosure:
     """
 
     def __init__(self, unmasked: Iterable[str] = (), secrets: Iterable[str] = ()) -> None:
+        self._given: dict[str, None] = {}
+        self.configure(unmasked, secrets)
+
+    def configure(self, unmasked: Iterable[str], secrets: Iterable[str]) -> None:
+        """Show and mask these from now on; earlier secrets go on being masked, as requests that are kept hold them."""
         names = [name.strip().lower() for name in unmasked]
         self._headers = HEADERS | set(names)
         self._parameters = PARAMETERS | {name.replace("_", "-") for name in names}
         self._fields = {_bare(name) for name in names}
         # Longest first: one may be the beginning of another.
-        given = sorted((text for text in secrets if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
+        for text in secrets:
+            if len(text) >= _SHORTEST_SECRET:
+                self._given.pop(text, None)
+                self._given[text] = None
+        for oldest in list(self._given)[:-MOST_SECRETS]:
+            del self._given[oldest]
+        given = sorted(self._given, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, given))) if given else None
 
     def text(self, text: str) -> str:

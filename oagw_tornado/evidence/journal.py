@@ -60,6 +60,11 @@ class Journal:
         self._kept: dict[int, Exchange] = {}
         self._oldest = self._next = self._first = 1
 
+    def configure(self, size: int, memory: int, body_size: int) -> None:
+        """Have other bounds from now on; the oldest go if there is no room."""
+        self.size, self.memory, self.body_size = size, memory, body_size
+        self._make_room()
+
     @property
     def newest(self) -> int:
         """The number of the latest exchange; 0 before the first."""

@@ -57,10 +57,7 @@ class Ledger:
         # How many seconds after its planned instant one event left: bound once for all, as each event is told.
         self.count_late: Callable[[float], None] = self.timing.recent.append
         self._log_access: Callable[[Exchange, Disclosure], None] | None = None
-        if access_log:
-            from oagw_tornado.evidence.access_log import log_access
-
-            self._log_access = log_access
+        self.log_accesses(access_log)
 
     @property
     def disclosure(self) -> Disclosure:
@@ -70,6 +67,14 @@ class Ledger:
 
             self._disclosure = Disclosure() if self._new_disclosure is None else self._new_disclosure()
         return self._disclosure
+
+    def log_accesses(self, is_wanted: bool) -> None:
+        """Log a line for each request, or no longer."""
+        self._log_access = None
+        if is_wanted:
+            from oagw_tornado.evidence.access_log import log_access
+
+            self._log_access = log_access
 
     def opened(self, exchange: Exchange) -> None:
         """A request has begun: its head is there."""

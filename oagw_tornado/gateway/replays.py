@@ -16,3 +16,6 @@ class Replays(Protocol):
 
     def route(self, request: Request, route: Route, given: frozenset[str]) -> Route:
         """`route`, or the way to a recording; `given` are the fields of the knobs that were set for this request."""
+
+    def recorded(self, alias: str, path: str) -> None:
+        """A recording of `alias` was made in the file `path`."""

@@ -148,6 +148,11 @@ class PrototypeDialect:
         self._own_tokens = own_tokens
         self.look_again()
 
+    def accept(self, tokens: frozenset[str], issued: IssuedTokens | None) -> None:
+        """Take these tokens from now on, and no others."""
+        self._tokens, self._issued = tokens, issued
+        self.look_again()
+
     def look_again(self) -> None:
         """Upstreams may have come and gone."""
         self._credentials = Credentials({alias: upstream.key_header for alias, upstream in self._upstreams.items()})

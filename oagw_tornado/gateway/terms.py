@@ -142,15 +142,6 @@ class Terms:
         if reason:
             raise ConfigError("fault", reason)
 
-    def check_rules(self, config: Config) -> None:
-        """Raises ConfigError for a rule of `config` that cannot be."""
-        if config.rules:
-            self._read_rules(config)
-
-    def replace_rules(self, config: Config) -> None:
-        """Have the rules of `config` from now on. All or nothing: raises ConfigError."""
-        self.rules.take_over(self._read_rules(config))
-
     def _read_rules(self, config: Config) -> Rules:
         from oagw_tornado.knobs.predicate import RuleError
         from oagw_tornado.knobs.rules import Rules

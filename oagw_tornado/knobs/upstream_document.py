@@ -59,6 +59,8 @@ class UpstreamDocument(NamedTuple):
     """How recordings stand in the place of it."""
     real: RealUpstream | None = None
     """How it is reached, if it is a real one."""
+    given: Mapping[str, Any] = MappingProxyType({})
+    """As it was written, its credentials too."""
 
     def over(self, base: Knobs) -> Knobs:
         """Its knobs over the server's. A real one takes the time that it takes, unless it is told otherwise."""
@@ -96,7 +98,7 @@ def parse_upstream(alias: Any, document: Any) -> UpstreamDocument:
             except ValueError as error:
                 raise UpstreamError(f"{alias}.{key}: {error}") from None
     replay, real = _replay(alias, document), _real(alias, document)
-    described = UpstreamDocument(alias, service, _tokens(alias, document), knobs, replay, real)
+    described = UpstreamDocument(alias, service, _tokens(alias, document), knobs, replay, real, document)
     try:
         described.over(Knobs())
     except KnobError as error:

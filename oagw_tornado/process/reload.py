@@ -55,8 +55,14 @@ class Reloading:
 
         self._loop.add_signal_handler(signal.SIGHUP, signalled)
 
-    def on_change(self) -> None:
-        """Reload when a file changes, from now on."""
+    def watch(self, is_wanted: bool) -> None:
+        """Reload when a file changes, or no longer."""
+        if not is_wanted:
+            self.stop()
+        elif self._timer is None:
+            self._watch()
+
+    def _watch(self) -> None:
         seen = self._files.stamps()
 
         def look() -> None:
@@ -74,6 +80,7 @@ class Reloading:
         """Look no more."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

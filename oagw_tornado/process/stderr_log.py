@@ -59,3 +59,19 @@ class StderrLog(logging.Handler):
                     data = data[os.write(self._fd, data) :]
             except OSError:  # closed, or its reader has gone: there is nobody to tell
                 continue
+
+
+def start_log(level: str, who: str = "") -> StderrLog:
+    """Send the log records of the whole process to stderr, with `who` writes them in each line."""
+    log = StderrLog()
+    log.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {who}%(name)s: %(message)s"))
+    logging.basicConfig(handlers=[log])
+    set_level(level)
+    return log
+
+
+def set_level(level: str) -> None:
+    """Log what is at least as severe as `level`."""
+    logging.getLogger().setLevel(level.upper())
+    # Tornado tells each body that is not framed as its head says; the client is told, and so is the journal.
+    logging.getLogger("tornado.general").setLevel(logging.WARNING if level == "info" else logging.NOTSET)

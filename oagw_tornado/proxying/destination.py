@@ -26,11 +26,40 @@ class Destination:
         authorization = (("Authorization", real.authorization),) if real.authorization else ()
         #: What is sent with each request.
         self.own_headers = authorization + real.headers
-        #: Requests under way.
-        self.passing: set[asyncio.Task[None]] = set()
+        # Requests under way.
+        self._passing: set[asyncio.Task[None]] = set()
+        # True once another one stands in its place.
+        self._is_retired = False
+        self._closing: asyncio.Task[None] | None = None
+
+    def begin(self, passing: asyncio.Task[None]) -> None:
+        """A request is passed on."""
+        self._passing.add(passing)
+        passing.add_done_callback(self._passed)
+
+    def retire(self) -> None:
+        """No more requests come, but those that are on their way here: close all connections when the last is over."""
+        self._is_retired = True
+        self._close_if_idle()
 
     async def close(self) -> None:
         """End what is under way, and close all connections."""
-        for task in list(self.passing):
+        for task in list(self._passing):
             task.cancel()
+        if self._closing is not None:
+            await self._closing
         await self.pool.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is retired, and nothing is under way."""
+        return self._is_retired and not self._passing and (self._closing is None or self._closing.done())
+
+    def _passed(self, passing: asyncio.Task[None]) -> None:
+        self._passing.discard(passing)
+        if self._is_retired:
+            self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if not self._passing:
+            self._closing = asyncio.ensure_future(self.pool.close())

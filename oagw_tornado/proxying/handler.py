@@ -43,8 +43,7 @@ class PassedHandler(ExchangeHandler):
         passage = Passage(self.destination, self.request, self.exchange, ledger, self.answer, takes_knobs)
         self._passage = passage
         task = asyncio.ensure_future(passage.run())
-        self.destination.passing.add(task)
-        task.add_done_callback(self.destination.passing.discard)
+        self.destination.begin(task)
         passage.task = task
 
     head = post = put = delete = patch = options = get

@@ -58,6 +58,11 @@ class RecordingSpace:
         self._used: int | None = None
         self._is_full = False
 
+    def allow(self, most: int) -> None:
+        """Let there be `most` bytes from now on."""
+        if most != self._most:
+            self._most, self._is_full = most, False
+
     def take(self, size: int) -> bool:
         """Whether there is room for `size` bytes, which count from now on."""
         if self._used is None:
@@ -78,8 +83,8 @@ class Recorder:
         """`secrets` are masked wherever they are, beside what each client shows of its own."""
         self._alias = alias
         self._folder = os.path.join(directory, alias)
-        self._directory = directory
-        self._space = space
+        self.directory = directory
+        self.space = space
         self._secrets = tuple(secrets)
         self._numbers = count(1)
         self._has_failed = False
@@ -88,7 +93,7 @@ class Recorder:
 
     def prepare(self) -> None:
         """Make the directories. Raises OSError."""
-        for path in (self._directory, self._folder):
+        for path in (self.directory, self._folder):
             os.makedirs(path, 0o700, exist_ok=True)
         if not os.access(self._folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", self._folder)
@@ -104,7 +109,7 @@ class Recorder:
         while True:
             name = f"{at}-{asked.method}-{key[:8]}-{next(self._numbers)}{SUFFIX}"
             try:
-                return RecordingFile(os.path.join(self._folder, name), self._space.take)
+                return RecordingFile(os.path.join(self._folder, name), self.space.take)
             except FileExistsError:
                 continue
 

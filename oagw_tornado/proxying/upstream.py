@@ -28,8 +28,10 @@ class PassedUpstream:
 
     methods: tuple[str, ...] = ON_REQUEST
 
-    def __init__(self, destination: Destination, service: Service | None = None) -> None:
+    def __init__(self, destination: Destination, service: Service | None = None, made_of: object = None) -> None:
+        """`made_of` is equal for two that were made in the same way."""
         self.destination = destination
+        self.made_of = made_of
         self.key_header = destination.key_header
         self.errors = PLAIN if service is None else service.errors
         self._service = service

@@ -111,18 +111,23 @@ class Replays:
 
     # What there is to replay.
 
-    def configure(self, config: Config, again: bool = False) -> None:
+    def configure(self, config: Config, again: bool = False, unasked: Collection[str] | None = None) -> None:
         """Replay what `config` says from now on; directories that are not known are read, or all of them `again`.
 
-        Until they are, what was there before holds; `ready` waits for it. Raises ConfigError.
+        `unasked` are the real upstreams that nobody has got ready to be asked, if that is not as before. Until all is
+        read, what was there before holds; `ready` waits for it. Raises ConfigError.
         """
         sources, default = sources_of(config)
-        if self._unasked is None:
+        if unasked is not None:
+            self._unasked = frozenset(unasked)
+        elif self._unasked is None:
             self._unasked = never_asked(config)
         for alias in self._unasked & real_aliases(config):
             source = sources.get(alias, default)
             if source is None or source.on_miss != "fail":
-                raise ConfigError("on-miss", f"{alias} is real, and was not needed at the start: start the server anew")
+                raise ConfigError(
+                    "on-miss", f"{alias} is real, and is not ready to be asked: reload a file that says so"
+                )
         self._real = real_aliases(config)
         places = {source.place for source in (*sources.values(), *([default] if default else ()))}
         self._sources, self._default = sources, default

@@ -55,8 +55,12 @@ def real_aliases(config: Config) -> frozenset[str]:
     return frozenset(each.alias for each in config.upstreams if each.real is not None)
 
 
-def never_asked(config: Config) -> frozenset[str]:
-    """The real upstreams that are not needed, as recordings alone answer for them. Raises ConfigError."""
+def never_asked(*configs: Config) -> frozenset[str]:
+    """The real upstreams that none of these needs, as recordings alone answer for them. Raises ConfigError."""
+    return frozenset.intersection(*map(_never_asked, configs))
+
+
+def _never_asked(config: Config) -> frozenset[str]:
     sources, default = sources_of(config)
     found = {alias: sources.get(alias, default) for alias in real_aliases(config)}
     return frozenset(alias for alias, source in found.items() if source is not None and source.on_miss == "fail")

@@ -44,6 +44,13 @@ class Patience:
         self.seconds = seconds or inf
         self._waiting: dict[Timed, float] = {}
 
+    def allow(self, seconds: float) -> None:
+        """Give this much time from now on; who waits gets no more than that either."""
+        self.seconds = seconds or inf
+        latest = monotonic() + self.seconds
+        for who, deadline in self._waiting.items():
+            self._waiting[who] = min(deadline, latest)
+
     def __len__(self) -> int:
         return len(self._waiting)
 
@@ -84,6 +91,12 @@ class Deadlines:
         self.body = Patience(limits.body_timeout)
         self.linger = Patience(LINGER_TIME)
         self._timer: asyncio.TimerHandle | None = None
+
+    def configure(self, limits: Limits) -> None:
+        """Give as much time as `limits` say from now on."""
+        self.idle.allow(limits.idle_timeout)
+        self.head.allow(limits.header_timeout)
+        self.body.allow(limits.body_timeout)
 
     def start(self, loop: asyncio.AbstractEventLoop, also: Callable[[], None]) -> None:
         """Look every `SWEEP` seconds, and call `also` then."""

@@ -29,7 +29,7 @@ class Door:
         """A PROXY header, and the first byte of a handshake that is to fail, have `patience` seconds to arrive."""
         self._listener = listener
         self._take = take
-        self._patience = patience or None
+        self.patience = patience or None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, connection: socket.socket) -> None:
@@ -46,7 +46,7 @@ class Door:
     async def _let_in(self, connection: socket.socket) -> None:
         try:
             fault = self._listener.tls_fault
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self.patience):
                 client = await _read_origin(connection) if self._listener.proxy_protocol else None
                 if fault is not None and fault.kind == "reset-in-handshake":
                     await _readable(connection)

@@ -94,6 +94,11 @@ class Listeners:
                 take = partial(server.take, terms=terms)
             await server.listen(sockets, BACKLOG, take)
 
+    def configure(self, patience: float) -> None:
+        """Have this `patience` at the doors from now on."""
+        for door in self._doors:
+            door.patience = patience or None
+
     def stop_accepting(self) -> None:
         """Close the doors; the sockets are the server's."""
         for door in self._doors:

@@ -57,6 +57,11 @@ class Server:
         self.loop: asyncio.AbstractEventLoop
         self._acceptors: list[Acceptor] = []
 
+    def configure(self, limits: Limits) -> None:
+        """Have these limits from now on. A connection that is read from already may keep those of its heads."""
+        self.limits = limits
+        self.deadlines.configure(limits)
+
     async def listen(
         self, sockets: list[socket.socket], backlog: int, take: Callable[[socket.socket], None] | None = None
     ) -> None:

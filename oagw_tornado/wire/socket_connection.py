@@ -233,6 +233,10 @@ class SocketServer(Server):
         # Connections that hold whole replies of this turn.
         self._held: list[SocketConnection] = []
 
+    def configure(self, limits: Limits) -> None:
+        super().configure(limits)
+        self.heads = KnownHeads()  # what a head says depends on the limits
+
     @property
     def open_connections(self) -> int:
         return len(self.connections)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.config.config import Config, check_listening, control_listeners_of, has_replays, listeners_of
@@ -15,6 +15,7 @@ from oagw_tornado.gateway.upstream_table import UpstreamTable
 from oagw_tornado.services.table import blank_upstream
 from oagw_tornado.services.table import upstreams as simulated_upstreams
 from oagw_tornado.units.nearest import nearest
+from oagw_tornado.wire.head import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,23 +47,46 @@ def tls_terms(config: Config) -> tuple[dict[Listener, TlsTerms], Path | None]:
     return terms_of_tls(config, listeners)
 
 
+def secrets_of(config: Config) -> tuple[str, ...]:
+    """What is shown nowhere."""
+    return (*config.tokens, config.admin_token or "")
+
+
 def disclosure(config: Config) -> Disclosure:
     from oagw_tornado.evidence.credentials import Disclosure
 
-    return Disclosure(config.unmasked, (*config.tokens, config.admin_token or ""))
+    return Disclosure(config.unmasked, secrets_of(config))
 
 
-def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
+def limits_of(config: Config) -> Limits:
+    """What a client may take of a server."""
+    return Limits(
+        config.max_header_size,
+        config.max_header_lines,
+        config.header_timeout,
+        config.idle_timeout,
+        config.body_timeout,
+    )
+
+
+def table_of(
+    extensions: Extensions, config: Config, before: UpstreamTable | None = None, live: Config | None = None
+) -> UpstreamTable:
     """All upstreams: the simulated ones, those that extensions offer beside them or in their place, and those that the
-    configuration describes. Raises ConfigError."""
-    services: dict[str, AnyUpstream] = {**simulated_upstreams(), **extensions.upstreams}
+    configuration describes. Raises ConfigError.
+
+    Of the table `before`, what is the same in `config` goes on; `live` is `config` with what was changed meanwhile.
+    """
+    services: Mapping[str, AnyUpstream] = (
+        {**simulated_upstreams(), **extensions.upstreams} if before is None else before.services
+    )
     if not config.upstreams and config.replay is None and config.record is None:
         return UpstreamTable(services, blank_upstream(), ())
     from oagw_tornado.knobs.upstream_document import UpstreamError
 
     real = None
     if any(each.real for each in config.upstreams):
-        real = _real_upstreams(config)
+        real = _real_upstreams(config, {} if before is None else before.real, live or config)
     elif config.record is not None:
         raise ConfigError("record", "there is no real upstream; upstreams: NAME: url: URL makes one")
     try:
@@ -76,19 +100,21 @@ def table_of(extensions: Extensions, config: Config) -> UpstreamTable:
         raise ConfigError("upstreams", str(error)) from None
 
 
-def _real_upstreams(config: Config) -> Callable[[UpstreamDocument, Any], Any]:
-    """What makes a real upstream of its description and the service that it speaks as. One that is never asked, as
-    recordings alone answer for it, needs no network, no credentials and no library: the service stands there."""
+def _real_upstreams(
+    config: Config, known: Mapping[str, AnyUpstream], live: Config
+) -> Callable[[UpstreamDocument, Any], Any]:
+    """What makes a real upstream of its description and the service that it speaks as. One that is never asked needs no
+    network, no credentials and no library: the service stands there. Of `known` those go on that are the same."""
     unasked: Collection[str] = ()
-    if has_replays(config):
+    if has_replays(config) and has_replays(live):
         from oagw_tornado.replaying.sources import never_asked
 
-        unasked = never_asked(config)
+        unasked = never_asked(config, live)
     if len(unasked) == sum(each.real is not None for each in config.upstreams):
         return lambda described, service: service or blank_upstream()
     from oagw_tornado.proxying.making import real_upstreams
 
-    made = real_upstreams(config, os.environ)
+    made = real_upstreams(config, os.environ, known)
     return lambda described, service: (
         (service or blank_upstream()) if described.alias in unasked else made(described, service)
     )

@@ -1,0 +1,41 @@
+"""Which real upstreams a simulator asks, and how they change when the configuration is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.terms import Terms
+    from oagw_tornado.proxying.destination import Destination
+
+
+class Destinations:
+    """The real upstreams of one simulator: those that are asked, and those that requests under way still use."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._all: list[Destination] = []
+
+    def replace(self, destinations: Iterable[Destination], record_max: int) -> None:
+        """Ask these from now on; the others close when their last request is over."""
+        current = list(destinations)
+        for each in current:
+            if each.recorder is not None:
+                each.recorder.recorded = partial(self._recorded, each.alias)
+                each.recorder.space.allow(record_max)
+        gone = [each for each in self._all if each not in current]
+        for each in gone:
+            each.retire()
+        # One that is closing is closed again in the end, which waits for it.
+        self._all = [*current, *(each for each in gone if not each.is_closed)]
+
+    async def close(self) -> None:
+        """End all that is under way."""
+        for each in self._all:
+            await each.close()
+
+    def _recorded(self, alias: str, path: str) -> None:
+        if self._terms.replays is not None:
+            self._terms.replays.recorded(alias, path)
