@@ -152,7 +152,7 @@ def test_files_are_checked(tmp_path: Path) -> None:
     good = tmp_path / "good.yaml"
     good.write_text(f"latency: 5ms\nport: 1\n{RULES}")
     texts = {
-        "value.yaml": ("port: 1\nlatency: soon\n", "than a day, line 2"),
+        "value.yaml": ("port: 1\nlatency: soon\n", "a day (24h), line 2"),
         "key.yaml": ("port: 1\n\nlatncy: 1ms\n", "latncy: no such option (did you mean latency?), line 3"),
         "rule.yaml": ("rules:\n  - {latency: 1ms}\n  - {when: {first: x}}\n", "line 3: rule-2: when.first"),
         "alias.yaml": ("rules:\n  - match: {alias: openay}\n", "line 2: rule-1: match.alias"),
