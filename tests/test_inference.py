@@ -35,7 +35,7 @@ def test_many_values_are_counted_as_one_by_one(values: list[float]) -> None:
     together, apart = Histogram(TOKEN_BUCKETS), Histogram(TOKEN_BUCKETS)
     together.add_all(list(values))
     for value in values:
-        apart.add(value)
+        apart.add_all([value])
     assert together.counts == apart.counts
     assert together.counts[bisect_left(TOKEN_BUCKETS, values[0])] > 0
     assert together.sum == pytest.approx(apart.sum)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from oagw_tornado.config.config import Config, read_config
 from oagw_tornado.config.plain_start import plain_address
 from oagw_tornado.knobs.vocabulary import Knobs
+from oagw_tornado.process import idle_work
 from oagw_tornado.process.idle_work import IdleWork
 from oagw_tornado.wire.tcp_listening import listen_on
 
@@ -209,28 +210,42 @@ async def _until(look: Callable[[], bool]) -> None:
 
 
 @pytest.mark.usefixtures("collector")
-@in_a_loop
-async def test_nothing_is_loaded_while_a_stream_plays() -> None:
-    asked, is_idle, prepared = [], False, []
+@pytest.mark.parametrize("is_idle", [True, False], ids=["idle", "while a stream plays"])
+def test_the_thread_that_loads_rests_while_a_stream_plays(is_idle: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests, prepared = list[str](), list[int]()
 
-    def ask() -> bool:
-        asked.append(threading.current_thread())
-        return is_idle
+    def rest(seconds: float) -> None:
+        rests.append(threading.current_thread().name)
+        assert seconds >= 2 * idle_work._SLICE
 
-    sys.modules.pop("colorsys", None)
-    work = IdleWork(
-        asyncio.get_running_loop(), ask, lambda: False, [lambda: prepared.append(1)], ("colorsys", "no_such_module")
-    )
-    work.start()
-    try:
-        await _until(lambda: len(asked) >= 3)
-        assert "colorsys" not in sys.modules
-        assert threading.main_thread() not in asked
-        is_idle = True
-        await _until(lambda: prepared == [1])
-        assert "colorsys" in sys.modules
-    finally:
-        work.stop()
+    @in_a_loop
+    async def loaded() -> None:
+        nonlocal is_idle
+        work = IdleWork(
+            asyncio.get_running_loop(),
+            lambda: is_idle,
+            lambda: False,
+            [lambda: prepared.append(1)],
+            ("colorsys", "no_such_module", "sched"),
+        )
+        work.start()
+        try:
+            await _until(lambda: "sched" in sys.modules)
+            assert "colorsys" in sys.modules
+            assert bool(rests) != is_idle
+            assert is_idle or not prepared
+            is_idle = True
+            await _until(lambda: prepared == [1])
+        finally:
+            work.stop()
+
+    monkeypatch.setattr(idle_work, "sleep", rest)
+    # Each slice is over at once.
+    monkeypatch.setattr(idle_work, "_SLICE", 0.0)
+    for module in ("colorsys", "sched"):
+        sys.modules.pop(module, None)
+    loaded()
+    assert {*rests} <= {"idle work"}
 
 
 @pytest.mark.usefixtures("collector")

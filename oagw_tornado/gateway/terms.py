@@ -51,6 +51,8 @@ class Terms:
 
     def __init__(self, config: Config, upstreams: UpstreamTable) -> None:
         self.upstreams = self._upstreams = upstreams
+        # None: no query has named a knob yet.
+        self._queries: Callable[[str], tuple[str, dict[str, str]]] | None = None
         self.configure(config)
         upstreams.changed.append(self._look_again)
         self.check(config.knobs)
@@ -112,6 +114,16 @@ class Terms:
     def _asked_once(self, alias: str, *given: tuple[str, str]) -> Knobs:
         """The knobs of a request that asks for these. Raises KnobError."""
         return _over(self._base(alias), read_knobs(dict(given)))
+
+    def _split(self, query: str) -> tuple[str, dict[str, str]]:
+        """As `split_query`, which it remembers."""
+        if len(query) > _LONGEST_KEPT:
+            return split_query(query)
+        if self._queries is None:
+            from oagw_tornado.units.remembered import Remembered
+
+            self._queries = Remembered(split_query, 128)
+        return self._queries(query)
 
     def _asked_again(self) -> Callable[..., Knobs]:
         """As `_asked_once`, which it remembers."""
@@ -179,7 +191,7 @@ class Terms:
         exchange = request.exchange
         given = request.head.knobs
         if "sim-" in request.query:
-            request.query, in_query = split_query(request.query)
+            request.query, in_query = self._split(request.query)
             request.uri = f"{request.path}?{request.query}" if request.query else request.path
             # A header is the nearer one to say it; a gateway on the way may have kept the query.
             given = in_query | given
@@ -257,7 +269,7 @@ class Terms:
         rules are too much for one turn of the loop. What is wrong with the request is told when it is asked."""
         if not (self._rules and self._rules.list and (route.alias or route.handler.heeds_rules)):
             return
-        query, in_query = split_query(request.query)
+        query, in_query = self._split(request.query)
         try:
             own = read_knobs(in_query | request.head.knobs)
         except KnobError:

@@ -90,11 +90,14 @@ class Pacer:
         self._played_since = 0.0
         self._buckets: dict[int, list[Paced]] = {}
         self._slots: list[int] = []
-        # The slot that the timer is armed for. 0 while slots are being played: then nobody arms.
+        # The nearest slot, which is waited for. 0 while slots are being played: then nobody asks for one.
+        self._awaited = _FAR
+        # The slot that the timer is set for; 0 if it has gone off.
         self._armed = _FAR
         self._loop = loop
         self._turn = turn or Turn()
         self._turn.play = self._play_share
+        self._turn.set_timer = self._set_timer
         self._timer: Timer = UnmadeTimer(self.prepare)
         # Called after each turn in which something was played.
         self.after_turn: Callable[[], None] = _nothing
@@ -114,10 +117,8 @@ class Pacer:
             return
         self._buckets[slot] = [paced]
         heappush(self._slots, slot)
-        if slot < self._armed:
-            self._armed = slot
-            self._turn.due = due = slot * self._finest
-            self._timer.arm(due)
+        if slot < self._awaited:
+            self._await(slot)
 
     def cancel(self, paced: Paced) -> None:
         """Forget `paced`, if it waits here."""
@@ -135,11 +136,33 @@ class Pacer:
         self._buckets.clear()
         self._slots.clear()
         self._turn.due = _NEVER
+        self._awaited = self._armed = _FAR
         self._timer.close()
+
+    def _await(self, slot: int) -> None:
+        """Have `slot`, the nearest one, played when it is due; `_FAR`: nothing is."""
+        self._awaited = slot
+        turn = self._turn
+        turn.due = _NEVER if slot == _FAR else slot * self._finest
+        if not (turn.is_under_way and self._armed):
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Set the timer for the nearest slot. In a turn that handles many things once, at its end: it costs as much as
+        a small write, and the loop does not look at it before. One that has gone off is set at once, lest the loop see
+        it again."""
+        slot = self._awaited
+        if slot != self._armed:
+            self._armed = slot
+            if slot == _FAR:
+                self._timer.disarm()
+            else:
+                self._timer.arm(slot * self._finest)
 
     def _fire(self) -> None:
         """Play what is due, for `LONGEST_TURN` seconds at most: the rest has its turn after the loop has read, accepted
         and noticed who left."""
+        self._armed = 0
         self._play_due(LONGEST_TURN)
 
     def give_way(self) -> None:
@@ -152,7 +175,7 @@ class Pacer:
         self._play_due(LONGEST_SHARE)
 
     def _play_due(self, seconds: float) -> None:
-        self._armed = 0
+        self._awaited = 0
         self._turn.due = _NEVER
         slots, buckets = self._slots, self._buckets
         # What falls due meanwhile waits for the next turn of the loop, too.
@@ -219,13 +242,7 @@ class Pacer:
         # Empty buckets (all cancelled) are dropped here, lest they wake us for nothing.
         while slots and not buckets[slots[0]]:
             del buckets[heappop(slots)]
-        if slots:
-            self._armed = slots[0]
-            self._turn.due = due = slots[0] * self._finest
-            self._timer.arm(due)
-        else:
-            self._armed = _FAR
-            self._timer.disarm()
+        self._await(slots[0] if slots else _FAR)
 
 
 def _nothing() -> None:

@@ -85,6 +85,7 @@ class TimerfdTimer:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
+            self._set = _nothing
 
 
 def _open_timerfd() -> tuple[int, Callable[[float], None]]:
@@ -122,6 +123,10 @@ def _open_timerfd() -> tuple[int, Callable[[float], None]]:
         settime(descriptor, flags, reference, nothing)
 
     return fd, set_time
+
+
+def _nothing(when: float) -> None:
+    pass
 
 
 def new_timer(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> Timer:

@@ -1,7 +1,9 @@
 """What a server does while nobody waits for it: load what the first request would wait for, and collect garbage.
 
 Start-up loads only what a plain start needs, so the first chat completion would pay for the rest, tens of milliseconds
-late. It is loaded by a thread, which gives way to the loop in half a millisecond, and to streams altogether.
+late. It is loaded by a thread, which gives way to the loop in half a millisecond. While streams play it takes a short
+slice and rests for thrice as long: each write of the loop lets another thread run, so one that never rests would be
+let in between any two of a thousand events.
 
 A pass of the cycle collector over what ten thousand streams hold takes tens of milliseconds, in the middle of them. So
 it looks at what is new alone, a few thousand objects at a time, and at all that has come since the start when nobody is
@@ -16,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from threading import Event, Thread
+from time import monotonic, sleep
 
 # Those that most ask for first come first.
 NEEDED_SOON = (
@@ -61,6 +64,8 @@ NEEDED_SOON = (
 
 # Seconds after which the loading thread gives way to the loop; the interpreter's own 5 ms would make events late.
 _GIVE_WAY = 0.0005
+# Seconds of work, while streams play, and of rest after it.
+_SLICE, _REST = 0.0002, 0.0006
 _PAUSE = 0.02
 _LOOK_EVERY = 1.0
 # New objects, less those that are gone, that are looked at: 0.1 ms of it. After so many such passes all that has come
@@ -93,6 +98,7 @@ class IdleWork:
         self._modules = modules
         self._stopped = Event()
         self._handle: asyncio.TimerHandle | None = None
+        self._rest_at = 0.0
 
     def start(self) -> None:
         # What is here now stays as long as the process: the collector need not look at it again.
@@ -110,11 +116,9 @@ class IdleWork:
     def _load(self) -> None:
         before = sys.getswitchinterval()
         sys.setswitchinterval(_GIVE_WAY)
+        sys.setprofile(self._rest)  # of this thread
         try:
             for module in self._modules:
-                while not self._is_idle():  # what plays now has all that it needs
-                    if self._stopped.wait(_PAUSE):
-                        return
                 if self._stopped.is_set():
                     return
                 try:
@@ -122,12 +126,20 @@ class IdleWork:
                 except Exception:  # no descriptor left, say
                     continue  # whoever needs it loads it, or is told why not
         finally:
+            sys.setprofile(None)
             sys.setswitchinterval(before)
         gc.freeze()
         try:
             self._loop.call_soon_threadsafe(self._prepare_next)
         except RuntimeError:
             pass  # the loop has ended
+
+    def _rest(self, *_: object) -> None:
+        """Called at each call and return of the thread: rest, if it has worked for long enough while streams play."""
+        if monotonic() > self._rest_at:
+            if not self._is_idle():
+                sleep(_REST)
+            self._rest_at = monotonic() + _SLICE
 
     def _prepare_next(self) -> None:
         if self._stopped.is_set():

@@ -44,8 +44,8 @@ class Acceptor:
         """`take` gets each connection, which does not block, and keeps it. `turn` is entered before each, and told
         since when, at the earliest, the connection waited."""
         self._listener = listener
-        # Enumerations are slow to make.
-        self._family, self._type, self._protocol = int(listener.family), int(listener.type), listener.proto
+        self._accepted_as = _accepted_as(listener)
+        self._is_unix = listener.family == socket.AF_UNIX
         # Connections taken in the next turn: as many as came in the last, or twice that. One that is not there costs
         # as much to ask for as one that is.
         self._turn = 1
@@ -134,7 +134,7 @@ class Acceptor:
         turn.accepted = (self._since, turn.now) if waited else (turn.since, 0.0)
         try:
             connection.setblocking(False)
-            if self._family != socket.AF_UNIX:
+            if not self._is_unix:
                 # asyncio does so only where the socket names its protocol.
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._take(connection)
@@ -147,7 +147,7 @@ class Acceptor:
     def _next(self) -> socket.socket:
         """Like `socket.accept`, in half the time, as that looks up the listener's family and type each time."""
         descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
-        return socket.socket(self._family, self._type, self._protocol, descriptor)
+        return self._accepted_as(descriptor)
 
     def _go_on(self) -> None:
         self._pause = None
@@ -167,3 +167,15 @@ class Acceptor:
     def _release(self) -> None:
         while self._reserve:
             os.close(self._reserve.pop())
+
+
+def _accepted_as(listener: socket.socket) -> Callable[[int], socket.socket]:
+    """What makes a socket of a descriptor that `listener` accepted.
+
+    Its family and type are constants: an event loop asks for them three times a connection, and `socket.socket` makes
+    an enumeration's member for each answer.
+    """
+    family, kind, protocol = int(listener.family), int(listener.type), listener.proto
+    constants = {"family": listener.family, "type": listener.type, "__slots__": ()}
+    make: Callable[..., socket.socket] = type("AcceptedSocket", (socket.socket,), constants)
+    return lambda descriptor: make(family, kind, protocol, descriptor)

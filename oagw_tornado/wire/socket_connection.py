@@ -204,9 +204,11 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     def client(self) -> str:
         if self._client is None:
             peer: Any = self._transport.get_extra_info("peername")
-            # Of a TCP connection that is gone there is no name either: that makes nobody local.
-            is_unix = self.socket.family == AF_UNIX
-            self._client = UNIX if is_unix else str(peer[0]) if isinstance(peer, tuple) else ""
+            if isinstance(peer, tuple):
+                self._client = str(peer[0])
+            else:
+                # Of a TCP connection that is gone there is no name either: that makes nobody local.
+                self._client = UNIX if self.socket.family == AF_UNIX else ""
         return self._client
 
     @property

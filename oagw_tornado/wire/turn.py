@@ -32,6 +32,7 @@ class Turn:
     __slots__ = (
         "due",
         "play",
+        "set_timer",
         "now",
         "since",
         "awake_since",
@@ -51,6 +52,8 @@ class Turn:
         # When something is due that `play` plays: for a millisecond at most.
         self.due = _NEVER
         self.play: Callable[[], None] = _nothing
+        # Called when a turn is over: has the loop wake for what is due.
+        self.set_timer: Callable[[], None] = _nothing
         # When `enter` was called last.
         self.now = 0.0
         # Since when, at the earliest, that waited which this turn handles, and since when the loop has not slept.
@@ -89,6 +92,11 @@ class Turn:
         if now >= self.due:
             self.play()
 
+    @property
+    def is_under_way(self) -> bool:
+        """True between the first `enter` of a turn and its end."""
+        return self._began != 0.0
+
     def passed(self, began: float, ended: float) -> None:
         """A turn is over, or a part of one, that was not entered."""
         if not self._began:
@@ -112,6 +120,7 @@ class Turn:
         self._entered_before = self._last_entered
         self._last_began = self._last_entered = self._began
         self._began = 0.0
+        self.set_timer()
         try:
             self.after()
         finally:

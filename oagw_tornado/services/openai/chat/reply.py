@@ -1,6 +1,7 @@
 """The reply to a chat completion. Load tests repeat themselves: then little is made again.
 
-What a reply depends on beside its id and its time is kept, for bodies that are not long; so is its stream.
+What a reply depends on beside its id and its time is kept, for bodies that are not long; so is its stream or its
+document.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import Asked, canned_parts, reply_of, reply_to, scripted
 from oagw_tornado.services.openai.chat.dialect import CHAT
+from oagw_tornado.services.openai.chat.shared_document import SharedDocument, shared_document
 from oagw_tornado.services.openai.chat.shared_stream import SharedStream, perform, shared_stream
 from oagw_tornado.units.remembered import Remembered
 
@@ -23,7 +25,7 @@ LONGEST_KEPT = 4096
 class Prepared:
     """A request that was read and what is said to it: all of a reply but its id and its time."""
 
-    __slots__ = ("conversation", "parts", "stream")
+    __slots__ = ("conversation", "parts", "stream", "document")
 
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
@@ -31,6 +33,8 @@ class Prepared:
         self.parts: Parts | None = None
         # The stream as all who ask share it; None: nobody has asked yet, or it cannot be shared.
         self.stream: SharedStream | None = None
+        # The same of a reply that is sent whole.
+        self.document: SharedDocument | None = None
 
 
 def conversation_in(body: bytes, is_exact: bool) -> Conversation:
@@ -70,6 +74,8 @@ def reply_to_chat(asked: Asked) -> Reply:
     prepared = _prepare_once(body, context[2:], script)
     if prepared.stream is not None:
         return perform(prepared.stream, context)
+    if prepared.document is not None:
+        return prepared.document.reply(context)
     conversation = prepared.conversation
     if prepared.parts is None:
         if script is None:
@@ -81,4 +87,6 @@ def reply_to_chat(asked: Asked) -> Reply:
         prepared.stream = shared_stream(conversation, prepared.parts, reply, context)
         if prepared.stream is not None:
             return perform(prepared.stream, context)
+    else:
+        prepared.document = shared_document(prepared.parts, reply, context)
     return reply
