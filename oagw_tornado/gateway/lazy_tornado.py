@@ -39,6 +39,21 @@ class LazyRequest(httputil.HTTPServerRequest):
         return value
 
 
+# Characters of the longest query whose arguments are kept with a head that is known.
+_LONGEST_KEPT = 256
+
+
+def _query_arguments(request: LazyRequest) -> dict[str, list[bytes]]:
+    query = request.query
+    shared = getattr(request.headers, "shared", None)
+    if shared is None or len(query) > _LONGEST_KEPT:
+        return parse_query(query)
+    known = shared.get(parse_query)
+    if known is None or known[0] != query:
+        known = shared[parse_query] = query, parse_query(query)
+    return {name: values[:] for name, values in known[1].items()}
+
+
 def _arguments(request: LazyRequest) -> dict[str, list[bytes]]:
     arguments = {name: list(values) for name, values in request.query_arguments.items()}
     for name, values in request.body_arguments.items():
@@ -58,7 +73,7 @@ def _form(request: LazyRequest) -> tuple[dict[str, list[bytes]], dict[str, list[
 
 
 REQUEST_PARTS: dict[str, Callable[[Any], Any]] = {
-    "query_arguments": lambda request: parse_query(request.query),
+    "query_arguments": _query_arguments,
     "arguments": _arguments,
     "body_arguments": lambda request: _form(request)[0],
     "files": lambda request: _form(request)[1],
