@@ -12,7 +12,12 @@ from oagw_tornado.services.openai.chat.reply import chat_reply
 from oagw_tornado.services.openai.context import Context
 
 TOOL = {"type": "function", "function": {"name": "first", "parameters": {"type": "object", "properties": {}}}}
-PLAIN: tuple[dict[str, Any], ...] = ({}, {"model": "gpt-4o", "n": 3}, {"max_tokens": 4, "seed": 7, "logprobs": True}, {"tools": [TOOL]})
+PLAIN: tuple[dict[str, Any], ...] = (
+    {},
+    {"model": "gpt-4o", "n": 3},
+    {"max_tokens": 4, "seed": 7, "logprobs": True},
+    {"tools": [TOOL]},
+)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
