@@ -9,6 +9,9 @@ import pytest
 from plain_handlers import Hooked, OwnErrors, ask, assert_logged, outcome, plain_client, plain_server
 from wire import PROXY, Client, VisibleServer, get, post
 
+from oagw_tornado.gateway.lazy_tornado import LazyRequest
+from oagw_tornado.wire.headers import WireHeaders
+
 
 @pytest.fixture(scope="module")
 def server(wire: str) -> Iterator[VisibleServer]:
@@ -209,3 +212,24 @@ def test_a_knob_that_cannot_get_hold_of_a_flushing_handler_is_refused(client: Cl
     assert reply.headers["x-oagw-error-source"] == "gateway"
     assert reply.json["error"].startswith(f"Bad knob {knob.partition(':')[0]}: this service sends its reply by itself")
     assert client.is_kept()
+
+
+def test_arguments_of_a_query_are_each_requests_own() -> None:
+    headers = WireHeaders([b"Host: a"])
+    headers.shared = {}
+
+    def asked(query: str) -> dict[str, list[bytes]]:
+        request = LazyRequest.__new__(LazyRequest)
+        request.headers, request.query = headers.again(), query
+        arguments: dict[str, list[bytes]] = request.query_arguments
+        return arguments
+
+    for _ in range(3):
+        arguments = asked("a=1&a=2")
+        assert arguments == {"a": [b"1", b"2"]}
+        arguments["a"].append(b"3")
+        arguments["b"] = []
+    assert asked("b=4") == {"b": [b"4"]}
+    assert asked("c=" + 300 * "x") == {"c": [300 * b"x"]}
+    # What is long is not kept, in the place of what is short or otherwise.
+    assert len(headers.shared) == 1

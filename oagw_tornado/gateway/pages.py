@@ -7,7 +7,8 @@ from typing import Any
 
 from oagw_tornado import __version__
 from oagw_tornado.gateway.handler import ExchangeHandler
-from oagw_tornado.reply.reply import json_reply
+from oagw_tornado.reply.reply import JSON, Reply, json_reply
+from oagw_tornado.units.documents import write_plain_json
 
 
 class Page(ExchangeHandler):
@@ -25,9 +26,8 @@ class Health(Page):
         answer: dict[str, Any] = {"service": "oagw-mock-server", "status": word}
         if health.details is not None:
             answer["details"] = health.details()
-        reply = json_reply(answer, status)
-        reply.source = None
-        self.respond(reply)
+        # The first answer ends a start, which is not to wait for a faster library to load.
+        self.respond(Reply(status, JSON, write_plain_json(answer), source=None))
 
     head = get
 

@@ -14,8 +14,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
 from oagw_tornado.reply.budgets import Budget
 
 EXPECTED = "a rate such as 60/min, optionally followed by ;burst=N or ;tokens=N/min"
@@ -172,9 +170,11 @@ def estimated_tokens(body: bytes) -> int:
 def _asked_for(body: bytes) -> int:
     if b"_tokens" not in body:
         return 0
+    from orjson import JSONDecodeError, loads
+
     try:
-        document: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document: Any = loads(body)
+    except JSONDecodeError:
         return 0
     if not isinstance(document, Mapping):
         return 0

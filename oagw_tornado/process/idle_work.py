@@ -22,6 +22,7 @@ from time import monotonic, sleep
 
 # Those that most ask for first come first.
 NEEDED_SOON = (
+    "orjson",
     "oagw_tornado.services.openai.handlers",
     "oagw_tornado.services.openai.engine",
     "oagw_tornado.services.openai.responses.handlers",

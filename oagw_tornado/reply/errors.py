@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any, NamedTuple
 
-import orjson
-
 from oagw_tornado.reply.budgets import BudgetHeaders, budget_headers
 from oagw_tornado.reply.phrases import phrase
 from oagw_tornado.reply.problem import Problem
 from oagw_tornado.reply.reply import JSON, Headers, Reply, json_reply
+from oagw_tornado.units.documents import write_plain_json
 from oagw_tornado.units.knob_errors import InapplicableKnob
 
 
@@ -63,7 +62,7 @@ def gateway_error(status: int, error: str, message: str = "", hint: str = "", **
     """The body of an error of the gateway's own: `error` is a string, as it always was, and what helps stands beside
     it, where SDKs and people look for it."""
     members = {"error": error, "message": message or error, "hint": hint, **more}
-    return orjson.dumps({name: value for name, value in members.items() if value})
+    return write_plain_json({name: value for name, value in members.items() if value})
 
 
 class Errors(NamedTuple):

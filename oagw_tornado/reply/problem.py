@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import orjson
+from oagw_tornado.units.documents import write_json
 
 
 class Problem(NamedTuple):
@@ -36,7 +36,4 @@ def error_object(problem: Problem) -> dict[str, str | None]:
 
 def error_chunk(problem: Problem | None, events: int) -> bytes:
     """An error in the middle of a stream of `data:` lines."""
-    return _USUAL_CHUNK if problem is None else b"data: %b\n\n" % orjson.dumps({"error": error_object(problem)})
-
-
-_USUAL_CHUNK = error_chunk(SERVER_ERROR, 0)
+    return b"data: %b\n\n" % write_json({"error": error_object(problem or SERVER_ERROR)})

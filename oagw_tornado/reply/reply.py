@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import orjson
-
 from oagw_tornado.reply.inference import Inference
 from oagw_tornado.reply.problem import ErrorWriter, Problem, error_chunk
 from oagw_tornado.reply.schedule import Frame
@@ -84,7 +82,7 @@ def in_pieces(before: bytes, values: Iterable[Any], after: bytes) -> Iterator[by
     """A JSON document with a long array in it: `before` the first of its `values` and `after` the last."""
     piece = before
     for value in values:
-        yield piece + orjson.dumps(value)
+        yield piece + write_json(value)
         piece = b","
     yield after
 

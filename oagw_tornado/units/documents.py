@@ -3,6 +3,9 @@
 What walks a document recurses, and a thousand brackets are cheap to send. So depth is checked once, where a document
 is read, and whoever gets a value of it may walk it. A value takes fifty times as long to make as its bytes take to
 arrive, and all streams wait meanwhile: so their number is known before they are made.
+
+orjson, with what it imports, would be a thirtieth of a start: it is imported on first use, and what a start writes is
+written by the standard library.
 """
 
 from __future__ import annotations
@@ -11,8 +14,6 @@ import json
 from itertools import accumulate
 from reprlib import Repr
 from typing import Any
-
-import orjson
 
 #: Objects and lists within each other. OpenAI takes schemas 10 deep, Anthropic's and GitHub's documents have fewer.
 DEEPEST = 100
@@ -46,11 +47,13 @@ def read_json(text: bytes, *, is_bounded: bool = True) -> Any:
     >>> read_json(b'{"a": [1, 2]}')
     {'a': [1, 2]}
     """
+    from orjson import JSONDecodeError, loads
+
     if is_bounded:
         refuse_many(text)
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        document = loads(text)
+    except JSONDecodeError as error:
         # orjson has a limit of its own, 1,024, and words it in one way or another.
         is_deep = "depth" in str(error) or "ecursion" in str(error)
         raise DocumentError(TOO_DEEP if is_deep else str(error)) from None
@@ -60,10 +63,20 @@ def read_json(text: bytes, *, is_bounded: bool = True) -> Any:
 
 def write_json(value: Any) -> bytes:
     """A value as compact JSON, integers beyond 64 bits too, which a client may send and have said again."""
+    from orjson import dumps
+
     try:
-        return orjson.dumps(value)
+        return dumps(value)
     except TypeError:
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def write_plain_json(value: Any) -> bytes:
+    """A value as compact JSON, in ASCII, by the standard library: for what is written before the server is up."""
+    return _ENCODER.encode(value).encode()
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def refuse_many(text: bytes) -> None:
