@@ -81,6 +81,10 @@ class ArrivingPlayer(Playback):
         # It waits from now on, not for an instant.
         return step._replace(at=0.0) if step.action is Action.AWAIT and step.at else step
 
+    def _render_end(self, step: Step) -> bytes:
+        # What ends it before its time has no trailers.
+        return self._connection.render_end(step.data, b"" if step.outcome else self._arriving.trailers)
+
     def _await(self, step: Step) -> bool:
         if self._head and not self._send_head():
             return False

@@ -213,7 +213,7 @@ class Playback(RunPlayer):
 
     def _end(self, step: Step) -> None:
         connection, ledger = self._connection, self._context.ledger
-        data = self._take_head() + connection.render_end(step.data)
+        data = self._take_head() + self._render_end(step)
         left = not data or connection.send(data)
         if not (left or connection.is_open):
             self.client_left()
@@ -228,6 +228,9 @@ class Playback(RunPlayer):
             connection.end_sent()
         else:
             self._wait_for_client(step.at, step.events, len(step.data), outcome)
+
+    def _render_end(self, step: Step) -> bytes:
+        return self._connection.render_end(step.data)
 
     def _close(self, step: Step) -> None:
         connection = self._connection

@@ -37,6 +37,10 @@ _REPLY = HOP_BY_HOP | {"content-length", "date"}
 UPSTREAM_ID = "X-Upstream-Request-Id"
 
 
+#: What announces trailers: it passes where they do.
+TRAILER = "trailer"
+
+
 def passed_request(lines: Iterable[tuple[str, str]], own: Headers, key_header: str = "") -> list[tuple[str, str]]:
     """The lines that a real upstream gets: the client's, with its `own` in the place of those of the same name.
 
@@ -47,10 +51,10 @@ def passed_request(lines: Iterable[tuple[str, str]], own: Headers, key_header: s
     return [line for line in given if _passes(line[0].lower(), behind)] + list(own)
 
 
-def passed_reply(lines: Iterable[tuple[str, str]]) -> Headers:
-    """The lines that the client gets of a reply."""
+def passed_reply(lines: Iterable[tuple[str, str]], *, with_trailers: bool = False) -> Headers:
+    """The lines that the client gets of a reply. `with_trailers`: it is told which fields follow the body."""
     given = list(lines)
-    behind = _REPLY | _named(given)
+    behind = (_REPLY - {TRAILER} if with_trailers else _REPLY) | _named(given)
     return tuple(
         (_RENAMED.get(lowered, name), value) for name, value in given if _passes(lowered := name.lower(), behind)
     )

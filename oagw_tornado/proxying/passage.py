@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from hashlib import sha256
-from io import BytesIO
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +19,12 @@ from oagw_tornado.gateway.body_stream import BodyLost
 from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.gateway.request import Request
 from oagw_tornado.gateway.upstream_failure import RESPONSE_TIMEOUT, Failure
-from oagw_tornado.knobs.model_name import without_knobs
-from oagw_tornado.knobs.vocabulary import MODEL_MARK
+from oagw_tornado.proxying.body_up import BodyUp
 from oagw_tornado.proxying.failures import failure_of, is_reset
-from oagw_tornado.proxying.header_rules import passed_reply, passed_request
+from oagw_tornado.proxying.header_rules import TRAILER, passed_reply, passed_request
 from oagw_tornado.proxying.recorder import Asked, Recording
 from oagw_tornado.proxying.target import LeadsOut, target
+from oagw_tornado.proxying.trailers import WANTED, ReplyTrailers, are_asked_for, passed_trailers
 from oagw_tornado.reply.arriving import Arriving
 from oagw_tornado.reply.boundaries import boundaries_of
 from oagw_tornado.reply.reply import Reply
@@ -42,9 +40,6 @@ log = logging.getLogger(__name__)
 # What a stream says last: a client that has read it may leave before the stream has ended.
 _LAST_WORDS = (b"data: [DONE]", b"data:[DONE]", b"event: message_stop", b"event: response.completed")
 _TAIL = 64 * 2**10
-
-# Bytes of a body that are sent up in one go.
-_AT_ONCE = 2**18
 
 
 class Passage:
@@ -75,18 +70,19 @@ class Passage:
         self._recording: Recording | None = None
         self._is_over = False
         self._timed_out = False
+        # Finds those of the reply, if the client wants them.
+        self._trailers: ReplyTrailers | None = None
         self._timer: asyncio.TimerHandle | None = None
         # When something came last.
         self._came_at = 0.0
         self._says_last = False
         # Of the body: it tells whose dialect a stream is in.
         self._beginning = b""
-        sent = request.body if request.sent_body is None else request.sent_body
-        if MODEL_MARK in sent and takes_knobs_in_model_names and request.rest is None:
-            sent = without_knobs(sent)
-        self._sent = sent
-        self._sent_bytes = len(sent)
-        self._hash = sha256(sent) if destination.recorder is not None else None
+        self._up = BodyUp(
+            request,
+            takes_knobs_in_model_names=takes_knobs_in_model_names,
+            is_hashed=destination.recorder is not None,
+        )
 
     async def run(self) -> None:
         """Pass it on. Raises nothing but CancelledError."""
@@ -128,9 +124,16 @@ class Passage:
         lines = list(header_lines(self._exchange))
         headers = passed_request(lines, self._destination.own_headers, self._destination.key_header)
         headers.append(("Host", real.origin.authority))
+        if are_asked_for(lines):
+            self._trailers = ReplyTrailers()
+            WANTED.set(self._trailers)
+            # Who says TE says so in Connection (RFC 9110, section 10.1.4).
+            headers += [("TE", "trailers"), ("Connection", "TE")]
+        if self._up.is_chunked:
+            headers += [line for line in lines if line[0].lower() == TRAILER]
         if self._destination.recorder is not None:
             self._recording = self._destination.recorder.begin(self._asked(lines))
-        body = self._body_up(headers)
+        body = self._up.content(headers, self._await_reply)
         try:
             response = await self._destination.pool.request(request.method or "", path, query, headers, body)
         except asyncio.CancelledError:
@@ -151,30 +154,6 @@ class Passage:
         self._response = response
         self._connection = response.connection.protocol if response.connection is not None else None
         await self._pass_back(response)
-
-    def _body_up(self, headers: list[tuple[str, str]]) -> bytes | BytesIO | AsyncIterator[bytes] | None:
-        """The body as the client of the upstream takes it; from its end on the upstream is waited for."""
-        rest = self._request.rest
-        if rest is None:
-            self._await_reply()
-            # aiohttp writes bytes in one go, and warns of many; of a file it takes piece by piece.
-            return BytesIO(self._sent) if len(self._sent) > _AT_ONCE else self._sent or None
-        length = self._request.headers.get("Content-Length")
-        if length is not None:
-            headers.append(("Content-Length", length))
-        return self._pieces_up()
-
-    async def _pieces_up(self) -> AsyncIterator[bytes]:
-        rest = self._request.rest
-        assert rest is not None
-        first, self._sent = self._sent, b""
-        yield first
-        async for piece in rest:
-            self._sent_bytes += len(piece)
-            if self._hash is not None:
-                self._hash.update(piece)
-            yield piece
-        self._await_reply()
 
     def _await_reply(self) -> None:
         if self._response is None and not self._is_over:
@@ -201,7 +180,9 @@ class Passage:
         lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
         if self._recording is not None:
             self._recording.replied(self._now(), response.status, response.reason or "", lines)
-        headers = passed_reply(lines)
+        headers = passed_reply(
+            lines, with_trailers=self._trailers is not None and response.headers.get("Content-Length") is None
+        )
         length = response.headers.get("Content-Length", "")
         kind = response.headers.get("Content-Type", "")
         boundaries = boundaries_of(kind)
@@ -273,6 +254,8 @@ class Passage:
             self._ledger.arrived(self._exchange, at, events)
 
     def _complete(self) -> None:
+        if self._trailers is not None and self._body is not None:
+            self._body.trailers = passed_trailers(self._trailers.lines)
         self._end(Action.END, "complete")
 
     def _cut(self, error: BaseException) -> None:
@@ -324,8 +307,6 @@ class Passage:
 
     def _asked(self, lines: list[tuple[str, str]]) -> Asked:
         request = self._request
-        given = self._hash
-        assert given is not None
         body = request.body if request.rest is None else None
         credentials = [value for name, value in lines if name.lower() in ("authorization", "cookie", "x-api-key")]
         return Asked(
@@ -334,8 +315,8 @@ class Passage:
             request.query,
             lines if request.sent_body is None else [line for line in lines if line[0].lower() != "content-encoding"],
             body,
-            lambda: given.hexdigest(),
-            lambda: self._sent_bytes,
+            self._up.sha256,
+            lambda: self._up.size,
             self._exchange.wall,
             tuple(part for value in credentials for part in (value, value.partition(" ")[2])),
         )

@@ -16,6 +16,8 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from oagw_tornado.proxying.trailers import WANTED, ReplyTrailers
+
 
 class UpstreamConnection(ResponseHandler):
     """Where the bytes of an upstream come in."""
@@ -25,8 +27,16 @@ class UpstreamConnection(ResponseHandler):
         #: Told when more of a body may have come, or its end; must not raise.
         self.came: Callable[[], None] | None = None
         self._is_paused = False
+        self._trailers: ReplyTrailers | None = None
+
+    def set_response_params(self, **options: Any) -> None:
+        """A request is about to be sent, by the task that this is called in."""
+        self._trailers = WANTED.get()
+        super().set_response_params(**options)
 
     def data_received(self, data: bytes) -> None:
+        if self._trailers is not None:
+            self._trailers.feed(data)
         super().data_received(data)
         # Without data it is what was held up that is parsed, in the middle of a read.
         if self.came is not None and data:

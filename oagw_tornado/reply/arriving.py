@@ -23,12 +23,26 @@ _AWAIT = Step(0.0, b"", Action.AWAIT)
 class Arriving:
     """What has arrived of one body and was not taken yet. `length` is what its head states; None: nothing."""
 
-    __slots__ = ("length", "elapsed", "held", "direct", "more", "over", "room", "_boundaries", "_arrived", "_last")
+    __slots__ = (
+        "length",
+        "trailers",
+        "elapsed",
+        "held",
+        "direct",
+        "more",
+        "over",
+        "room",
+        "_boundaries",
+        "_arrived",
+        "_last",
+    )
 
     def __init__(
         self, elapsed: Callable[[], float], boundaries: Boundaries | None = None, length: int | None = None
     ) -> None:
         self.length = length
+        #: Field lines that follow it, once it has ended.
+        self.trailers = b""
         self.elapsed = elapsed
         #: Bytes that wait to be taken.
         self.held = 0

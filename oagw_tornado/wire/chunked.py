@@ -21,10 +21,12 @@ _BEFORE_SIZE, _IN_DATA, _AFTER_DATA, _IN_TRAILER = range(4)
 class ChunkedBody:
     """Where one such body stands. `feed` moves on through bytes that somebody else keeps."""
 
-    __slots__ = ("is_complete", "_state", "_left", "_extensions", "_trailer", "_lines", "_limits")
+    __slots__ = ("is_complete", "trailers", "_state", "_left", "_extensions", "_trailer", "_lines", "_limits")
 
     def __init__(self, limits: Limits) -> None:
         self.is_complete = False
+        #: The field lines behind it, each with its line end.
+        self.trailers: tuple[bytes, ...] = ()
         self._state = _BEFORE_SIZE
         # Bytes of the current chunk that are still to come.
         self._left = 0
@@ -91,8 +93,8 @@ class ChunkedBody:
         return line_end
 
     def _trailer_line(self, data: bytes | bytearray, at: int) -> int:
-        """The position behind the line, or `at` if it is not whole. The fields are dropped: nobody asks for them,
-        and they may not join those of the head (RFC 9110, section 6.5.1)."""
+        """The position behind the line, or `at` if it is not whole. The fields may not join those of the head
+        (RFC 9110, section 6.5.1): who passes the body on asks for them."""
         limits = self._limits
         room = limits.max_header_size - self._trailer
         line_end = data.find(b"\n", at, at + room + 1) + 1
@@ -109,4 +111,5 @@ class ChunkedBody:
             raise Refused(431, f"Request header fields too large: a trailer of over {limits.max_header_lines} lines")
         if FIELD_LINE.fullmatch(data, at, line_end) is None:
             raise Refused(400, "Bad request: a trailer line is not NAME: value, or does not end in CR LF")
+        self.trailers += (bytes(data[at:line_end]),)
         return line_end

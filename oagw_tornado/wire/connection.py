@@ -67,6 +67,7 @@ class ReplyConnection(httputil.HTTPConnection):
         "bodiless",
         "close_callback",
         "drained",
+        "trailers",
     )
 
     @property
@@ -98,6 +99,8 @@ class ReplyConnection(httputil.HTTPConnection):
         self.close_callback: Callable[[], None] | None = None
         # Called once when bytes that the kernel did not take at once have left.
         self.drained: Callable[[], None] | None = None
+        # The field lines behind the last request body that came in chunks.
+        self.trailers: tuple[bytes, ...] = ()
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called if the client goes before the reply is complete. Tornado's handlers call this."""
@@ -219,12 +222,14 @@ class ReplyConnection(httputil.HTTPConnection):
         self.send(head if self.bodiless else head + body)
         self.end_sent()
 
-    def render_end(self, data: bytes) -> bytes:
-        """The last bytes of the body, framed, and what marks its end."""
+    def render_end(self, data: bytes, trailers: bytes = b"") -> bytes:
+        """The last bytes of the body, framed, and what marks its end. `trailers` are field lines that follow a body in
+        chunks."""
         if self.bodiless:
             return b""
         if self.chunked:
-            return framed(data) + b"0\r\n\r\n" if data else b"0\r\n\r\n"
+            end = b"0\r\n%b\r\n" % trailers
+            return framed(data) + end if data else end
         return data
 
     # tornado.httputil.HTTPConnection: for handlers that write by themselves.

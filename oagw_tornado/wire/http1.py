@@ -239,6 +239,7 @@ class Http1Connection(LingeringConnection):
                 self._go_on_soon()
             return False
         self._is_read = True
+        self.trailers = reader.trailers
         self._delegate = None
         end_wait(self)
         if delegate is not None:

@@ -25,7 +25,7 @@ _TAKEN = 64 * 2**10
 class RequestReader:
     """The requests of one connection, one after the other. Methods raise `Refused`; then nothing more can be read."""
 
-    __slots__ = ("_bytes", "_at", "_looked_at", "_limits", "_parse", "_remaining", "_chunks")
+    __slots__ = ("_bytes", "_at", "_looked_at", "_limits", "_parse", "_remaining", "_chunks", "trailers")
 
     def __init__(self, limits: Limits, parse: Callable[[bytes, Limits], Head] = parse_head) -> None:
         self._limits = limits
@@ -39,6 +39,8 @@ class RequestReader:
         self._remaining = 0
         # The body that comes in chunks.
         self._chunks: ChunkedBody | None = None
+        #: The lines behind the last body that came in chunks.
+        self.trailers: tuple[bytes, ...] = ()
 
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
@@ -102,6 +104,7 @@ class RequestReader:
             self._at, data = self._chunks.feed(self._bytes, begin)
             self._looked_at = self._at
             if self._chunks.is_complete:
+                self.trailers = self._chunks.trailers
                 self._chunks = None
             return data
         end = min(begin + self._remaining, len(self._bytes))
