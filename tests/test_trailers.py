@@ -12,7 +12,7 @@ import pytest
 from raw_http import TOKEN, dial, request
 from scripted_server import scripted_server
 
-from oagw_tornado.proxying.trailers import ReplyTrailers, are_asked_for, passed_trailers
+from oagw_tornado.proxying.trailers import LARGEST_HEAD, ReplyTrailers, are_asked_for, passed_trailers
 from oagw_tornado.testing import SimulatorThread
 
 REAL = "/api/oagw/v1/proxy/real"
@@ -22,6 +22,7 @@ TRAILERS = b"Checksum: abc\r\nSet-Cookie: a=1\r\nX-Sim-Fault: reset\r\nServer-Ti
 PASSED = b"Checksum: abc\r\nServer-Timing: total;dur=1\r\n"
 STREAM = HEAD + b"Content-Type: text/event-stream\r\n\r\n" + BODY + b"0\r\n" + TRAILERS + b"\r\n"
 WHOLE = HEAD + b"\r\n" + BODY + b"0\r\n" + TRAILERS + b"\r\n"
+LARGE = b"HTTP/1.1 200 OK\r\nX: " + b"x" * LARGEST_HEAD
 
 
 def received(port: int, data: bytes) -> bytes:
@@ -109,9 +110,17 @@ def test_the_trailers_of_a_reply_are_found_wherever_it_is_cut() -> None:
         found.feed(reply[:at])
         found.feed(reply[at:])
         assert b"".join(found.lines) == TRAILERS
-    for other in (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n0\r\nA: b\r\n\r\n", b"no reply\r\n\r\n", STREAM[:-9]):
+    for other in (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n0\r\nA: b\r\n\r\n",
+        b"no reply\r\n\r\n",
+        STREAM[:-9],
+        LARGE,
+    ):
         found = ReplyTrailers()
         found.feed(other)
+        found.feed(
+            HEAD[HEAD.index(b"\r\n") :] + b"\r\n" + BODY + b"0\r\n" + TRAILERS + b"\r\n" if other == LARGE else b""
+        )
         assert found.lines == ()
 
 

@@ -28,8 +28,8 @@ _NO_TRAILERS = HOP_BY_HOP | frozenset(
 )
 _OURS = ("x-oagw-", "x-sim-")
 _CHUNKED = re.compile(rb"^transfer-encoding:(?:.*,)?[ \t]*chunked[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-# Of a head: aiohttp refuses larger ones by itself.
-_LARGEST_HEAD = 2**20
+#: Bytes of a head behind which trailers are looked for.
+LARGEST_HEAD = 2**20
 
 #: What finds the trailers of the reply to the request that this task sends; None: nobody wants them.
 WANTED: ContextVar[ReplyTrailers | None] = ContextVar("wanted trailers", default=None)
@@ -77,7 +77,7 @@ class ReplyTrailers:
         while self._body is None:
             head, end, data = data.partition(b"\r\n\r\n")
             if not end:
-                self._is_over = len(head) > _LARGEST_HEAD
+                self._is_over = len(head) > LARGEST_HEAD
                 return head
             if head[9:10] == b"1" and head[9:12] != b"101":
                 continue  # an interim reply
