@@ -1,4 +1,4 @@
-"""One log line for each exchange that is over."""
+"""One log line per finished exchange."""
 
 from __future__ import annotations
 

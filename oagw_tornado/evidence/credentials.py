@@ -1,11 +1,11 @@
-"""What of a request may be shown: names that are known to carry no credential are shown whole, all else is masked.
+"""What may be shown of a request: values whose names are known to carry no credential are shown, all others are masked.
 
-A list of what to hide never ends: each provider, proxy and tenant has a name of its own for its key. So the lists here
-say what is *shown* of headers and queries. A body is shown as it is, as tests compare it, but for the values of fields
-that name a credential. Whatever the place, the tokens of this simulator and what has the form of a well-known key
-(``sk-…``, ``ghp_…``, a JWT) are masked.
+A denylist would never be complete: each provider, proxy and tenant has its own name for its key. So the lists here
+say what is *shown* of headers and queries. A body is shown as received, because tests compare it, except for the values
+of fields that name a credential. The tokens of this simulator, and anything in the form of a well-known key
+(``sk-…``, ``ghp_…``, a JWT), are masked everywhere.
 
-All of it is made when somebody asks, from the bytes as they came, in time linear in their number.
+Masking happens when somebody looks, on the bytes as received, in time linear in their number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exchanges in the forms of other tools: an HTTP Archive, and their events line by line."""
+"""Exchanges in the formats of other tools: an HTTP Archive, and their events line by line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Percentiles in the text form of HdrHistogram (``.hgrm``), which its plotters read: https://hdrhistogram.github.io/HdrHistogram/
+"""Percentiles in HdrHistogram's text format (``.hgrm``), for its plotters: https://hdrhistogram.github.io/HdrHistogram/
 
-Values are counted as the hdrhistogram library counts them, to three digits; it is an extra (``hdr``), loaded when
-somebody asks. It would write the text itself, but in one go of a tenth of a second.
+Values are counted as by the hdrhistogram library, to three digits; it is an extra (``hdr``), loaded on first use. It
+could write the text itself, but takes a tenth of a second in one go.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What an inference server counts: tokens, times to the first token and between tokens, by model; for one alias.
+"""The figures of an inference server for one alias, by model: tokens, times to the first token and between tokens.
 
 The names, labels and buckets of the metrics are vLLM's (https://docs.vllm.ai/en/latest/usage/metrics.html), as load
-generators and inference gateways read these. A figure is what happened: a stream that was cut off after three tokens
+generators and inference gateways expect them. They count what happened: a stream that was cut off after three tokens
 counts three, and times are those at which its events left.
 """
 

@@ -1,7 +1,7 @@
-"""What arrived and what became of it: the latest exchanges, evidence to assert on, bounded in number and in bytes.
+"""The latest exchanges, for tests to assert on: what arrived and what became of it, bounded in number and in bytes.
 
 The journal keeps the exchanges themselves, so nothing is copied or rendered for a request that nobody asks about.
-What an exchange holds is counted from the bytes as they came: target, headers, body, and the instants of its events.
+The size of an exchange is counted from its raw bytes: target, headers, body, and the instants of its events.
 """
 
 from __future__ import annotations

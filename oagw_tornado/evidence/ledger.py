@@ -1,8 +1,8 @@
-"""The one writer of evidence: it hears what became of a reply, and makes exchange, journal, timing and metrics of it.
+"""The only writer of evidence: it is told what became of a reply, and updates exchange, journal, timing and metrics.
 
-The facts of a request are set by those who read it; whatever is known of its reply (status, events, bytes, faults, how
-and when it ended) is written here alone. So an event is counted in all four places, or in none, and a reset leaves
-nothing behind that was before it.
+The facts of a request are set by whoever reads it; everything about its reply (status, events, bytes, faults, how
+and when it ended) is written only here. So an event is counted in all four places or in none, and a reset leaves
+nothing behind from before.
 """
 
 from __future__ import annotations

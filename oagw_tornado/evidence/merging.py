@@ -1,4 +1,4 @@
-"""What several processes have counted, as one: plain values out of counters, and counters out of many of these."""
+"""Merges the counts of several processes: counters to plain values, and many of these to one set of counters."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Counters of one simulator, and their rendering for Prometheus.
 
-Counting is plain arithmetic at the end of an exchange, never on the path of an event. prometheus_client is a
-dependency of ``GET /metrics`` alone and is not imported before the first one.
+Counting is plain arithmetic at the end of an exchange, never on the path of an event. Only ``GET /metrics`` needs
+prometheus_client, which is not imported before the first such request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small counts by number in a tenth of the memory of a dictionary: there are hundreds for each second that is kept."""
+"""Small counts by number, in a tenth of the memory of a dictionary: each second that is kept has hundreds."""
 
 from __future__ import annotations
 

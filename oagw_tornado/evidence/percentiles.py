@@ -1,4 +1,4 @@
-"""Many values as the few points of a percentile plot. Pure functions of counts."""
+"""The few points of a percentile plot from many values. Pure functions of counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How true a replay was: the instants of its events against those of the recording."""
+"""The accuracy of a replay: the instants of its events against those of the recording."""
 
 from __future__ import annotations
 

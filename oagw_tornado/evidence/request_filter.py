@@ -1,4 +1,4 @@
-"""Which exchanges somebody asks for: all that is given must fit. A pure value, made of texts."""
+"""Which exchanges a query selects: those that match every filter given. A pure value, made from texts."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How late events left, and how long requests waited for their admission: histograms that cost next to nothing to
-count in.
+"""How late events left, and how long requests waited for their admission, in histograms that cost next to nothing to
+update.
 
-Lateness is actual minus planned instant, in seconds. Bins are 50 microseconds wide up to `SPAN`; what is later is
-counted in one bin and remembered by its maximum. Whoever sends an event appends its lateness to `recent`, which is all
-that the path of an event does; the bins are counted later, many at a time.
+Lateness is actual minus planned instant, in seconds. Bins are 50 microseconds wide up to `SPAN`; anything later is
+counted in one bin, and its maximum kept. Whoever sends an event only appends its lateness to `recent`; the bins are
+counted later, many at a time.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Was the fixture itself to blame? A judgement of what was measured second by second. Pure: values in, a verdict out.
+"""Whether the fixture itself was late, judged from measurements of each second. Pure: values in, a verdict out.
 
-A load test is void where the server under it was late for reasons of its own. Two things are held against the budget:
-how late events left, and how late the loop came to its own timer (which tells of a server that sends no streams, too).
-Events that a client kept back by not reading count as neither. Only if something is over its bound are the causes
-looked for, in the seconds in which it was: the process was stopped, its processor was taken by others, it was busy
+A load test is void if the server itself was late. Two figures are compared with the budget: how late events left, and
+how late the loop reached its own timer (which also covers a server that sends no streams).
+Events held up by a client that does not read count as neither. Only if a bound is exceeded are the causes
+looked for, in the seconds in which it was: the process was stopped, other programs used its processor, it was busy
 itself, it collected garbage.
 """
 

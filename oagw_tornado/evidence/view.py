@@ -1,4 +1,4 @@
-"""One exchange as the evidence shows it. Credentials are masked here, whenever somebody looks, and nowhere before."""
+"""One exchange as the evidence shows it. Credentials are masked here, when somebody looks, and not earlier."""
 
 from __future__ import annotations
 

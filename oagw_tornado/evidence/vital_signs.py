@@ -1,8 +1,8 @@
-"""What the server's own process went through, second by second: what a verdict on it rests on.
+"""Measurements of the server's own process, second by second, on which a verdict is based.
 
-A timer of the loop looks around twenty times a second. How late it comes, and what the kernel says of the loop's thread
-since the last time, tells a loop that was busy from one whose processor was taken and from a process that was stopped.
-All of it is read off the path of events; a look costs some microseconds.
+A timer on the loop samples twenty times a second. Its lateness, and the kernel's accounting of the loop's thread since
+the last sample, distinguish a busy loop from one that had to wait for a processor and from a process that was stopped.
+Sampling is off the path of events and costs some microseconds.
 """
 
 from __future__ import annotations

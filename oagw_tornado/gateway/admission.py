@@ -1,4 +1,4 @@
-"""One request on its way in: routed by its head, held to its limits, and handed to its handler once it is whole."""
+"""One request on its way in: routed by its head, held to the limits, and passed to its handler once complete."""
 
 from __future__ import annotations
 

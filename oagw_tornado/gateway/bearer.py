@@ -1,4 +1,4 @@
-"""Who is asking? Bearer tokens (RFC 6750, section 2.1), as the prototype read them: the scheme is case-sensitive."""
+"""Authorization by bearer token (RFC 6750, section 2.1), as in the prototype: the scheme is case-sensitive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def refuse_bearer(
 ) -> Reply | None:
     """The refusal that `authorization`, the header's value, deserves; None if it holds one of `tokens`.
 
-    What is no bearer credential at all is a 401, a bearer token that is wrong or empty a 403.
+    Without a bearer credential the answer is a 401, with a wrong or empty bearer token a 403.
     """
     if authorization is None or not authorization.startswith("Bearer "):
         return missing

@@ -1,4 +1,4 @@
-"""Which machine is it that asks?"""
+"""Whether a client is on this machine."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Request bodies in a content coding (RFC 9110, section 8.4): decoded piece by piece, within the limit on bodies.
 
-``gzip`` and ``deflate`` are always there, ``br`` and ``zstd`` where a module for them is installed that can be held to
-so much output at a time: a few bytes may stand for gigabytes, and no more of these are made than the limit allows. Nor
-are they made in one go: every stream of the process would wait meanwhile.
+``gzip`` and ``deflate`` are always available, ``br`` and ``zstd`` if a module is installed that can limit its output: a
+few bytes may expand to gigabytes, and no more than the limit is decoded. Nor is it decoded in one go, because every
+stream of the process would wait meanwhile.
 """
 
 from __future__ import annotations

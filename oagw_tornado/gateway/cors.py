@@ -1,7 +1,7 @@
-"""Cross-origin requests (WHATWG Fetch, section 3.3): what a page of another origin may ask and read. Pure.
+"""Cross-origin requests (WHATWG Fetch, section 3.3): what a page of another origin may request and read. Pure.
 
-A browser lets a page of another origin read a reply only if the reply says so, and asks first (a preflight) before it
-sends what a form could not. Without `--cors` nothing here is in the way of a request.
+A browser lets a page of another origin read a reply only if the reply permits it, and sends a preflight before any
+request that a form could not send. Without `--cors`, none of this is on the path of a request.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Cors:
 def with_cors(own: Headers, cors: Headers, more: Headers = ()) -> Headers:
     """`own`, a reply's headers, with `cors` in place of what they say of other origins: a browser takes one answer.
 
-    If the page may read the reply, all headers that it can have are exposed: the known ones, `own` and `more`.
+    If the page may read the reply, all headers that the reply can have are exposed: the known ones, `own` and `more`.
     """
     kept = tuple(field for field in own if field[0].lower() not in _SAID_ONCE)
     if cors[0][0] == "Vary":

@@ -1,4 +1,4 @@
-"""The gateway as the server sees it: it takes every request of every connection."""
+"""The gateway as the server sees it: it receives every request of every connection."""
 
 from __future__ import annotations
 

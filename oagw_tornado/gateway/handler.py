@@ -1,8 +1,8 @@
 """Every handler here is a `tornado.web.RequestHandler` that ends with a `Reply`.
 
-`respond` takes the reply; `write` and `finish` work as in any tornado handler and make one. `flush` leaves the path of
-replies: the handler sends by itself then, at its own pace, and is counted all the same. What a handler of tornado's
-could do and this one cannot is refused when the class is defined.
+`respond` takes the reply; `write` and `finish` work as in any Tornado handler and make one. `flush` leaves the path of
+replies: from then on the handler itself sends, at its own pace, and is counted all the same. Whatever a Tornado handler
+can do and this one cannot is refused when the class is defined.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the health checks of one simulator are answered. A plain value."""
+"""The answers of one simulator to health checks. A plain value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models of one alias did, for scrapers of inference servers."""
+"""Metrics of the models of one alias, for scrapers of inference servers."""
 
 from __future__ import annotations
 

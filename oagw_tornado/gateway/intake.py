@@ -1,4 +1,4 @@
-"""What a gateway has for all of its requests: router, responder, limits, request ids."""
+"""What a gateway shares between all of its requests: router, responder, limits, request ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access tokens that were issued while the server runs, with the end of each: what `--token @oauth` goes by."""
+"""Access tokens issued while the server runs, with their expiry times: what `--token @oauth` accepts."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Tornado's request and request handler without their costly constructors: what most requests never touch is made on
-first use.
+"""Tornado's request and request handler without their costly constructors: attributes that most requests never use are
+made on first use.
 
-This is the one place in the gateway that touches what is private in Tornado. Its constructors parse the query, look at
-the host, format a date, build headers and tie each handler into a circle with its template namespace, which only the
-garbage collector can free; `_execute` is a task for each request; `finish` hashes each body. All of that together costs
-several times what a small reply does. So the constructors are replaced rather than called, and `_execute`,
+This is the one place in the gateway that touches private parts of Tornado. Its constructors parse the query, look at
+the host, format a date, build headers and tie each handler into a reference cycle with its template namespace, which
+only the garbage collector can free; `_execute` is a task per request; `finish` hashes each body. Together that costs
+several times as much as a small reply. So the constructors are replaced, not called, and `_execute`,
 `_handle_request_exception`, `send_error` and `finish` are followed here step by step.
 
-tests/test_tornado_internals.py compares the names with those that Tornado sets, and the methods that are followed with
-the versions they were followed from: it fails before anything else does when Tornado changes.
+tests/test_tornado_internals.py compares the names with those that Tornado sets, and the methods with the versions that
+this file follows: when Tornado changes, it fails first.
 """
 
 from __future__ import annotations

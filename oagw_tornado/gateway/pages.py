@@ -1,4 +1,4 @@
-"""What the gateway says of itself."""
+"""The gateway's own pages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the gateway says when it does not pass a request on. A refusal is a reply like any other.
+"""The gateway's replies to requests that it does not pass on. A refusal is a reply like any other.
 
-``error`` is a string, and exactly the prototype's. ``message`` says the same to someone who has not read the docs
+``error`` is a string, exactly as in the prototype. ``message`` explains it to someone who has not read the docs
 (SDKs show it as the text of their exception); ``hint`` says what to do about it.
 """
 

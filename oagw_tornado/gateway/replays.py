@@ -1,4 +1,4 @@
-"""What the gateway asks of recordings that answer in the place of upstreams."""
+"""The interface through which the gateway asks recordings to answer in place of upstreams."""
 
 from __future__ import annotations
 

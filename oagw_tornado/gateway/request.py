@@ -1,4 +1,4 @@
-"""The request as handlers see it: tornado's `HTTPServerRequest`, whose costly parts are made when somebody asks."""
+"""The request as handlers see it: Tornado's `HTTPServerRequest`, whose costly parts are made on first use."""
 
 from __future__ import annotations
 

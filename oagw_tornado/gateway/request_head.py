@@ -1,6 +1,6 @@
-"""What the head of a request says to the gateway, whatever is configured and whoever sends it: pure, and read once.
+"""What the gateway reads from the head of a request, independent of configuration and client: pure, and read once.
 
-The fields of a head that came before have a place for what was read out of them (`WireHeaders.shared`).
+The fields of a cached head have a place for what was read from them (`WireHeaders.shared`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a reply to the wire: at once and in one write where nothing is to wait or go wrong, else by a playback."""
+"""From a reply to the wire: at once in one write if there is no delay and no fault, else through a playback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who replies? Prefix, dialect, method, bearer, alias: answered once for each request, before its body.
+"""Decides who replies, by prefix, dialect, method, bearer and alias: once per request, before its body.
 
 A route is the handler and its arguments; a refusal is just another handler. Nothing here raises: an error while
 routing would cost the client its reply.

@@ -1,4 +1,4 @@
-"""What a rule replies in the place of a service, and what is said where no rule replies."""
+"""Replies of rules in place of a service, and the answer where no rule replies."""
 
 from __future__ import annotations
 

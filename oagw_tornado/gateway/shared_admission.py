@@ -1,4 +1,4 @@
-"""Admission where others share the state: a request that something shared decides about waits for the store's word."""
+"""Admission with a shared state: a request that a shared count decides about waits for the store's decision."""
 
 from __future__ import annotations
 

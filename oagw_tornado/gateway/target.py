@@ -1,4 +1,4 @@
-"""To whom is a request addressed? The forms of a target, and what a host is (RFC 9112, section 3.2)."""
+"""The forms of a request target, and what a host is (RFC 9112, section 3.2)."""
 
 from __future__ import annotations
 

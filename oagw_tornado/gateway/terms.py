@@ -1,4 +1,4 @@
-"""On what terms is a request answered? The knobs that hold for it, request over rule over server, or a refusal."""
+"""The terms on which a request is answered: the knobs in effect, request over rule over server, or a refusal."""
 
 from __future__ import annotations
 

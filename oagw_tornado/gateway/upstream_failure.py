@@ -1,4 +1,4 @@
-"""Why there is no reply of an upstream, and what the client is told in its place."""
+"""Why an upstream did not reply, and what the client gets instead."""
 
 from __future__ import annotations
 

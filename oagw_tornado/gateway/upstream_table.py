@@ -1,4 +1,4 @@
-"""All upstreams of one simulator by their aliases: the services, and those that were only described."""
+"""All upstreams of one simulator by alias: the services, and the upstreams that are only described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the knobs make of a reply before it is planned: its line endings, and what faults change in it as a whole."""
+"""Applies the knobs that change a reply as a whole, before it is planned: line endings, and faults."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from oagw_tornado.units.knob_errors import InapplicableKnob
 
 
 def amend(reply: Reply, knobs: Knobs) -> tuple[Reply, Knobs]:
-    """The reply that `knobs` make of what a service said, and the knobs that hold for it.
+    """The service's reply as changed by `knobs`, and the knobs in effect for it.
 
-    A fault that the request asked for itself must have a meaning for such a reply, else
-    `oagw_tornado.units.knob_errors.InapplicableKnob` is raised. Those of a rule or of the server stand for replies of
-    all kinds: those without a meaning are left out, of the knobs too.
+    If the request itself asks for a fault that cannot apply to this reply,
+    `oagw_tornado.units.knob_errors.InapplicableKnob` is raised. Faults of a rule or of the server are meant for replies
+    of all kinds: those that cannot apply are left out, of the knobs too.
     """
     fitting = []
     for fault in knobs.fault or ():

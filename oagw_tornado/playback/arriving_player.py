@@ -1,4 +1,4 @@
-"""Plays a reply whose body is still coming: it waits for more where a schedule that is all there waits for its time."""
+"""Plays a reply whose body is still arriving: where another player waits for an instant, it also waits for data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schedule of a reply whose body is still coming from elsewhere: what knobs make of the times at which it comes."""
+"""The schedule of a reply whose body is still arriving from an upstream: the knobs applied to its arrival times."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""What a reply under way has sent, what the ledger is told of it, and the wait for a client that does not read.
+"""What a reply in progress has sent, what it reports to the ledger, and the wait for a client that does not read.
 
-A client that does not read blocks its own stream and nobody else's, and what it made wait is counted as blocked, not
-as late.
+A client that does not read blocks only its own stream, and events held up by it are counted as blocked, not as late.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Gates: a stream that waits before each event until a test lets it pass. No wall clock in the test's assertions.
+"""Gates: a stream waits before each event until a test lets it pass, so that the test needs no clock.
 
-A gate has a name and holds permits. Each event of a reply that waits at it takes one; several replies at one gate are
-served in turn. Permits that are released before anybody waits are kept, so it does not matter who comes first. An
+A gate has a name and holds permits. Each event of a reply that waits at it takes one; several replies at one gate take
+turns. Permits that are released before anybody waits are kept, so the order does not matter. An
 open gate (released with ``all``) lets everything pass from then on.
 """
 

@@ -1,12 +1,12 @@
 """One timing wheel for all streams of a process, one armed timer for its nearest slot.
 
-Theory. Time is cut into slots of a fixed resolution r. What is due at t goes into slot floor(t / r) + 1, which is
+Theory. Time is divided into slots of a fixed resolution r. A step due at t goes into slot floor(t / r) + 1, which is
 played once the clock has passed the slot's *start*, at (floor(t / r) + 1) * r > t: never early, at most r (plus the
-machine's own delay) late. All that is due in a slot costs one wake-up, so the price of a wake-up is shared by
-more events the more streams there are. A heap holds the numbers of the slots in use, not the streams in them.
+machine's own delay) late. All steps of a slot share one wake-up, so the more streams there are, the less a wake-up
+costs per event. A heap holds the numbers of the slots in use, not the streams in them.
 
-How wide a slot is follows the load, unless it is told (`width_for`): slots of a wider grid are some of those of the
-finest one, so the width changes from one event to the next without moving what waits.
+The width of a slot follows the load unless it is configured (`width_for`): the slots of a wider grid are a subset of
+those of the finest one, so the width can change from one event to the next without moving steps that wait.
 """
 
 from __future__ import annotations

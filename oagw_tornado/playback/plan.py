@@ -1,11 +1,11 @@
-"""From what is said and the knobs that hold to a schedule: when each byte is to leave, and what goes wrong.
+"""From a reply and the knobs in effect to a schedule: when each byte is to leave, and what goes wrong.
 
-The order in which things are laid on one another::
+The order in which they are applied::
 
-    what is said → line ending → times → signs of life → faults in events → gate
-                 → joined writes → faults in writes → faults by the clock
+    reply → line ending → times → keep-alives → faults in events → gate
+          → joined writes → faults in writes → faults with a time
 
-Everything is lazy, as a stream may have no end, and everything that is drawn comes from the one generator that belongs
+Everything is lazy, because a stream may have no end, and all random draws come from the one generator that belongs
 to the request: the same reply, knobs, generator and load give the same schedule.
 """
 

@@ -1,8 +1,8 @@
-"""Plays one schedule on one connection, against absolute deadlines, and tells the ledger what became of each event.
+"""Plays one schedule on one connection, against absolute deadlines, and reports the fate of each event to the ledger.
 
-Behind its plan a playback sends at once and keeps the plan. Most steps are the content events of a run, which
-`run_player` plays in a loop of its own. All else is played here, step by step: what opens and closes a stream, what a
-fault made of it, and what follows a wait for a client that does not read.
+When a playback is behind its plan, it sends at once and keeps the plan. Most steps are the content events of a run,
+which `run_player` plays in a loop of its own. All other steps are played here, one by one: the opening and the end of a
+stream, steps changed by a fault, and those after a wait for a client that does not read.
 """
 
 from __future__ import annotations

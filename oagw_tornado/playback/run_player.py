@@ -1,9 +1,9 @@
 """The content events of a run, sent in a loop of their own.
 
-Rules on the path of an event: no task, no future, no timer of its own; one write. An event of one in ten thousand
-streams finds nothing of its stream in the processor's caches, so its price is the number of objects that it touches:
-the player, what gives the texts and what gives the gaps. What the loop counts for others is brought to them by
-`settle`, when somebody asks.
+Rules on the path of an event: no task, no future, no timer of its own; one write. With ten thousand streams, nothing of
+a stream is in the processor's caches when its next event is due, so the cost of an event is the number of objects it
+touches: the player, the source of texts and the source of gaps. The loop's counts are passed on by `settle`, when
+somebody asks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The finest timer of this machine, which wakes the pacer.
 
-asyncio rounds timers to its clock's resolution and libuv to whole milliseconds; a Linux timerfd, read by the loop as
-any descriptor, does not. Where there is none, the loop's own `call_later` takes its place.
+asyncio rounds timers to its clock's resolution and libuv to whole milliseconds; a Linux timerfd, polled by the loop
+like any descriptor, is not rounded. Elsewhere, the loop's own `call_later` takes its place.
 """
 
 from __future__ import annotations

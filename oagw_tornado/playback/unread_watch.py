@@ -1,8 +1,7 @@
-"""Looks now and then at what the clients of running streams have not read: a gateway that buffers reads nothing for
-long.
+"""Samples what the clients of running streams have not read: a gateway that buffers reads nothing for a long time.
 
-Off the path of events: a look costs some microseconds, so there are `AT_ONCE` of them in one go, stream after stream
-in turn. A stream that runs alone is looked at each time, one of a thousand every few seconds.
+This is off the path of events: a sample costs some microseconds, so `AT_ONCE` streams are sampled at a time, in turn. A
+stream that runs alone is sampled each time, one of a thousand every few seconds.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Saturation: so many requests of an alias run at once, more wait in order, and still more are turned away.
+"""Saturation: a limited number of an alias's requests run at once, more wait in order, and the rest are rejected.
 
-The names are vLLM's and llm-d-inference-sim's: ``max-num-seqs`` run, ``max-waiting-queue-length`` wait. A request has
-its turn when one that runs is over, and the plan of its reply counts from there: from the instant at which that one was
-*planned* to end, where it ended as planned, so that the lateness of one reply does not add up along the line. Whoever
-leaves gives its place to the next at once. Nothing polls, and no request that waits has a timer.
+The names are those of vLLM and llm-d-inference-sim: ``max-num-seqs`` run, ``max-waiting-queue-length`` wait. A request
+starts when a running one ends, and the plan of its reply counts from there: from the instant at which that one was
+*planned* to end, if it ended as planned, so that lateness does not add up along the queue. A client that
+leaves gives its place to the next one at once. Nothing polls, and no waiting request has a timer.
 """
 
 from __future__ import annotations
