@@ -1,8 +1,8 @@
-"""Who may ask the control endpoints where no token proves the owner. Pure: facts of one request in, a broken rule out.
+"""Who may use the control plane without a token. Pure: facts of one request in, the broken rule out.
 
-A server on loopback is not alone with its owner: every page in a browser on this machine can send it requests, and a
-reverse proxy on this machine hands it those of the whole world. Each rule stops one way of that;
-docs/control-plane.md has the attacks.
+A server on loopback is reachable by more than its owner: every page in a browser on this machine can send it requests,
+and a reverse proxy on this machine forwards those of anyone. Each rule stops one such attack;
+docs/control-plane.md describes them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``/_sim/conduct`` and ``/_sim/marks``: how the client behaved, and what a test says that nobody can see from here."""
+"""``/_sim/conduct`` and ``/_sim/marks``: how the client behaved, and what only a test can report."""
 
 from __future__ import annotations
 

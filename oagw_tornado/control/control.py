@@ -1,4 +1,4 @@
-"""What the control endpoints act on: the live parts of one simulator, and the state they started in."""
+"""What the control plane acts on: the live parts of one simulator, and their state at start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gates over HTTP: how they stand, and what lets events pass."""
+"""The gates over HTTP: their state, and the release of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control endpoints as tornado handlers. Each gets the controls as its first argument."""
+"""The control endpoints as Tornado handlers. Each gets the `ControlPlane` as its first argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/_sim/health``: what the health checks are answered."""
+"""``/_sim/health``: the answers to health checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal over HTTP: listed in shares of a turn, sent as the client takes it, in one of four forms."""
+"""The journal over HTTP: listed in time slices, sent as fast as the client reads, in one of four formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a JSON document that is refused for its size is the large one, found without reading its values."""
+"""Finds the largest part of a JSON document that is refused for its size, without reading its values."""
 
 from __future__ import annotations
 

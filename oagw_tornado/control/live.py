@@ -1,4 +1,4 @@
-"""``/_sim/live``: what happens, as server-sent events, for whoever watches."""
+"""``/_sim/live``: the traffic as it happens, as server-sent events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Live(ControlHandler):
     """``/_sim/live?show=…``: at most ten updates a second, each a JSON object of what has changed.
 
     ``show`` names topics, joined by commas: ``streams``, ``requests``, ``gates``, ``rules``; the figures of each second
-    come in any case. Filters are those of ``/_sim/requests`` and hold for streams and requests.
+    are always sent. Filters are those of ``/_sim/requests`` and hold for streams and requests.
     """
 
     _auto_finish = False

@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document of the whole surface. A test holds it to the route table and to real replies.
+"""The OpenAPI 3.1 document of the whole API. A test compares it with the route table and with real replies.
 
-Written by hand: the libraries that make one (apispec, msgspec) make it from typed handlers, and these handlers take a
-vocabulary of knobs and options from tables of our own, from which this document is made, too.
+Written by hand: the libraries that generate one (apispec, msgspec) start from typed handlers, whereas these handlers
+take knobs and options from tables of our own, from which this document is generated too.
 """
 
 from __future__ import annotations

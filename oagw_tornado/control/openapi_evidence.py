@@ -1,4 +1,4 @@
-"""The OpenAPI document of what judges and reports: timing, conduct, marks, the report."""
+"""The part of the OpenAPI document for evidence: timing, conduct, marks, the report."""
 
 from __future__ import annotations
 

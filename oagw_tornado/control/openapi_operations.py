@@ -1,4 +1,4 @@
-"""Operations of the OpenAPI document, made of what differs between them."""
+"""Builds operations of the OpenAPI document from what differs between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document that the live page stands on."""
+"""The part of the OpenAPI document for the live page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page at ``/_sim/`` and what leads there. The page is static; all that it shows comes from the other endpoints."""
+"""The page at ``/_sim/`` and the redirects to it. The page is static; its data comes from the other endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to change when the configuration has been read again. Pure: two configurations in, the differences out."""
+"""The changes of a reload. Pure: two configurations in, the differences out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/_sim/replays``: which recordings were replayed, and how true each event was to its recorded instant."""
+"""``/_sim/replays``: which recordings were replayed, and how close each event was to its recorded instant."""
 
 from __future__ import annotations
 

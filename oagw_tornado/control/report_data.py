@@ -1,4 +1,4 @@
-"""All that a report tells of one simulator, as one JSON document, gathered in shares of a turn."""
+"""The data of a report on one simulator, as one JSON document, gathered in time slices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/_sim/report``: all that there is to tell of a run, as one HTML file to keep, or as its data."""
+"""``/_sim/report``: a report on a run, as one HTML file or as its data."""
 
 from __future__ import annotations
 

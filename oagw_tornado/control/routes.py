@@ -1,4 +1,4 @@
-"""Who may ask for a control path, and which handler answers it; `table` has the paths."""
+"""Who may use a control path, and which handler answers it; `table` has the paths."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def handler_of(method: str, path: str) -> tuple[type[ControlHandler], tuple[str,
 class ControlDialect:
     """All paths under `prefix`. The order of checks: who asks, path, method.
 
-    An admin token proves the owner, and nothing else does then; without one `hosts` are names that count as loopback.
+    If there is an admin token, only that token gives access; without one, `hosts` are names that count as loopback.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The JSON schemas of what the gateway and the control endpoints say and take."""
+"""The JSON schemas of requests and replies of the gateway and the control plane."""
 
 from __future__ import annotations
 

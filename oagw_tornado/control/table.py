@@ -1,4 +1,4 @@
-"""Which control path leads to which handler, all of them on one screen."""
+"""The routes of the control plane, all on one screen."""
 
 from __future__ import annotations
 

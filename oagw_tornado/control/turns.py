@@ -1,4 +1,4 @@
-"""Work of any length in shares: streams are on time while the journal is listed."""
+"""Long work in time slices, so that streams stay on time while the journal is listed."""
 
 from __future__ import annotations
 

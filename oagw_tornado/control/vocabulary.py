@@ -1,4 +1,4 @@
-"""What can be set, in the words it is set with: for forms, and whoever else makes one."""
+"""Everything that can be set, by name and with its values, for building forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule may look at of a request: derived from the request alone, each thing when it is asked for."""
+"""The facts of a request that rules can match: derived only from the request, each on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of a request that do not count when it is compared with recordings: what differs from run to run. ::
+"""Fields of a request that are ignored when it is compared with recordings, because they differ from run to run. ::
 
 user                    a member of the JSON body
 metadata.request_id     a member of an object in it

@@ -1,4 +1,4 @@
-"""What a request must be like for a rule to apply: the `match` of a rule, as predicates of the facts of a request."""
+"""The `match` of a rule: predicates on the facts of a request, all of which must hold for the rule to apply."""
 
 from __future__ import annotations
 

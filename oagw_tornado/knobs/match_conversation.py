@@ -1,4 +1,4 @@
-"""Predicates of what was said: the messages, the turn, the tools, the format that is asked for; and JMESPath."""
+"""Predicates on the conversation: messages, turn, tools, response format; and JMESPath."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
     gpt-4.sim.ttft-200ms.itl-lognormal-20ms-0.4.output-tokens-400.fault-reset.at-event-3
 
-Letters, digits, dots and hyphens are all it takes, as any gateway lets them through. What follows ``.sim.`` is a run
-of pieces between dots. A piece that begins with the name of a knob is that knob, its value behind a hyphen; any other
-belongs to the value before it: a parameter (``at-event-3``), or, if it begins with a digit and so does no name, what
-stands behind a decimal point. Hyphens within a value stand for whatever separates there: ``uniform-20ms-80ms`` is
-``uniform(20ms,80ms)``, ``60-min`` is ``60/min``. A knob given twice is as one whose values are joined by commas.
+Only letters, digits, dots and hyphens are needed, which any gateway lets through. After ``.sim.`` come pieces
+separated by dots. A piece that begins with the name of a knob sets that knob, to the value after the hyphen; any other
+belongs to the value before it: as a parameter (``at-event-3``) or, if it begins with a digit, which no name does, as
+decimals. Hyphens within a value stand for its separators: ``uniform-20ms-80ms`` is
+``uniform(20ms,80ms)``, ``60-min`` is ``60/min``. The values of a knob given twice are joined by commas.
 """
 
 from __future__ import annotations

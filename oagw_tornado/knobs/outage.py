@@ -26,8 +26,8 @@ class Outage(NamedTuple):
     def remaining(self, now: float, alias: str, seed: int | None) -> float:
         """How long `alias` will be away yet, `now` seconds after the server's start; 0: it is there.
 
-        Without a seed the first outage begins one period after the start. A seed moves each alias by a part of a
-        period of its own, so that they are not all away at once; the same seed gives the same timetable.
+        Without a seed the first outage begins one period after the start. A seed shifts each alias by its own part of
+        the period, so that they are not all unavailable at once; the same seed gives the same timetable.
         """
         ahead = 0.0 if seed is None else Random(f"outage\0{seed}\0{alias}").random() * self.every
         passed = now + ahead

@@ -1,4 +1,4 @@
-"""One predicate of a rule's `match`, and what they have in common: words, globs, and errors about keys."""
+"""One predicate of a rule's `match`, and what all of them share: words, globs, and errors about keys."""
 
 from __future__ import annotations
 

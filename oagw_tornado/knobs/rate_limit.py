@@ -1,10 +1,10 @@
 """Request and token limits as the real services have them: token buckets per alias and key.
 
-``60/min``, ``60/min;burst=10;tokens=10000/min``. Nothing throttles unless asked.
+``60/min``, ``60/min;burst=10;tokens=10000/min``. Nothing is throttled unless asked for.
 
-A bucket holds at most its burst and fills evenly. A request takes one from the bucket of requests and, where tokens
-are limited too, what it is estimated to use from the other; if one of them is short it takes nothing, and is told
-when there will be enough. The clock is handed in.
+A bucket holds at most its burst and fills evenly. A request takes one from the bucket of requests and, if tokens
+are limited too, its estimated tokens from the other; if either has too few, it takes nothing and is told
+when there will be enough. The clock is passed in.
 """
 
 from __future__ import annotations

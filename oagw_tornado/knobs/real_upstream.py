@@ -1,4 +1,4 @@
-"""How an upstream that is real is reached, as its description says it. ::
+"""The settings of a real upstream in its description. ::
 
 upstreams:
   openai: {url: https://api.openai.com, authorization: "env:OPENAI_API_KEY", response-timeout: 2m}

@@ -1,4 +1,4 @@
-"""How recordings stand in the place of one upstream, as its description says it. ::
+"""The settings for recordings in place of an upstream, in its description. ::
 
 upstreams:
   openai: {replay: recordings, replay-ignore: [user, metadata.id], replay-per: bearer, on-miss: pass}

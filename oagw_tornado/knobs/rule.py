@@ -1,4 +1,4 @@
-"""One rule: what it looks at, when it applies, and what holds or is said then."""
+"""One rule: what it matches, when it applies, and the knobs or the reply that it gives."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which rules can apply at one place, an alias and a path: found once for each place that is asked for.
+"""Which rules can apply at a place (an alias, a method and a path), looked up once per place.
 
-A thousand rules for a thousand places cost a request no more than the few that are for its own; and a thousand at one
-place, told apart by texts, little more than those whose texts are there (see `text_index`).
+With a thousand rules for a thousand places, a request costs no more than with only the few for its own place; with a
+thousand at one place that differ by texts, little more than with those whose texts occur (see `text_index`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The JSON Schema of a rule: what editors check a file with, and the OpenAPI document says."""
+"""The JSON Schema of a rule, for editors and for the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Rules: which requests get other knobs, for clients and gateways that can pass no header. ::
+"""Rules: which requests get which knobs or replies, for clients and gateways that cannot send a header. ::
 
     {"match": {"alias": "openai", "path": "v1/chat/*"}, "when": {"first": 2}, "fault": "status;code=429"}
 
-A rule applies to a request that fits every part of its `match` whenever its `when` holds. The first rule that applies
-wins; one that fits while its `when` does not hold is passed over, so "two failures, then success" is one rule.
-Counting is per rule, over the requests that fit it: `after` leaves out the first n, `first` stops after n of what
-is left, `every` takes each n-th of these, `probability` throws a die for what remains.
+A rule applies to a request that matches every part of its `match` if its `when` holds. The first rule that applies
+wins; one that matches but whose `when` does not hold is skipped, so "two failures, then success" is one rule.
+Each rule counts the requests that match it: `after` skips the first n, `first` stops after n of the
+rest, `every` takes every n-th of these, `probability` draws for what remains.
 
-Matching and counting are pure functions of the request and the rule's own count; the die is handed in.
+Matching and counting are pure functions of the request and the rule's own count; the random generator is passed in.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The seed of one request: what its own generator starts from."""
+"""The seed of one request's own generator."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Which of many rules can fit a text: those of whose globs a piece is in it, found in one pass over the text.
+"""Which of many rules can match a text: those of whose globs a piece occurs in it, found in one pass over the text.
 
-Every glob says some text that must be there as it is: ``*weather in Oslo*`` fits nothing without "weather in Oslo".
-Of that text one piece of at most `PIECE` characters stands for the rule, the one that the fewest others share. A
-request is cut into all its pieces; only rules whose piece is among them are tried, so a thousand rules that are told
-apart by what was said cost little more than one. A rule without such a glob is always tried. Pieces only ever leave out
-what cannot fit: case is ignored, texts are joined.
+Every glob contains literal text that must occur: ``*weather in Oslo*`` matches nothing without "weather in Oslo".
+One piece of that text, of at most `PIECE` characters, represents the rule: the one that the fewest other rules share. A
+request is cut into all its pieces, and only rules whose piece is among them are tried, so a thousand rules that differ
+by what was said cost little more than one. A rule without such a glob is always tried. The index only excludes rules
+that cannot match: case is ignored, texts are joined.
 """
 
 from __future__ import annotations

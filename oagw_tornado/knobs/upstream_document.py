@@ -1,4 +1,4 @@
-"""An upstream that needs no code: another instance of a service, one that only rules answer for, or a real one. ::
+"""An upstream without code: another instance of a service, one answered only by rules, or a real one. ::
 
 upstreams:
   shop: {}

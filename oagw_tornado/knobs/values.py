@@ -1,4 +1,4 @@
-"""How the values of knobs and options are read that are numbers and truths. Each raises ValueError, which says what was
+"""Parsers of numbers, booleans and choices, for knobs and options. Each raises ValueError, which says what was
 expected."""
 
 from __future__ import annotations

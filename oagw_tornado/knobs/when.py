@@ -1,4 +1,4 @@
-"""At which of the requests that fit it a rule applies: the `when` of a rule, counted for each session if wanted."""
+"""The `when` of a rule: to which of its matching requests it applies, counted per session if wanted."""
 
 from __future__ import annotations
 

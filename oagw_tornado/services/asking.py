@@ -1,4 +1,4 @@
-"""What a request asks a dialect for, as its handler knows it."""
+"""What a request asks of a dialect, as known to its handler."""
 
 from __future__ import annotations
 

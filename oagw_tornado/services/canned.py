@@ -1,6 +1,6 @@
-"""The canned model: an author that answers what nobody has scripted, always in the same way, in all dialects.
+"""The canned model: the author of replies that nobody has scripted, always the same ones, in all dialects.
 
-It calls the tool that is to be called, fills in what a response format asks for, or says one of the prototype's
+It calls the chosen tool, produces a value for the response format, or says one of the prototype's
 sentences: a greeting, or that it received the message.
 """
 

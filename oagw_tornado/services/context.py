@@ -1,4 +1,4 @@
-"""What a dialect is told beside the request itself. Apart from the dialects: a start loads this, and none of them."""
+"""What a dialect gets besides the request itself. In a file of its own, because a start loads this but no dialect."""
 
 from __future__ import annotations
 

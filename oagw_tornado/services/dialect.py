@@ -1,7 +1,7 @@
-"""A dialect of language models: how a request becomes a conversation, and how parts become a reply. Nothing else.
+"""A dialect of a language model API: how a request becomes a conversation, and how parts become a reply. Nothing else.
 
-Each dialect is one folder with these two directions. Who decides what is said is an author: a rule's script, or the
-canned model where nobody else has a word to say.
+Each dialect is one folder with these two directions. An author decides what is said: a rule's script, or the
+canned model if no rule replies.
 """
 
 from __future__ import annotations

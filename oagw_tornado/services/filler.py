@@ -1,6 +1,6 @@
 """A text whose words are one token each for the usual tokenizers, so that a client's own count agrees with ours.
 
-Each word is one token in front of a text and behind a space, and any number of them are as many tokens, in the
+Each word is one token, at the start of a text and after a space, and n of them are n tokens, in the
 vocabularies of Llama 3, GPT-4 (cl100k_base), GPT-4o (o200k_base), Claude, Gemma 3, Qwen 3, DeepSeek V3 and Mistral
 (v1 to v7, Tekken). All but the older ones of Mistral also have each word with its space, by itself, as one token: so
 does a client count that looks at the chunks of a stream one by one.

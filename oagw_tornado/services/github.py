@@ -1,4 +1,4 @@
-"""GitHub: one user, and every repository there could be."""
+"""GitHub: one user, and any repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all services share: they answer whatever the method, and say that it was them."""
+"""What all services share: by default they answer any method, and mark the reply as the upstream's."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """From a JSON schema to a value that it accepts: always the same one, in bounded work.
 
-What a structured output or a tool call says is made here. The vocabulary is that of JSON Schema (2020-12, and what
-earlier drafts and OpenAPI write instead): types, enum, const, objects, arrays, numbers, strings with format or
+The values of structured outputs and tool calls are made here. The vocabulary is that of JSON Schema (2020-12, and the
+equivalents in earlier drafts and OpenAPI): types, enum, const, objects, arrays, numbers, strings with format or
 pattern, local references, allOf, anyOf, oneOf. A reference is followed at most once on the way down, which loses
-nothing: a value of the least depth never needs it twice. ``not``, ``if`` and what else cuts values out are ignored.
+nothing: a value of minimal depth never needs it twice. ``not``, ``if`` and other exclusions are ignored.
 """
 
 from __future__ import annotations

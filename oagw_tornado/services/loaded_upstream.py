@@ -1,4 +1,4 @@
-"""An upstream whose handlers are imported for the first who asks it for something."""
+"""An upstream whose handlers are imported with its first request."""
 
 from __future__ import annotations
 

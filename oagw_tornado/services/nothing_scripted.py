@@ -1,4 +1,4 @@
-"""An upstream that knows no path: rules answer for it, and what they leave is a 404."""
+"""An upstream without paths of its own: rules answer for it, and everything else is a 404."""
 
 from __future__ import annotations
 

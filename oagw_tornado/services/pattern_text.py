@@ -1,7 +1,7 @@
 """From a regular expression to a short text that it matches.
 
-The libraries that do this (rstr, exrex) stand on the same parser of the standard library, and draw at random: here the
-same pattern gives the same text, and as few characters as it can.
+The libraries that do this (rstr, exrex) use the same parser of the standard library, and draw at random: here the
+same pattern always gives the same text, of as few characters as possible.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a prompt has in common with earlier ones, as each service counts it.
+"""The prefix that a prompt shares with earlier ones, as each service counts it.
 
-OpenAI: the longest beginning of at least 1,024 tokens, in steps of 128
+OpenAI: the longest prefix of at least 1,024 tokens, in steps of 128
 (https://platform.openai.com/docs/guides/prompt-caching). Anthropic: up to blocks marked with ``cache_control``
 (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching).
 """

@@ -1,4 +1,4 @@
-"""The tokens of a prompt that no text says, of images, files and definitions of tools: estimates, as a text's are."""
+"""The tokens of a prompt that are not text: images, files and tool definitions. Estimates, as for text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Streams to test a client with: four events that are always the same, as many as wanted, or plain bytes.
+"""Streams for testing a client: four events that are always the same, any number of events, or plain bytes.
 
-A client that comes back with ``Last-Event-ID`` gets what it has missed, and 204 once there is nothing left, which ends
-the reconnecting of an EventSource (WHATWG HTML, section 9.2.3).
+A client that reconnects with ``Last-Event-ID`` gets what it has missed, and a 204 once nothing is left, which makes
+an EventSource stop reconnecting (WHATWG HTML, section 9.2.3).
 """
 
 from __future__ import annotations

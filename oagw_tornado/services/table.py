@@ -1,6 +1,6 @@
-"""Which alias leads to which service, and which path to which handler: all routes there are, on one screen.
+"""Which alias leads to which service, and which path to which handler: all routes on one screen.
 
-A service is imported when the first asks for it, or when the server is idle: see `LoadedUpstream`.
+A service is imported with its first request, or when the server is idle: see `LoadedUpstream`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Request bodies as typed values: JSON in, a msgspec struct out, or the field at fault and what was expected there."""
+"""Request bodies as typed values: JSON in, a msgspec struct out, or the offending field and what was expected."""
 
 from __future__ import annotations
 

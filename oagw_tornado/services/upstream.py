@@ -1,4 +1,4 @@
-"""An upstream: what the gateway knows of a service, which is who replies to which path."""
+"""An upstream: what the gateway knows of a service, that is, which handler replies to which path."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Handler = type[ServiceHandler]
 class Upstream:
     """The routes of one service.
 
-    `exact` is looked at first. Then the first of `patterns` that is found in the path wins (`re.search`: anchor it
-    where it is to match the whole path); its groups are the arguments of `ServiceHandler.serve`. What is left is for
-    `otherwise`, which replies with the service's own 404 and is handed the path. `key_header` is where the service's
-    own clients send their key; the gateway takes it in place of a bearer. `errors` is how the service words an error
-    that a fault or a limit brings up. A handler that defines ``patch`` or ``options`` gets these requests too.
+    `exact` is looked up first. Then the first of `patterns` that is found in the path wins (`re.search`: anchor it
+    to match the whole path); its groups are the arguments of `ServiceHandler.serve`. All other paths go to
+    `otherwise`, which gets the path and replies with the service's own 404. `key_header` is the header in which the
+    service's own clients send their key; the gateway accepts it in place of a bearer token. `errors` is how the
+    service words an error caused by a fault or a limit. A handler that defines ``patch`` or ``options`` gets these requests too.
     """
 
     __slots__ = ("_exact", "_patterns", "_otherwise", "errors", "key_header", "methods")

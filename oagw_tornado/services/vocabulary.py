@@ -1,4 +1,4 @@
-"""Tokens as numbers, and back: what a tokenizer's endpoints need. A token is a word with the white space before it."""
+"""Token ids, for the tokenizer's endpoints. A token is a word with the white space before it."""
 
 from __future__ import annotations
 

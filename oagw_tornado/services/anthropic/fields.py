@@ -1,7 +1,7 @@
-"""The fields that the Anthropic API knows, and its words for those that it does not.
+"""The fields that the Anthropic API knows, and its error for those that it does not.
 
-From the request types of its official client (https://github.com/anthropics/anthropic-sdk-python), those of the beta
-included; a test compares them. The real service says where in a union a field stands by the union's tag:
+From the request types of its official client (https://github.com/anthropics/anthropic-sdk-python), including the beta;
+a test compares them. For a field within a union, the real service puts the union's tag into the location:
 ``messages.0.content.1.tool_use.index: Extra inputs are not permitted``.
 """
 

@@ -1,6 +1,6 @@
-"""What the real service asks of the messages and tools of a request, beside their types: pure functions of it.
+"""What the real service requires of the messages and tools of a request, apart from their types. Pure functions.
 
-Each raises InvalidRequest in the words of the service, which are known from its users' reports; the tests name them.
+Each raises InvalidRequest with the service's own message, as known from its users' reports; the tests name the sources.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A request for a message read as a conversation, and what is wrong with it in the API's words."""
+"""Reads a message request as a conversation, or refuses it with the API's error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of the Anthropic API, as far as a reply depends on them. Fields that are not here are accepted, too."""
+"""The requests of the Anthropic API, as far as a reply depends on them. Other fields are accepted too."""
 
 from __future__ import annotations
 

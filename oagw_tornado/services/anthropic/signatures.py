@@ -1,4 +1,4 @@
-"""The signatures of what the model thought: made of the text alone, so that one that was changed is found out."""
+"""The signatures of thinking blocks, derived from the text alone, so that a changed text is detected."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Access tokens as JWTs (RFC 9068), signed with a key of this server's own (ES256).
 
-Imported with the first token, if `cryptography` is there; without it tokens are random words.
+Imported with the first token, if `cryptography` is installed; without it, tokens are random strings.
 """
 
 from __future__ import annotations

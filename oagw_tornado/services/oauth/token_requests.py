@@ -1,4 +1,4 @@
-"""What a client asks of the token endpoint (RFC 6749, sections 2.3 and 4 to 6). Pure."""
+"""Requests to the token endpoint (RFC 6749, sections 2.3 and 4 to 6). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAI API asks of names, ids and counts, and its words where they are out of bounds.
+"""The OpenAI API's limits on names, ids and counts, and its errors for values beyond them.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """

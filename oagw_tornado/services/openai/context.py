@@ -1,4 +1,4 @@
-"""What the OpenAI service says of itself with each reply."""
+"""What the OpenAI service adds to each reply: its own headers and identifiers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""vLLM's ``continuous_usage_stats``: each chunk of a stream tells the usage so far, not the last one alone."""
+"""vLLM's ``continuous_usage_stats``: each chunk of a stream has the usage so far, not only the last one."""
 
 from __future__ import annotations
 

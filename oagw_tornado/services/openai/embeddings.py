@@ -1,4 +1,4 @@
-"""Embeddings: to each text its own unit vector, the same one every time, and unrelated to that of any other text."""
+"""Embeddings: a unit vector for each text, always the same one, and unrelated to that of any other text."""
 
 from __future__ import annotations
 

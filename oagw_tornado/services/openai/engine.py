@@ -1,7 +1,7 @@
-"""What an inference server has beside the API, as vLLM does: health, metrics, version, and its tokenizer.
+"""The endpoints that an inference server such as vLLM has besides the API: health, metrics, version, tokenizer.
 
-Load generators and inference gateways ask for these before and while they run. The first three want no bearer, as
-there: probes and scrapers send none. Metrics then are for programs on this machine.
+Load generators and inference gateways use these before and during a run. As in vLLM, the first three need no bearer
+token, because probes and scrapers send none. Without one, metrics are only for programs on this machine.
 """
 
 from __future__ import annotations

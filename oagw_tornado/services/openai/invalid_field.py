@@ -1,4 +1,4 @@
-"""The API's words and code for a field that is missing or wrong, made of what the typed reader says of it."""
+"""The API's message and code for a missing or wrong field, derived from the typed reader's error."""
 
 from __future__ import annotations
 

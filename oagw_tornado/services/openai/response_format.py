@@ -1,4 +1,4 @@
-"""The format that a chat or a response is to have, and the refusal of schemas that nothing fits, in the API's words."""
+"""The requested format of a chat or a response, and the API's error for a schema that no value satisfies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAI API asks of a JSON schema, of one that is to be followed strictly above all.
+"""The OpenAI API's requirements for JSON schemas, especially strict ones.
 
 https://platform.openai.com/docs/guides/structured-outputs#supported-schemas. A schema comes from a document of bounded
 depth, so it may be walked.

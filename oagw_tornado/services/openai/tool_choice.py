@@ -1,4 +1,4 @@
-"""Which tool a chat or a response is to call: the words of `tool_choice`, and errors in the API's words."""
+"""Which tool a chat or a response is to call: the values of `tool_choice`, and the API's errors for it."""
 
 from __future__ import annotations
 

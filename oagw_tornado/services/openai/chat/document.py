@@ -1,4 +1,4 @@
-"""A chat completion that is sent whole, and what it shares with one that is streamed: ids, usage, logprobs."""
+"""A buffered chat completion, and what it shares with a streamed one: ids, usage, logprobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request of a chat completion read as a conversation, and what is wrong with it in the API's words."""
+"""Reads a chat completion request as a conversation, or refuses it with the API's error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The reply to a chat completion. Load tests repeat themselves: then little is made again.
+"""The reply to a chat completion request. Load tests repeat requests, so most of the work is cached.
 
-What a reply depends on beside its id and its time is kept, for bodies that are not long; so is its stream or its
+Everything that a reply depends on except its id and time is cached for short bodies, and so is its stream or its
 document.
 """
 

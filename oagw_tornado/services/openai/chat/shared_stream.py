@@ -1,8 +1,8 @@
-"""What is the same in all streams that answer the same request: everything but the id and the time.
+"""The part that all streams answering the same request have in common: everything but the id and the time.
 
-The chunks of a stream begin with its id and its time, and what follows depends on the request alone. So a stream is
-written once, for nobody, and the beginning left out. Each who asks the same gets a beginning of his own in front of
-it, and shares the rest, tokens included, which is most of what a stream holds in memory.
+The chunks of a stream begin with its id and its time, and the rest depends only on the request. So a stream is
+rendered once without that beginning. Each stream that answers the same request puts its own beginning in front and
+shares the rest, tokens included, which is most of what a stream holds in memory.
 """
 
 from __future__ import annotations

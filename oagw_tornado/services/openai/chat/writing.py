@@ -1,6 +1,6 @@
-"""Parts as a chat completion: one JSON object, or chunks of which all but the token is rendered once a stream.
+"""Parts as a chat completion: one JSON object, or chunks of which everything but the token is rendered once per stream.
 
-Two profiles. ``prototype`` has few fields, each delta a word with a space behind it, and the role beside the first
+Two profiles. ``prototype`` has few fields, each delta a word followed by a space, and the role beside the first
 one. ``openai`` has the real service's fields in its order, a first chunk with the role, and the space before a word.
 """
 

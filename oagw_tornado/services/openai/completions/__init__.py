@@ -1,1 +1,1 @@
-"""The dialect of OpenAI's completions, as they were before there were chats."""
+"""The dialect of OpenAI's legacy completions."""

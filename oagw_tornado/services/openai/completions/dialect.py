@@ -1,4 +1,4 @@
-"""The reply to a completion: what is said to each of its prompts."""
+"""The reply to a completion request: one or more choices per prompt."""
 
 from __future__ import annotations
 

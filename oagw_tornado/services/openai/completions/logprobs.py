@@ -1,4 +1,4 @@
-"""How likely each token of a completion was, and each of its prompt: of a prompt nothing comes before the first."""
+"""Logprobs of each token of a completion and of its prompt, whose first token has none."""
 
 from __future__ import annotations
 

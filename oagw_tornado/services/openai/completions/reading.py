@@ -1,4 +1,4 @@
-"""A request of a completion read as a conversation: each prompt is a message."""
+"""Reads a completion request as a conversation: each prompt is a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The request of a completion, as far as a reply depends on it. Fields that are not here are accepted, too."""
+"""A completion request, as far as a reply depends on it. Other fields are accepted too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts as completions: a choice for each prompt and `n`, whole or as chunks, one choice after the other."""
+"""Parts as completions: `n` choices per prompt, buffered or as chunks, one choice after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a response says again of its request: the settings that held, the defaults among them."""
+"""The settings of the request that a response repeats, including defaults."""
 
 from __future__ import annotations
 

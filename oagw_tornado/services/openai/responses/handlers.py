@@ -1,4 +1,4 @@
-"""The endpoints of responses that are stored: https://platform.openai.com/docs/api-reference/responses/get."""
+"""The endpoints of stored responses: https://platform.openai.com/docs/api-reference/responses/get."""
 
 from __future__ import annotations
 

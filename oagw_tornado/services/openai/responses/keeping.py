@@ -1,4 +1,4 @@
-"""The dialect of responses that are stored, and read with those that they build on."""
+"""The dialect of stored responses, read together with the responses that they continue."""
 
 from __future__ import annotations
 
