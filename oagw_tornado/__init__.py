@@ -1,8 +1,8 @@
 """A whole simulated outbound API gateway, its upstreams included, in one Tornado process.
 
-What `__all__` names here, in `oagw_tornado.testing` and in `oagw_tornado.client` is public; docs/extending.md tells of
-it. Everything else is private and may change with any version. Importing this package loads none of it: a name is
-loaded when it is asked for.
+The names in `__all__` here, in `oagw_tornado.testing` and in `oagw_tornado.client` are public; docs/extending.md
+describes them. Everything else is private and may change in any version. Importing this package loads none of them: a
+name is loaded on first use.
 """
 
 from __future__ import annotations

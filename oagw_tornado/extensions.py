@@ -1,6 +1,6 @@
-"""Services and faults from outside this package: given as arguments, or found as entry points of installed packages.
+"""Services and faults from outside this package: passed as arguments, or found as entry points of installed packages.
 
-A package that offers some says so in its metadata::
+A package declares them in its metadata::
 
     [project.entry-points."oagw_tornado.services"]
     tickets = "my_package:TICKETS"          # an Upstream, or a class of ServiceHandler for every path

@@ -1,4 +1,4 @@
-"""The only wiring: one simulator is one gateway, its upstreams and its server. Two in one process share nothing."""
+"""One simulator: a gateway with its upstreams and its server, assembled here. Two in one process share nothing."""
 
 from __future__ import annotations
 

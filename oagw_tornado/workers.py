@@ -1,4 +1,4 @@
-"""Several processes in place of one: the same addresses, the same configuration, one state."""
+"""Several processes instead of one: the same addresses, the same configuration, one state."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A client of the gateway: one call names the upstream by its alias, and the reply tells who made it.
+"""A client of the gateway: a call names an upstream by its alias, and the reply says who made it.
 
     with OagwClient("http://127.0.0.1:8765", "test-integration-token") as client:
         with client.execute("openai", "POST", "/v1/chat/completions", json={...}) as response:
             for event in response.iter_events():
                 ...
 
-`AsyncOagwClient` is the same with ``await``. Both are built on httpx, which the extra ``client`` brings along.
+`AsyncOagwClient` is the same with ``await``. Both are built on httpx, which the extra ``client`` installs.
 Imports `units` and `reply`, nothing of the server.
 """
 

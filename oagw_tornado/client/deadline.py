@@ -1,8 +1,8 @@
-"""A transport for httpx whose timeout is an instant, not a length.
+"""A transport for httpx whose timeout is a deadline, not a duration.
 
-httpx limits each read for itself, so a body that trickles never times out and one that stalls late does so late.
-httpcore hands the limits of a request through to the network stream as they are. So the limit handed in is the
-deadline of the request, and the streams made here take what is left of it at each read and write.
+httpx limits each read separately, so a body that trickles never times out, and one that stalls late times out late.
+httpcore passes the limits of a request through to the network stream unchanged. So the limit passed in is the
+deadline of the request, and the streams made here use what is left of it at each read and write.
 """
 
 from __future__ import annotations

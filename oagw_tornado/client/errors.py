@@ -1,4 +1,4 @@
-"""What can go wrong between the client and the gateway. A status of 4xx or 5xx is a reply and no error."""
+"""What can go wrong between the client and the gateway. A 4xx or 5xx status is a reply, not an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both clients share of a request and its reply: values, no socket."""
+"""What both clients share for a request and its reply: values, no socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arguments of a command: argparse, with errors of one line."""
+"""The arguments of a command: argparse, with one-line errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine holds within a budget of lateness: the search for it, and its result. Pure."""
+"""The search for the load that a machine carries within a budget of lateness, and its result. Pure."""
 
 from __future__ import annotations
 

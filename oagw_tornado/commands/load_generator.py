@@ -1,8 +1,8 @@
 """The load of a calibration, in a process of its own: ``python -m … HOST PORT TOKEN``.
 
-It obeys lines on its standard input, ``streams N INTERVAL`` and ``requests RATE``, and answers each line with one of
-JSON: what it has now. It ends when its input does. What streams send is read four times a second: that costs little,
-and the kernel holds it meanwhile, so that how late this process is says nothing of the server.
+It takes commands on its standard input, ``streams N INTERVAL`` and ``requests RATE``, and answers each with a line of
+JSON: what it has now. It ends when its input does. Streams are read four times a second: that costs little,
+and the kernel buffers them meanwhile, so the lateness of this process does not affect the server's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """``oagw-tornado recordings import FILE… -o DIR``: an HTTP Archive or a cassette of vcrpy as recordings.
 
-What is kept of headers is what the recorder keeps, and credentials are masked as there.
+Headers are kept and credentials masked as by the recorder.
 """
 
 from __future__ import annotations

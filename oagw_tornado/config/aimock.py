@@ -1,4 +1,4 @@
-"""Fixtures of aimock (https://github.com/CopilotKit/aimock) as rules. What has no counterpart is named."""
+"""Fixtures of aimock (https://github.com/CopilotKit/aimock) as rules. Anything without a counterpart is named."""
 
 from __future__ import annotations
 

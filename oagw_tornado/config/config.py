@@ -1,7 +1,7 @@
 """From the command line, the environment and a file to one `Config`, or to one error that names what is wrong.
 
 An option overrides the environment, the environment overrides the file, the file overrides the default.
-Nothing here looks at the clock, the process or the machine: what is read is handed in.
+Nothing here looks at the clock, the process or the machine: everything it reads is passed in.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Defaults that clients and tests rely on, too."""
+"""Defaults that clients and tests rely on as well."""
 
 #: The bearer token that the gateway accepts unless told otherwise.
 DEFAULT_TOKEN = "test-integration-token"

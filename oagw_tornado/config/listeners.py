@@ -1,7 +1,7 @@
 """Where a server listens: one address, as it is written and as a value. Pure.
 
 ``http://127.0.0.1:8765``, ``https://[::1]:8443``, ``unix:/run/oagw.sock`` and ``fd://3`` (a socket that a supervisor
-has opened), with ``?proxy-protocol`` or ``?tls-fault=expired`` behind them for this one alone.
+has opened), optionally followed by ``?proxy-protocol`` or ``?tls-fault=expired`` for this address only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether a start is a plain one: told where to listen, and nothing else. Pure.
+"""Whether a start is plain, that is, given an address to listen on and nothing else. Pure.
 
-Most starts are. Their address is known without the vocabulary of options, so the server listens before it loads that.
-Whatever is not certain here is left to `config.read_config`, whose word it is in the end.
+Most starts are. Their address is known without the table of options, so the server listens before it loads that.
+Anything doubtful is left to `config.read_config`, which decides in the end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A file that a rule replies with: read once, from beside the configuration file, and part of the rule from then on."""
+"""A file that a rule replies with: read once, relative to the configuration file, and part of the rule from then on."""
 
 from __future__ import annotations
 

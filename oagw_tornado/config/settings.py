@@ -1,4 +1,4 @@
-"""An option as it was given, before it is a value; and what is said of one that is wrong."""
+"""An option as given, before it is parsed; and the error for one that is invalid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many processes there are, and where the state is that they share, as values. Pure.
+"""The number of processes, and the address of the state that they share, as values. Pure.
 
 ``redis://127.0.0.1:6379/0?prefix=ci``
 """

@@ -1,4 +1,4 @@
-"""Faults that end a reply, or hold it up."""
+"""Faults that end a reply, or stall it."""
 
 from __future__ import annotations
 

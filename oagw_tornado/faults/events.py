@@ -1,4 +1,4 @@
-"""Faults in what the events say."""
+"""Faults in the contents of events."""
 
 from __future__ import annotations
 

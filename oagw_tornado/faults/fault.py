@@ -1,4 +1,4 @@
-"""What all faults have in common: their parameters, and the point of a schedule at which they strike."""
+"""What all faults share: their parameters, and the point of a schedule at which they strike."""
 
 from __future__ import annotations
 

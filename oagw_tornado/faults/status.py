@@ -1,4 +1,4 @@
-"""The fault that answers something else altogether: another status, and an error as the service words it."""
+"""The fault that replaces the reply: another status, and an error as the service words it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OF_THE_CONTENT = frozenset(
 class Status(Fault):
     """Another status than the service's, with an error in the service's words; `source` says whose it is.
 
-    A status below 400 is no error: the service's reply goes out under it, or nothing where a status has no content.
+    A status below 400 is not an error: the service's reply is sent with it, or no content if the status allows none.
     """
 
     type = "status"

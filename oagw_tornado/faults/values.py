@@ -1,9 +1,9 @@
-"""Values of parameters as they are written: quoted where they hold a comma or a semicolon, or percent-encoded. ::
+"""How values of parameters are written: quoted if they contain a comma or a semicolon, or percent-encoded. ::
 
     status;code=400;message="too long; cut it, please"
     status;code=400;message=too%20long%3B%20cut%20it%2C%20please
 
-Within quotes a backslash stands before a quote or a backslash (RFC 9110, section 5.6.4). In either form a percent sign
+Within quotes, a backslash escapes a quote or a backslash (RFC 9110, section 5.6.4). In either form a percent sign
 with two hexadecimal digits is an octet of UTF-8 (RFC 3986, section 2.1): header fields have ASCII only.
 """
 

@@ -1,4 +1,4 @@
-"""The files of the page: what they are to a browser, and their entity tags. Read once, when the first is asked for."""
+"""The files of the page, with media types and entity tags. Read once, with the first request for one."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What keeps the pages up to date: one timer for all viewers, that runs as long as there is one.
+"""The feed that keeps the pages up to date: one timer for all viewers, which runs as long as there is one.
 
-An update is made for each viewer from what it was told last, and only if it has taken the one before: a viewer that
-does not read is passed over, and costs nothing until it reads again. It is told then what it missed as far as that is
-still there. Nothing is queued, nothing is on the path of an event, and each part of an update is bounded.
+Each viewer gets the changes since its last update, and only if it has read that one: a viewer that does not read is
+skipped, and costs nothing until it reads again; it then gets whatever it missed that still exists. Nothing is queued,
+nothing is on the path of an event, and each part of an update is bounded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Streams as the page draws them: for each one planned and actual instants, told as they come."""
+"""Streams as the page draws them: the planned and actual instants of each, as they occur."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Lane:
 class Lanes:
     """The streams that one page draws, and what of them it was told.
 
-    A stream has its lane as long as it runs, and until another needs the room. The page is told with ``gone``.
+    A stream keeps its lane while it runs, and after that until another needs the room; ``gone`` tells the page.
     """
 
     def __init__(self, journal: Journal, fits: RequestFilter, disclosure: Disclosure) -> None:

@@ -1,8 +1,7 @@
-"""The figures of each second, for whoever watches: what the process measures anyway, and what it counted meanwhile.
+"""The figures of each second, for viewers: what the process measures anyway, and what it has counted since.
 
-How late events left is measured second by second whether anybody looks or not (`evidence.vital_signs`). What came and
-how long first events took is counted from the first look on; of the time before that the journal tells, as far back as
-it reaches.
+The lateness of events is measured for each second in any case (`evidence.vital_signs`). Requests and first-event times
+are counted from the first viewer on; for the time before that, the journal supplies them as far back as it reaches.
 """
 
 from __future__ import annotations

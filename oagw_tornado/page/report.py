@@ -1,4 +1,4 @@
-"""A report as one HTML file: its data, the plots of the page and the styles, and nothing from anywhere else."""
+"""A report as one self-contained HTML file: its data, the page's plots and the styles."""
 
 from __future__ import annotations
 

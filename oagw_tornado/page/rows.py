@@ -1,4 +1,4 @@
-"""The journal as the page lists it: one short row for each request, first when it came, again when it is over."""
+"""The journal as the page lists it: one short row per request, sent when it arrives and again when it ends."""
 
 from __future__ import annotations
 

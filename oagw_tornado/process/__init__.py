@@ -1,1 +1,1 @@
-"""What the program does beside serving: its log on stderr, idle work. Imports no other folder."""
+"""The process around the server: its log on stderr, idle work, reloads, supervision. Imports no other folder."""

@@ -1,4 +1,4 @@
-"""The descriptors of the process: the first three, and how many it may have."""
+"""The file descriptors of the process: the standard three, and the limit on their number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal is told beside the ready line: where to point a client, and how to stop."""
+"""What a terminal shows after the ready line: where to point a client, and how to stop."""
 
 from __future__ import annotations
 

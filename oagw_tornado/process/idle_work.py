@@ -1,13 +1,13 @@
 """What a server does while nobody waits for it: load what the first request would wait for, and collect garbage.
 
-Start-up loads only what a plain start needs, so the first chat completion would pay for the rest, tens of milliseconds
-late. It is loaded by a thread, which gives way to the loop in half a millisecond. While streams play it takes a short
-slice and rests for thrice as long: each write of the loop lets another thread run, so one that never rests would be
-let in between any two of a thousand events.
+Start-up loads only what a plain start needs, so the first chat completion would be tens of milliseconds late while the
+rest is loaded. A thread loads it, which yields to the loop every half millisecond. While streams play, it works for a
+short slice and then rests for three times as long: each write of the loop lets another thread run, so a thread that
+never rests would run between any two of a thousand events.
 
-A pass of the cycle collector over what ten thousand streams hold takes tens of milliseconds, in the middle of them. So
-it looks at what is new alone, a few thousand objects at a time, and at all that has come since the start when nobody is
-connected, or when it is too much. No request leaves a cycle behind: that is for the code of others.
+A pass of the garbage collector over the objects of ten thousand streams takes tens of milliseconds, between their
+events. So it examines only new objects, a few thousand at a time, and everything since the start only when nobody is
+connected, or when there is too much. No request of ours leaves a cycle behind; this is for other people's code.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a machine has to offer to a process that wants to be on time: asked for with ``--realtime``, and not otherwise.
+"""What the system offers a process that must be on time: requested only with ``--realtime``.
 
-Each measure is for itself: what the system refuses is told, with what would allow it, and the others hold all the same.
+Each measure is independent: if the system refuses one, the server says what would permit it, and keeps the others.
 
 - SCHED_FIFO, sched(7): the loop's thread runs as soon as it has something to do, before all ordinary processes. Its
   children and the thread of the log stay ordinary. The kernel leaves 5 % of each second to others.

@@ -1,8 +1,8 @@
-"""A log on stderr that never holds the server up.
+"""A log on stderr that never blocks the server.
 
 The program that starts the server may never read its stderr. A pipe holds some 64 KiB; then a write blocks, and in a
-single-threaded server everything with it. So a thread writes, the server only queues, and what a full queue
-cannot take is dropped and counted.
+single-threaded server everything else with it. So a thread writes, the server only queues, and lines that do not fit
+into a full queue are dropped and counted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Keeps several processes at work: starts them by forking, starts again whoever dies, and ends all of them together.
+"""Supervises worker processes: forks them, restarts those that die, and ends all of them together.
 
-The process that supervises serves nothing and has no event loop: it waits for signals and for words from its workers.
-It must not have loaded anything that does not survive a fork. Nobody outlives it, however it ends.
+The supervisor serves nothing and has no event loop: it waits for signals and for messages from its workers.
+It must not have loaded anything that does not survive a fork. No worker outlives it, however it ends.
 """
 
 from __future__ import annotations

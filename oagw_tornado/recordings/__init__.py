@@ -1,1 +1,1 @@
-"""The files of recorded traffic: their format, and by what a request is known. Pure. Imports `units` to `config`."""
+"""The files of recorded traffic: their format, and what identifies a request. Pure. Imports `units` to `config`."""

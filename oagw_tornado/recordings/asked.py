@@ -1,7 +1,7 @@
-"""What is asked for, as requests are compared: two that ask for the same are equal, however they are written.
+"""Requests as they are compared: two that ask for the same are equal, however they are written.
 
-The order of a query's parameters does not count (that of the values of one parameter does), nor does how a path or a
-query is percent-encoded. A JSON body is compared by what it says, a form by its fields, a multipart body without its
+The order of query parameters does not count (that of the values of one parameter does), nor does the percent-encoding
+of path and query. A JSON body is compared by value, a form by its fields, a multipart body without its
 boundary, and any other body byte by byte.
 """
 

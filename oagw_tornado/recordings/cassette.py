@@ -1,4 +1,4 @@
-"""Cassettes of vcrpy as recordings. They have no times: knobs give them, as they do where nothing was recorded."""
+"""Cassettes of vcrpy as recordings. They have no times, so the knobs supply them, as for a simulated reply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where two requests differ: how many places, and the first of them with what stands there in each."""
+"""Where two requests differ: the number of differences, and the first one with both values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in what was read of a stream, which was cut anywhere: between two of them, or in the middle of one."""
+"""The events in the recorded reads of a stream, which may be split between two events or within one."""
 
 from __future__ import annotations
 

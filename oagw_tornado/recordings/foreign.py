@@ -1,4 +1,4 @@
-"""What recordings of other tools have in common: requests by whole URLs, bodies decoded, and times for few of them."""
+"""What recordings of other tools share: full URLs, decoded bodies, and few times."""
 
 from __future__ import annotations
 

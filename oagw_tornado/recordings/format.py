@@ -4,9 +4,9 @@
     {"at":251034,"text":"data: {…}\\n\\n"}
     {"at":301299,"ended":"complete","trailers":[]}
 
-It is written as it goes, a line at a time, and read up to the last whole line: whatever ends the recorder leaves a
-recording that can be used. The head says how it ended too, so that a list need not read whole files: its value has a
-place of fixed width, which is overwritten when the end is known. Times are in whole microseconds since the request was
+It is written line by line as the exchange proceeds, and read up to the last complete line: however the recorder ends,
+the recording is usable. The head also says how the exchange ended, so that a list need not read whole files: the field
+has a fixed width, and is overwritten when the end is known. Times are in whole microseconds since the request was
 admitted. Bytes are a ``text`` where they are UTF-8, else ``base64``.
 """
 

@@ -1,8 +1,7 @@
 """Recordings as an HTTP Archive (HAR 1.2, http://www.softwareishard.com/blog/har-12-spec/), and back.
 
-An archive has one time for the whole body. The instants of its reads stand beside it, under ``_oagw``, and what Chrome
-notes of server-sent events is read too, so that a stream from either keeps its timing; any other has none, and knobs
-give it one.
+An archive has one time for the whole body. The instants of its reads are added under ``_oagw``, and Chrome's record
+of server-sent events is read too, so that a stream from either keeps its timing; for any other, the knobs supply it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A whole recording, read from its lines. It is untrusted input: what is wrong is said with the line that it is on."""
+"""A whole recording, read from its lines. It is untrusted input: errors name the line."""
 
 from __future__ import annotations
 

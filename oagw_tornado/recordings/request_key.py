@@ -1,4 +1,4 @@
-"""By what a request is known again: method, path, query, and what its body says as JSON, not how it is written."""
+"""What identifies a request: method, path, query, and the JSON value of its body, not how it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model said, gathered piece by piece as it is read from any dialect, and written as a script's parts."""
+"""A model's output, collected piece by piece from any dialect, and written as the parts of a script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Anthropic's service said: events and documents of messages."""
+"""A model's output in Anthropic's dialect: events and documents of messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OpenAI's services said: events and documents of chat completions, completions and responses."""
+"""A model's output in OpenAI's dialects: events and documents of chat completions, completions and responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What replies where recordings stand in the place of an upstream: a recording, or a refusal that names the nearest."""
+"""Handlers for recordings in place of an upstream: a recording replies, or a refusal that names the nearest one."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which recordings there are, and by what requests each is known. Bodies stay on the disk until one is asked for.
+"""The index of recordings by request. Bodies stay on disk until they are needed.
 
-Of each file the first line is read, and what is kept of it are a key of 16 bytes, at most 96 numbers that say what it
-has in common with others, and its name: some 800 bytes a recording. That is done in a thread of its own, which lets the
-others have their turn.
+Only the first line of each file is read. The index keeps a key of 16 bytes, at most 96 hashes for finding similar
+requests, and the file name: some 800 bytes per recording. It is built in a thread of its own, which yields to the
+others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recordings read when the first asks for them, off the loop, and kept as long as there is room."""
+"""Recordings, read off the loop when they are first needed, and kept as long as there is room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of several recordings of one request is next: they follow each other, and the last one repeats."""
+"""Which of several recordings of one request is next: they are played in order, and the last one repeats."""
 
 from __future__ import annotations
 

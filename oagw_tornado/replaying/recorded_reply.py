@@ -1,4 +1,4 @@
-"""The reply that a recording is: as it was, when it was, and as it ended, unless knobs want it otherwise."""
+"""A recording as a reply: the same bytes, times and end, unless knobs change them."""
 
 from __future__ import annotations
 

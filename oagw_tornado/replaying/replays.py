@@ -1,4 +1,4 @@
-"""What one simulator replays: which upstreams, from which directories, and what became of it."""
+"""The replays of one simulator: for which upstreams, from which directories, and how they went."""
 
 from __future__ import annotations
 

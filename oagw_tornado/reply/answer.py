@@ -1,4 +1,4 @@
-"""An HTTP reply that a rule gives, for any upstream: a status, headers, and a body or a run of events."""
+"""An HTTP reply defined by a rule, for any upstream: a status, headers, and a body or a list of events."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A body that is still coming: what has arrived of it, as the steps of a schedule.
+"""A body that is still arriving, as the steps of a schedule.
 
-Who reads it from somewhere feeds it here; who plays the reply takes it out as its client reads, and is told when there
+Its reader feeds it here; the player of the reply takes it out as the client reads, and is told when there
 is more. Nothing here knows a clock or a socket: `elapsed` says how long ago the request was admitted.
 """
 

@@ -1,6 +1,6 @@
-"""Where the events of a stream end in its bytes, which may be cut anywhere. Pure, and of bounded memory.
+"""Where the events of a stream end in its bytes, which may be split anywhere. Pure, with bounded memory.
 
-Unlike `sse.EventDecoder` this keeps no event: who passes a stream on needs to know where one ends, not what it says.
+Unlike `sse.EventDecoder` this keeps no event: code that passes a stream on needs to know where one ends, not its text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a limit leaves to a client, and the headers that tell it so."""
+"""What is left of a rate limit, and the headers that say so."""
 
 from __future__ import annotations
 

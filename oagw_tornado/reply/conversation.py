@@ -1,4 +1,4 @@
-"""A request to a language model as a value, whichever dialect it came in."""
+"""A request to a language model as a value, independent of its dialect."""
 
 from __future__ import annotations
 

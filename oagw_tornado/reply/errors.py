@@ -1,7 +1,7 @@
-"""Errors that a service did not mean: what is wrong, and how a service words it.
+"""Errors caused by a fault or a limit: what is wrong, and how a service words it.
 
-A fault or a limit says *what* is wrong, as a `Problem`. How that is said is the service's business: each upstream has
-an `ErrorForm`, and one that says nothing of errors has `PLAIN`. So a new service or fault needs to know of no other.
+A fault or a limit says *what* is wrong, as a `Problem`. How that is worded is the service's business: each upstream has
+an `ErrorForm`, by default `PLAIN`. So a new service or fault need not know any other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a model was asked for and is to say, in tokens: of each reply that tokens are counted of."""
+"""The tokens of a request to a model and of its reply, for each reply whose tokens are counted."""
 
 from __future__ import annotations
 

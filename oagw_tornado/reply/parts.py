@@ -1,11 +1,11 @@
-"""What is said, part by part, before any dialect has written it down.
+"""The parts of a model's reply, before any dialect has written them.
 
 An author (a rule's script, a recording, the canned model) answers a `Conversation` with parts; a dialect writes them
 as the chunks of a stream or as one JSON document. Parts depend neither on
 the client nor on the dialect.
 
-Two waits go with each part: `after`, before its first event, and `gap`, between its events. Where one is given it
-stands in the place of the knobs' own.
+Each part may have two waits: `after`, before its first event, and `gap`, between its events. They replace those of the
+knobs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parts in the bytes of a dialect: what opens each of them, what it says, what closes it; and a stream made of them."""
+"""Parts in the bytes of a dialect: opening, contents and closing of each; and a stream made of them."""
 
 from __future__ import annotations
 

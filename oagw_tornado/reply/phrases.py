@@ -1,4 +1,4 @@
-"""What stands beside a status on the status line: the registered phrase, or one that says what is meant there."""
+"""Reason phrases for the status line: the registered one, or the customary one of an unregistered status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong, before anybody words it; and how it is said in the middle of a stream."""
+"""What is wrong, before a service words it; and how an error is written in mid-stream."""
 
 from __future__ import annotations
 

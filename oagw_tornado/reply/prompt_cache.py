@@ -1,4 +1,4 @@
-"""Which beginnings of prompts were seen lately: what a prompt cache of a model's service knows. Bounded, no clock."""
+"""Which prefixes of prompts were seen recently, as a model service's prompt cache knows them. Bounded, no clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stream that leaves when a recording says, event by event; the player takes it in its tight loop as any other run.
+"""A stream whose events leave at recorded instants; the player plays it in its tight loop like any other run.
 
 How it is used::
 

@@ -1,4 +1,4 @@
-"""What a service says: a status, headers and either a whole body or a run of frames. No word of when."""
+"""A service's reply: a status, headers and either a whole body or a sequence of frames. No timing."""
 
 from __future__ import annotations
 

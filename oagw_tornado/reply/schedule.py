@@ -1,17 +1,17 @@
-"""A reply is a schedule: a lazily produced run of steps, each with its instant and what happens then.
+"""A reply is a schedule: a lazily produced sequence of steps, each with its instant and its action.
 
-A service decides what is said, as frames. The latency model says when. Together they make a schedule; a fault
+A service decides what is said, as frames. The latency model decides when. Together they make a schedule; a fault
 is a function from schedule to schedule; `playback.Playback` plays the result. Everything here is a pure function
 of values, so a test reads ``list(single_steps(schedule))`` and needs neither clock nor socket.
 
 The rules of a schedule:
 
 - ``at`` is in seconds from the moment the request was admitted. It never decreases along a schedule.
-- The first step is HEAD, unless the client is to see not one byte (then CLOSE, RESET or STALL comes first).
+- The first step is HEAD, unless the client is to see no byte at all (then CLOSE, RESET or STALL comes first).
 - WRITE steps carry body bytes; the connection frames them (chunked, by length, or by closing), one write each.
-- AWAIT says that nothing has come yet of a body that is still coming: the schedule goes on when it has, or at `until`.
-- END ends the body in order; its data, if any, leaves in the same write. A schedule that is exhausted without
-  END ends in order too. CLOSE and RESET leave the body incomplete. Nothing after any of these is played.
+- AWAIT says that more of an arriving body is awaited: the schedule continues when it has come, or at `until`.
+- END ends the body properly; its data, if any, leaves in the same write. A schedule that is exhausted without
+  END ends properly too. CLOSE and RESET leave the body incomplete. Nothing after any of these is played.
 - A `Run` stands for the content events of a stream, which are most of its steps. Code that must see each of
   them takes them one by one; other code passes the run on, and the player plays it without making a step of each.
 """

@@ -19,7 +19,8 @@ class Upstream:
     to match the whole path); its groups are the arguments of `ServiceHandler.serve`. All other paths go to
     `otherwise`, which gets the path and replies with the service's own 404. `key_header` is the header in which the
     service's own clients send their key; the gateway accepts it in place of a bearer token. `errors` is how the
-    service words an error caused by a fault or a limit. A handler that defines ``patch`` or ``options`` gets these requests too.
+    service words an error caused by a fault or a limit. A handler that defines ``patch`` or ``options`` gets these
+    requests too.
     """
 
     __slots__ = ("_exact", "_patterns", "_otherwise", "errors", "key_header", "methods")

@@ -3,7 +3,7 @@
     with SimulatorProcess(time_to_first_token="200ms") as oagw:
         client = openai.OpenAI(base_url=oagw.openai_base_url, api_key=oagw.token)
 
-Importing this package costs next to nothing: what starts a server is loaded when it is asked for. The pytest plugin
+Importing this package costs next to nothing: whatever starts a server is loaded on first use. The pytest plugin
 is `oagw_tornado.testing.plugin`. May import every other folder.
 """
 

@@ -1,8 +1,8 @@
 """``python -m oagw_tornado.testing.child``: the server as a program that ends when its parent does.
 
-The parent holds the other end of stdin. However the parent ends, SIGKILL included, the system closes that end, and
-the read below returns. That works on every system and counts for the process: Linux' PR_SET_PDEATHSIG counts for the
-*thread* that started the child, has to be set between fork and exec, and is lost if the parent dies before.
+The parent holds the other end of stdin. However the parent ends, even by SIGKILL, the system closes that end, and
+the read below returns. That works on every system and follows the parent process: Linux's PR_SET_PDEATHSIG follows the
+*thread* that started the child, has to be set between fork and exec, and is lost if the parent dies before that.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a test says when the client did not behave: a story, finding by finding."""
+"""The failure message of a test whose client did not behave: a story, finding by finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control interface of a running simulator, ``/_sim/…``, as an object. Calls block for a round trip."""
+"""The control plane of a running simulator, ``/_sim/…``, as an object. Calls block for a round trip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ControlError(Exception):
 class Control:
     """Changes how a running simulator behaves and tells what it saw.
 
-    Options, knobs and parts of a rule are given as keywords with their own names, ``_`` for ``-``:
+    Options, knobs and parts of a rule are keyword arguments with their own names, with ``_`` for ``-``:
     ``add_rule(when={"first": 2}, fault="status;code=429")``, ``configure(inter_token_latency="5ms")``.
     """
 

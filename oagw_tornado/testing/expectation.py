@@ -1,4 +1,4 @@
-"""What a test expects of a request, whether one fits, and what is said if none does."""
+"""What a test expects of a request, whether one matches, and the failure message if none does."""
 
 from __future__ import annotations
 

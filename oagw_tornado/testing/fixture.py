@@ -1,4 +1,4 @@
-"""What the fixture `oagw` is: a running server, its control interface, and assertions on what arrived there."""
+"""The fixture `oagw`: a running server, its control plane, and assertions on what arrived there."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@
         ...
         oagw.assert_requested(alias="openai", path="/v1/chat/completions", count=2)
 
-One server runs for the session (one for each worker of pytest-xdist), from the first test that asks for it; it is
-reset before each test. Where no test does, this module is all that is loaded.
+One server runs for the session (one per worker of pytest-xdist), from the first test that uses it; it is
+reset before each test. If no test uses it, this module is all that is loaded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a simulator for tests is, wherever it runs: its options, its addresses, its control object."""
+"""A simulator for tests, wherever it runs: its options, its addresses, its control object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server of a pytest session: started for the first test that asks, reset for each one, its errors handed out."""
+"""The server of a pytest session: started for the first test that uses it, reset before each, its errors reported."""
 
 from __future__ import annotations
 

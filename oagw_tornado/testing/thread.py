@@ -1,4 +1,4 @@
-"""The simulator in a thread of this process, with an event loop of its own: it is there in milliseconds."""
+"""The simulator in a thread of this process, with an event loop of its own: it starts in milliseconds."""
 
 from __future__ import annotations
 

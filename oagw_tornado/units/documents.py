@@ -1,11 +1,11 @@
-"""JSON documents (RFC 8259) as values, held to a depth and a number of values, and how any value is quoted in an error.
+"""JSON documents (RFC 8259) as values, limited in depth and in number of values, and how a value is quoted in an error.
 
-What walks a document recurses, and a thousand brackets are cheap to send. So depth is checked once, where a document
-is read, and whoever gets a value of it may walk it. A value takes fifty times as long to make as its bytes take to
-arrive, and all streams wait meanwhile: so their number is known before they are made.
+Code that walks a document recurses, and a thousand brackets are cheap to send. So depth is checked once, where a
+document is read, and its values may then be walked safely. A value takes fifty times as long to create as its bytes
+take to arrive, and all streams wait meanwhile: so values are counted before they are created.
 
-orjson, with what it imports, would be a thirtieth of a start: it is imported on first use, and what a start writes is
-written by the standard library.
+orjson, with what it imports, would be a thirtieth of a start: it is imported on first use, and the standard library
+writes what a start writes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 
 
 class DocumentError(ValueError):
-    """The text is not a JSON document, or one of too many values, or that nests too deep. The message says why."""
+    """The text is not a JSON document, or has too many values, or nests too deep. The message says which."""
 
 
 class TooLarge(DocumentError):

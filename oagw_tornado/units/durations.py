@@ -1,7 +1,7 @@
 """Durations as people write them: a number and its unit, or ``0``.
 
 ``250ms``, ``1.5s``, ``750us``, ``2m``, ``1h``, ``10ns``. A bare number other than zero is refused: whether
-``50`` means seconds or milliseconds is a guess, and a fixture whose timing is to be trusted makes none.
+``50`` means seconds or milliseconds would be a guess, which a fixture whose timing is to be trusted must not make.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Globs as `fnmatch` has them, in time that grows with the text alone: none is slow, whatever it is held against.
+"""Globs as in `fnmatch`, matched in time linear in the text: no glob is slow on any text.
 
-A glob is cut at its stars. What stands between two of them has a length: the first piece is looked for at the
-beginning of the text, the last one at its end, and each other one behind the one before it, where it is first found. A
+A glob is split at its stars into pieces of fixed length: the first piece must match at the
+beginning of the text, the last one at its end, and each other one at its first occurrence after the previous one. A
 piece without ``?`` and ``[…]`` is found by `str.find`, which looks at no place of the text twice.
 """
 

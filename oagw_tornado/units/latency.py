@@ -1,4 +1,4 @@
-"""How long a thing takes: a fixed time or a distribution of times, drawn from a generator that is handed in.
+"""Latencies: a fixed time or a distribution of times, drawn from a generator that is passed in.
 
 As people write them::
 

@@ -1,4 +1,4 @@
-"""What somebody may have meant who wrote a name that is not known."""
+"""Suggestions for a misspelt name."""
 
 from __future__ import annotations
 

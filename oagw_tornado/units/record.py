@@ -1,8 +1,8 @@
-"""Frozen data classes with many fields, made in a tenth of the time that `dataclasses` takes.
+"""Frozen data classes with many fields, created in a tenth of the time that `dataclasses` takes.
 
-`dataclasses` writes and compiles the source of each method for each class: two milliseconds for forty fields,
-at every start. Here the methods are written once, for all. What is made is a data class still: `dataclasses.replace`
-and `dataclasses.fields` know it.
+`dataclasses` generates and compiles the source of each method for each class: two milliseconds for forty fields,
+at every start. Here the methods are written once, for all classes. The result is still a data class:
+`dataclasses.replace` and `dataclasses.fields` work on it.
 """
 
 from __future__ import annotations

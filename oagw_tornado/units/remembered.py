@@ -1,4 +1,4 @@
-"""Memories that those who ask for many different things do not empty for those who ask for the same again and again."""
+"""Caches that one-off keys cannot flush: only a key that is used again is kept."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _USES_COUNTED = 64
 
 
 class Kept(Generic[K, V]):
-    """At most `most` values by their keys: those that were offered twice lately.
+    """At most `most` values by key: those offered twice recently.
 
-    What is offered once is not kept, so it pushes out nothing. One goes that was not used since it was last looked at;
-    each look halves the uses of what stays. So who offers new values all the time, each of them twice, pushes out
-    what is used less than once for every `most` / 4 of them, and nothing else.
+    A value offered once is not kept, so it evicts nothing. Eviction takes a value that was not used since it was last
+    examined; each examination halves the use count of those that stay. So a caller who keeps offering new values, each
+    of them twice, evicts only what is used less than once for every `most` / 4 of them.
     """
 
     __slots__ = ("_most", "_kept", "_seen", "_seen_before")
