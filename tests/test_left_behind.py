@@ -13,7 +13,7 @@ from wire import CHAT, PROXY, WEATHER, chat, get, post
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.gateway.admission import Admission
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.simulator import Simulator
 from oagw_tornado.wire.connection import ReplyConnection
 
@@ -64,7 +64,7 @@ def test_nothing_waits_for_the_collector(way: str, wire: str) -> None:
     """It comes seldom, so what refers to itself would pile up until it does."""
 
     def held_uncollected() -> int:
-        kinds = (Admission, ReplyConnection, Request, asyncio.Transport)
+        kinds = (Admission, ReplyConnection, ServerRequest, asyncio.Transport)
         return sum(isinstance(thing, kinds) for thing in gc.get_objects())
 
     async def main() -> None:

@@ -21,7 +21,7 @@ from wire import PROXY, Client, get, serving
 
 from oagw_tornado.gateway.handler import ExchangeHandler
 from oagw_tornado.gateway.lazy_tornado import HANDLER_PARTS, REQUEST_PARTS, LazyHandler
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.services.handler import ServiceHandler
 from oagw_tornado.services.upstream import Upstream
 
@@ -77,7 +77,7 @@ def test_nothing_is_missing_of_what_tornados_constructors_set() -> None:
 
     theirs = set_by(httputil.HTTPServerRequest.__init__)
     assert len(theirs) > 10
-    assert theirs - set_by(Request.__init__) - REQUEST_PARTS.keys() == set()
+    assert theirs - set_by(ServerRequest.__init__) - REQUEST_PARTS.keys() == set()
 
 
 class Parts(ServiceHandler):
@@ -133,4 +133,4 @@ def own_names(path: Path) -> set[str]:
 
 def test_the_exchange_handler_is_a_tornado_handler() -> None:
     assert issubclass(ExchangeHandler, tornado.web.RequestHandler)
-    assert issubclass(Request, httputil.HTTPServerRequest)
+    assert issubclass(ServerRequest, httputil.HTTPServerRequest)

@@ -17,7 +17,7 @@ from oagw_tornado.evidence.verdict import history, judge
 if TYPE_CHECKING:
     from oagw_tornado.config.config import Config
     from oagw_tornado.evidence.vital_signs import VitalSigns
-    from oagw_tornado.gateway.request import Request
+    from oagw_tornado.gateway.request import ServerRequest
     from oagw_tornado.gateway.responder import Responder
     from oagw_tornado.gateway.terms import Terms
     from oagw_tornado.page.feed import LiveFeed
@@ -31,7 +31,7 @@ class Shared(Protocol):
     async def of_all(self, kinds: Sequence[str], question: dict[str, Any]) -> ControlPlane:
         """Controls that answer for all of them, as far as `kinds` go."""
 
-    async def change(self, request: Request, is_reset: bool = False) -> Reply:
+    async def change(self, request: ServerRequest, is_reset: bool = False) -> Reply:
         """Have all make the change that `request` asks for; gives the reply to it."""
 
     async def release(self, name: str, events: int | None) -> dict[str, Any]:

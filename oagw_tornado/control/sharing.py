@@ -20,7 +20,7 @@ from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.reload import changes_between
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.request_head import request_head
 from oagw_tornado.knobs.upstream_document import parse_upstream, parse_upstreams
 from oagw_tornado.reply.reply import Reply
@@ -65,7 +65,7 @@ class Sharing:
         """Let so many events pass at a gate, wherever replies wait; gives how it stands then. Raises StateAway."""
         return await self._store.gates.released(name, events)
 
-    async def change(self, request: Request, is_reset: bool = False) -> Reply:
+    async def change(self, request: ServerRequest, is_reset: bool = False) -> Reply:
         """Have all make the change that `request` asks for; gives the reply to it. Raises StateAway."""
         body = request.body.decode("utf-8", "surrogateescape")
         document: dict[str, Any] = {"request": {"method": request.method, "target": request.uri, "body": body}}
@@ -174,7 +174,7 @@ class Sharing:
         headers = HTTPHeaders({"Content-Type": "application/json"})
         data = body.encode("utf-8", "surrogateescape")
         start_line = RequestStartLine(method, target, "HTTP/1.1")
-        request = Request(connection, exchange, start_line, headers, request_head(start_line, headers), data)
+        request = ServerRequest(connection, exchange, start_line, headers, request_head(start_line, headers), data)
         performed = Performed(self._control.responder)
         handler(self._application, request, performed).run(self._control, *arguments)  # type: ignore[arg-type]
         return await performed.reply

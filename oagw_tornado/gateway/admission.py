@@ -15,7 +15,7 @@ from oagw_tornado.evidence.journal import is_control
 from oagw_tornado.gateway.bearer import take_token
 from oagw_tornado.gateway.intake import Intake
 from oagw_tornado.gateway.refusal import bad_request, body_too_large, queue_full, unknown_coding
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.request_head import RequestHead, request_head
 from oagw_tornado.gateway.router import RefusalHandler, Route, refused
 from oagw_tornado.knobs.vocabulary import Knobs
@@ -187,7 +187,7 @@ class Admission(httputil.HTTPMessageDelegate):
         decoding.stop()
         self._gateway.abandoned(self.exchange)
 
-    def _admit(self, body: bytes, request: Request | None = None) -> None:
+    def _admit(self, body: bytes, request: ServerRequest | None = None) -> None:
         """Admit a request with this body; as `request`, if its rule was looked for already."""
         if request is None:
             request = self._new_request(body)
@@ -196,17 +196,17 @@ class Admission(httputil.HTTPMessageDelegate):
                 return
         self._admitted(request, self._gateway.admit(request, self._route))
 
-    def _new_request(self, body: bytes) -> Request:
+    def _new_request(self, body: bytes) -> ServerRequest:
         exchange = self.exchange
         if body:
             exchange.body_size = len(body)
             self._gateway.keep_body(exchange, body)
-        request = Request(self._connection, exchange, self._start_line, self._headers, self._head, body)
+        request = ServerRequest(self._connection, exchange, self._start_line, self._headers, self._head, body)
         if self._route.handler.takes_body_as_it_comes:
             request.sent_path, request.sent_body, request.rest = self._route.sent_path, self._sent_body, self._rest
         return request
 
-    def _admitted(self, request: Request, route: Route) -> None:
+    def _admitted(self, request: ServerRequest, route: Route) -> None:
         """It is known who answers, and on what terms."""
         knobs = self.exchange.knobs
         if knobs is not None and knobs.max_num_seqs is not None and route.handler.takes_turns:
@@ -229,10 +229,10 @@ class Admission(httputil.HTTPMessageDelegate):
         """Answer now, without the body."""
         self._first, self._more = b"", None
         self._connection.forgo_body()
-        request = Request(self._connection, self.exchange, self._start_line, self._headers, self._head, b"")
+        request = ServerRequest(self._connection, self.exchange, self._start_line, self._headers, self._head, b"")
         self._answer(route, request)
 
-    def _take_turn(self, route: Route, request: Request, knobs: Knobs) -> None:
+    def _take_turn(self, route: Route, request: ServerRequest, knobs: Knobs) -> None:
         """Answer when it is this request's turn, or turn it away."""
         exchange, queues = self.exchange, self._gateway.responder.queues
         waiting = _Waiting(self, route, request)
@@ -245,7 +245,7 @@ class Admission(httputil.HTTPMessageDelegate):
             route = refused(queue_full(knobs, self._gateway.responder.errors_of(exchange)))
         self._answer(route, request)
 
-    def _answer(self, route: Route, request: Request) -> None:
+    def _answer(self, route: Route, request: ServerRequest) -> None:
         gateway = self._gateway
         route.handler(gateway.application, request, gateway.responder).run(*route.arguments)
 
@@ -255,7 +255,7 @@ class _Deciding:
 
     __slots__ = ("_admission", "_request", "_steps")
 
-    def __init__(self, admission: Admission, request: Request, steps: Iterator[None]) -> None:
+    def __init__(self, admission: Admission, request: ServerRequest, steps: Iterator[None]) -> None:
         self._admission = admission
         self._request = request
         self._steps: Iterator[None] | None = steps
@@ -283,7 +283,7 @@ class _Waiting:
 
     __slots__ = ("_admission", "_route", "_request")
 
-    def __init__(self, admission: Admission, route: Route, request: Request) -> None:
+    def __init__(self, admission: Admission, route: Route, request: ServerRequest) -> None:
         self._admission = admission
         self._route = route
         self._request = request

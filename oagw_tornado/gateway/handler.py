@@ -19,7 +19,7 @@ from tornado.iostream import IOStream
 
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.gateway.lazy_tornado import LazyHandler
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.units.knob_errors import InapplicableKnob
 from oagw_tornado.wire.connection import ReplyConnection
@@ -50,7 +50,7 @@ class ExchangeHandler(LazyHandler):
     Defining a class that uses what cannot work here raises TypeError.
     """
 
-    request: Request
+    request: ServerRequest
     exchange: Exchange
     # True if rules that name its path, and knobs of the request, hold for a handler that is no upstream's.
     heeds_rules: ClassVar[bool] = False
@@ -70,7 +70,7 @@ class ExchangeHandler(LazyHandler):
         super().__init_subclass__(**kwargs)
         refuse_impossible(cls)
 
-    def __init__(self, application: tornado.web.Application, request: Request, responder: Responder) -> None:
+    def __init__(self, application: tornado.web.Application, request: ServerRequest, responder: Responder) -> None:
         super().__init__(application, request)
         self.responder = responder
         self.exchange = request.exchange

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tornado.web
 
 from oagw_tornado.evidence.exchange import Exchange
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.responder import Responder
 from oagw_tornado.gateway.router import GatewayRouter, Route
 
@@ -31,8 +31,8 @@ class Intake:
         router: GatewayRouter,
         responder: Responder,
         max_body_size: int,
-        admit: Callable[[Request, Route], Route],
-        decide: Callable[[Request, Route], Iterator[None]],
+        admit: Callable[[ServerRequest, Route], Route],
+        decide: Callable[[ServerRequest, Route], Iterator[None]],
         cors: Cors | None = None,
         token_in_query: bool = False,
     ) -> None:

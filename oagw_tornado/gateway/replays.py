@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.router import Route
 
 
@@ -14,7 +14,7 @@ class Replays(Protocol):
     def covers(self, alias: str) -> bool:
         """Whether they may answer for this upstream."""
 
-    def route(self, request: Request, route: Route, given: frozenset[str]) -> Route:
+    def route(self, request: ServerRequest, route: Route, given: frozenset[str]) -> Route:
         """`route`, or the way to a recording; `given` are the fields of the knobs that were set for this request."""
 
     def recorded(self, alias: str, path: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from oagw_tornado.reply.conversation import Conversation
 
 
-class Request(LazyRequest):
+class ServerRequest(LazyRequest):
     """One request, its body complete. Attributes as of `tornado.httputil.HTTPServerRequest`.
 
     `query` is what the service is to see: knobs are no part of it.

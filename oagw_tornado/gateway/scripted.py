@@ -9,7 +9,7 @@ from oagw_tornado.gateway.refusal import refusal
 from oagw_tornado.reply.reply import Reply
 
 if TYPE_CHECKING:
-    from oagw_tornado.gateway.request import Request
+    from oagw_tornado.gateway.request import ServerRequest
     from oagw_tornado.gateway.router import Route
     from oagw_tornado.knobs.rule_index import Miss
     from oagw_tornado.reply.answer import Answer
@@ -33,7 +33,7 @@ def no_rule(nearest: tuple[Miss, ...]) -> Reply:
     return refusal(503, NO_RULE, hint=hint, nearest=[miss.as_json() for miss in nearest])
 
 
-def scripted(route: Route, request: Request, reply: Script | Answer) -> Route:
+def scripted(route: Route, request: ServerRequest, reply: Script | Answer) -> Route:
     """Who gives a rule's reply: the service in its dialect, or the rule alone where the service is not a model's."""
     from oagw_tornado.reply.answer import Answer, text_answer
 

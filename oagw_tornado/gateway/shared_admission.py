@@ -11,7 +11,7 @@ from typing import Any
 from oagw_tornado.gateway.admission import LONG, SHARE, Admission
 from oagw_tornado.gateway.gateway import Gateway
 from oagw_tornado.gateway.refusal import state_away
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.router import Route, refused
 from oagw_tornado.state.membership import Membership
 from oagw_tornado.state.redis_store import RedisStore
@@ -40,7 +40,7 @@ class SharedAdmission(Admission):
 
     _gateway: SharedGateway
 
-    def _admit(self, body: bytes, request: Request | None = None) -> None:
+    def _admit(self, body: bytes, request: ServerRequest | None = None) -> None:
         exchange, gateway, route = self.exchange, self._gateway, self._route
         request = self._new_request(body)
         if not (route.alias or route.handler.heeds_rules or route.unproven):
@@ -63,7 +63,7 @@ class SharedAdmission(Admission):
         task.cancel()
         self._gateway.responder.over(self.exchange, "client-left")
 
-    async def _ask(self, request: Request, route: Route, is_current: bool, undecided: Undecided | None) -> None:
+    async def _ask(self, request: ServerRequest, route: Route, is_current: bool, undecided: Undecided | None) -> None:
         try:
             found = await self._refused(route) or await self._answered(request, route, is_current, undecided)
         except StateAway as away:
@@ -88,7 +88,9 @@ class SharedAdmission(Admission):
         self.exchange.alias = ""
         return refused(refusal)
 
-    async def _answered(self, request: Request, route: Route, is_current: bool, undecided: Undecided | None) -> Route:
+    async def _answered(
+        self, request: ServerRequest, route: Route, is_current: bool, undecided: Undecided | None
+    ) -> Route:
         """Decide, asking the store whenever an answer lacks. Raises StateAway."""
         gateway, answers = self._gateway, dict[Hashable, Any]()
         if not is_current:
@@ -113,7 +115,7 @@ class SharedAdmission(Admission):
                 undecided = another
         raise StateAway("what decides about this request was changed again and again")
 
-    async def _choose(self, request: Request, route: Route, answers: dict[Hashable, Any]) -> None:
+    async def _choose(self, request: ServerRequest, route: Route, answers: dict[Hashable, Any]) -> None:
         """Find the rule for a request with a long body, a share in each turn of the loop. Raises Undecided."""
         steps = self._gateway.decide(request, route)
         while True:

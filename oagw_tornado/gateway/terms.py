@@ -13,7 +13,7 @@ from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.gateway.bearer import Credentials
 from oagw_tornado.gateway.refusal import bad_knob, refusal
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.router import Route, refused
 from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.gateway.upstream_table import UpstreamTable
@@ -184,7 +184,7 @@ class Terms:
                 )
         return ""
 
-    def apply(self, request: Request, route: Route) -> Route:
+    def apply(self, request: ServerRequest, route: Route) -> Route:
         """Set the knobs of a request that is whole, or send it to a refusal."""
         if not (route.alias or route.handler.heeds_rules):
             return route
@@ -264,7 +264,7 @@ class Terms:
         names = (*(rule.knobs if rule is not None else ()), *(described.knobs if described is not None else ()), *own)
         return frozenset(VOCABULARY[name].field for name in names)
 
-    def deciding(self, request: Request, route: Route) -> Iterator[None]:
+    def deciding(self, request: ServerRequest, route: Route) -> Iterator[None]:
         """Find the rule for a request in steps, before it is asked on what terms it is answered: a long body and many
         rules are too much for one turn of the loop. What is wrong with the request is told when it is asked."""
         if not (self._rules and self._rules.list and (route.alias or route.handler.heeds_rules)):
@@ -277,7 +277,7 @@ class Terms:
         facts, die = self._looked_at(request, route, own, query)
         request.applied = yield from self.store.choosing(self.rules, facts, die, self._by_count(own))
 
-    def _rule_for(self, request: Request, route: Route, own: Mapping[str, Any]) -> Applied:
+    def _rule_for(self, request: ServerRequest, route: Route, own: Mapping[str, Any]) -> Applied:
         if request.applied is not None:
             return request.applied
         from oagw_tornado.knobs.rules import finished
@@ -290,7 +290,7 @@ class Terms:
         return own.get("seed") is None and self.knobs.seed is not None
 
     def _looked_at(
-        self, request: Request, route: Route, own: Mapping[str, Any], query: str
+        self, request: ServerRequest, route: Route, own: Mapping[str, Any], query: str
     ) -> tuple[Facts, Callable[[Rule], Random]]:
         """What rules look at of a request, and their dice."""
         from oagw_tornado.knobs.facts import Facts
@@ -313,11 +313,11 @@ class Terms:
 
         return facts, die
 
-    def _seed(self, seed: int, request: Request, alias: str) -> int:
+    def _seed(self, seed: int, request: ServerRequest, alias: str) -> int:
         exchange = request.exchange
         return request_seed(seed, alias, exchange.method, exchange.path, request.query, request.body)
 
-    def _away(self, request: Request, alias: str, knobs: Knobs, outage: Outage) -> Reply | None:
+    def _away(self, request: ServerRequest, alias: str, knobs: Knobs, outage: Outage) -> Reply | None:
         """The answer in place of an unavailable upstream's; None while it is available."""
         seconds = outage.remaining(monotonic() - self.started, alias, self.knobs.seed)
         if not seconds:
@@ -329,7 +329,7 @@ class Terms:
         hint = "The knob outage sets it; Retry-After-Ms says when it is back"
         return refusal(outage.status, f"Upstream unavailable: {alias}", retry_headers(seconds), hint=hint)
 
-    def _over_limit(self, request: Request, alias: str, knobs: Knobs) -> Reply | None:
+    def _over_limit(self, request: ServerRequest, alias: str, knobs: Knobs) -> Reply | None:
         limit = knobs.rate_limit
         assert limit is not None
         tokens = estimated_tokens(request.body) if limit.tokens is not None else 0

@@ -17,7 +17,7 @@ from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.view import header_lines
 from oagw_tornado.gateway.body_stream import BodyLost
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.upstream_failure import RESPONSE_TIMEOUT, Failure
 from oagw_tornado.proxying.body_up import BodyUp
 from oagw_tornado.proxying.failures import failure_of, is_reset
@@ -50,7 +50,7 @@ class Passage:
     def __init__(
         self,
         destination: Destination,
-        request: Request,
+        request: ServerRequest,
         exchange: Exchange,
         ledger: Ledger,
         answer: Callable[[Reply], None],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from oagw_tornado.config.config import Config
     from oagw_tornado.evidence.exchange import Exchange
     from oagw_tornado.gateway.handler import ExchangeHandler
-    from oagw_tornado.gateway.request import Request
+    from oagw_tornado.gateway.request import ServerRequest
     from oagw_tornado.knobs.facts import Facts
 
 log = logging.getLogger(__name__)
@@ -220,7 +220,7 @@ class Replays:
 
     # Who answers a request?
 
-    def route(self, request: Request, route: Route, given: frozenset[str]) -> Route:
+    def route(self, request: ServerRequest, route: Route, given: frozenset[str]) -> Route:
         """`route`, or the way to a recording; `given` are the knobs of a rule and of the request, by their fields."""
         found = self._upstreams.get(route.alias)
         if found is None:
@@ -301,7 +301,7 @@ def _events_of(exchange: Exchange) -> int:
     return len(exchange.replay.offsets or ()) if exchange.replay is not None else 0
 
 
-def _facts(request: Request, route: Route) -> Facts:
+def _facts(request: ServerRequest, route: Route) -> Facts:
     from oagw_tornado.knobs.facts import Facts
 
     return Facts(route.alias, route.path, request.method or "", request.headers, request.body, request.query)
