@@ -29,10 +29,10 @@ from benchmarks import machine
 from benchmarks.servers import HOST, TOKEN
 from oagw_tornado.recordings.format import (
     End,
-    Head,
     Read,
     RecordedReply,
     RecordedRequest,
+    RecordingHead,
     encode_end,
     encode_head,
     encode_read,
@@ -69,7 +69,7 @@ def write(folder: Path, reads: list[Read]) -> None:
     folder.mkdir(parents=True)
     reply = RecordedReply(200, "OK", (("Content-Type", "text/event-stream"),))
     request = RecordedRequest("POST", _PATH, "", (("Content-Type", "application/json"),), BODY, body_bytes=len(BODY))
-    head = Head("openai", "2026-01-01T00:00:00.000000Z", request, reply, reads[0].at, "complete")
+    head = RecordingHead("openai", "2026-01-01T00:00:00.000000Z", request, reply, reads[0].at, "complete")
     last = encode_end(End(reads[-1].at, "complete"))
     (folder / "stream.jsonl").write_bytes(b"".join((encode_head(head), *map(encode_read, reads), last)))
 

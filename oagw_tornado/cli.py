@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from _socket import socket as Socket
 
     from oagw_tornado.process.realtime import Realtime
-    from oagw_tornado.process.supervisor import Place
+    from oagw_tornado.process.supervisor import WorkerPlace
     from oagw_tornado.simulator import Simulator
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
@@ -81,7 +81,7 @@ def run(
     read: Callable[[], Config],
     files: FilesRead,
     listening: tuple[Listeners, Listeners] | None,
-    place: Place | None = None,
+    place: WorkerPlace | None = None,
 ) -> int:
     """Serve, with an event loop and a log of its own, until a signal ends it; gives the exit code."""
     import asyncio  # not before the server listens: it takes longer to import than all that comes before
@@ -124,7 +124,7 @@ def serve_by_workers(
         return None
     raise_descriptor_limit()
 
-    def serve_one(place: Place, listening: tuple[Listeners, Listeners]) -> int:
+    def serve_one(place: WorkerPlace, listening: tuple[Listeners, Listeners]) -> int:
         return run(config, extensions, read, files, listening, place)
 
     def greet(addresses: list[str], port: int, page: str | None) -> None:
@@ -181,7 +181,7 @@ async def serve(
     read: Callable[[], Config],
     files: FilesRead,
     listening: tuple[Listeners, Listeners] | None = None,
-    place: Place | None = None,
+    place: WorkerPlace | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM, then let running replies finish; a second signal ends the process at once.
 

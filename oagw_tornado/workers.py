@@ -11,7 +11,7 @@ from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import Extensions
 from oagw_tornado.process.idle_work import NEEDED_SOON
-from oagw_tornado.process.supervisor import Place, Supervisor
+from oagw_tornado.process.supervisor import Supervisor, WorkerPlace
 from oagw_tornado.state.probe import check_state
 from oagw_tornado.wire.listeners import Listeners, addresses_in_words, page_server
 from oagw_tornado.wire.worker_sockets import WorkerSockets
@@ -20,7 +20,7 @@ from oagw_tornado.wiring.assembly import prepare
 #: Seconds beyond ``--drain-timeout`` that a worker has to end.
 _LONGER = 5.0
 
-Serve = Callable[[Place, tuple[Listeners, Listeners]], int]
+Serve = Callable[[WorkerPlace, tuple[Listeners, Listeners]], int]
 
 
 def number_of_workers(config: Config) -> int:
@@ -72,7 +72,7 @@ def run_workers(
         say(f"oagw-tornado {__version__}: {addresses_in_words(public, apart)}")
         greet(public, sockets.port, page_server(config, apart))
 
-    def work(place: Place) -> int:
+    def work(place: WorkerPlace) -> int:
         return serve(place, sockets.of_worker(place.number))
 
     def draining() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from oagw_tornado.recordings.format import (
     End,
-    Head,
     Read,
     RecordedReply,
     RecordedRequest,
+    RecordingHead,
     encode_end,
     encode_head,
     encode_read,
@@ -45,7 +45,7 @@ def write_recording(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         reply = None if status is None else RecordedReply(status, "", tuple(headers))
-        file.write(encode_head(Head(alias, at, request, reply, None if status is None else first, ended)))
+        file.write(encode_head(RecordingHead(alias, at, request, reply, None if status is None else first, ended)))
         for instant, data in came:
             file.write(encode_read(Read(instant, data)))
         if ended is not None:

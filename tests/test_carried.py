@@ -11,7 +11,7 @@ from oagw_tornado.evidence.carried import Bodies, carried, progress_of, progress
 from oagw_tornado.evidence.exchange import Exchange, PlannedOffsets
 from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.evidence.view import exchange_as_json
-from oagw_tornado.knobs.rule_index import Miss
+from oagw_tornado.knobs.rule_index import NearMiss
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.wire.headers import WireHeaders
 
@@ -45,7 +45,7 @@ def test_all_that_is_shown_arrives() -> None:
     exchange.headers = WireHeaders([b"Host: x", b"X-A: 1", b"X-A: \xe4"])
     exchange.knobs = Knobs()
     exchange.actual, exchange.arrived, exchange.unread = array("d", [1.0]), array("d", [0.5]), array("d", [1, 2, 3])
-    exchange.nearest = (Miss("r", "alias", "openai", None),)
+    exchange.nearest = (NearMiss("r", "alias", "openai", None),)
     exchange.replay = Replayed("tape", 1, 2, 1.0, array("d", [0.9]), 2.0, ("latency",))
     exchange.faults, exchange.rule, exchange.seed = ("stall",), "r", 7
     exchange.body_head, exchange.body_size, exchange.advice = b"\0\xff", 2, b"HTTP/1.1 429"

@@ -9,7 +9,7 @@ import pytest
 
 from oagw_tornado.conduct.advice import Advice, advice_in
 from oagw_tornado.conduct.buffering import longest_unread
-from oagw_tornado.conduct.entry import Entry, Look, entry_of
+from oagw_tornado.conduct.entry import ConductEntry, Look, entry_of
 from oagw_tornado.conduct.finding import MOST_NAMED, Case
 from oagw_tornado.conduct.judging import MOST_FINDINGS, RULES, Judgement, judge
 from oagw_tornado.conduct.marks import MOST_MARKS, Mark, Marks
@@ -22,7 +22,7 @@ BUSY = Advice(1.0)
 NEVER = Advice(None, False)
 
 
-def entry(begun: float, ended: float | None = None, **facts: Any) -> Entry:
+def entry(begun: float, ended: float | None = None, **facts: Any) -> ConductEntry:
     """A request of one client; without an end it took 10 ms."""
     given = {
         "id": f"r{begun:g}",
@@ -32,16 +32,16 @@ def entry(begun: float, ended: float | None = None, **facts: Any) -> Entry:
         "connection": 1,
         **facts,
     }
-    return Entry(begun=begun, ended=begun + 0.01 if ended is None else ended, **given)
+    return ConductEntry(begun=begun, ended=begun + 0.01 if ended is None else ended, **given)
 
 
-def failing(*begins: float, status: int = 500, **facts: Any) -> list[Entry]:
+def failing(*begins: float, status: int = 500, **facts: Any) -> list[ConductEntry]:
     """The same request again and again; the last one succeeds."""
     last = len(begins) - 1
     return [entry(at, status=200 if number == last else status, **facts) for number, at in enumerate(begins)]
 
 
-def found(entries: list[Entry], **case: Any) -> list[str]:
+def found(entries: list[ConductEntry], **case: Any) -> list[str]:
     return [finding.rule for finding in judge(Case(entries, **{"now": 1000.0, **case}))]
 
 
@@ -135,7 +135,7 @@ def found(entries: list[Entry], **case: Any) -> list[str]:
         ("a result without its call", [entry(0, unknown_results=("call_1",))], ["orphan-tool-result"]),
     ],
 )
-def test_what_is_found(what: str, entries: list[Entry], rules: list[str]) -> None:
+def test_what_is_found(what: str, entries: list[ConductEntry], rules: list[str]) -> None:
     assert found(entries) == rules
 
 
@@ -157,7 +157,7 @@ def test_waits_of_the_sdks_are_never_found() -> None:
 
 
 def test_calls_that_come_back_together_have_no_jitter() -> None:
-    def calls(waits: list[float]) -> list[Entry]:
+    def calls(waits: list[float]) -> list[ConductEntry]:
         return [
             each
             for number, wait in enumerate(waits)

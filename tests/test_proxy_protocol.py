@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from raw_http import RawReply, read_reply, request
 from wire import VisibleServer, end_sending, serving
 
-from oagw_tornado.wire.proxy_protocol import BadHeader, Origin, read_header, still_needed
+from oagw_tornado.wire.proxy_protocol import BadHeader, ProxiedPeer, read_header, still_needed
 
 WEATHER = "/api/oagw/v1/proxy/weather/current"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -50,7 +50,7 @@ def test_proxy_headers(header: bytes, client: str) -> None:
         assert len(read) + needed <= len(header), "it reads no further than its own end"
         read += header[len(read) : len(read) + needed]
     assert read == header
-    assert read_header(read) == Origin(client)
+    assert read_header(read) == ProxiedPeer(client)
 
 
 BAD = [
@@ -70,7 +70,7 @@ BAD = [
 ]
 
 
-def through(data: bytes) -> Origin:
+def through(data: bytes) -> ProxiedPeer:
     read = b""
     while needed := still_needed(read):
         piece = data[len(read) : len(read) + needed]

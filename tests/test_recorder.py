@@ -16,7 +16,7 @@ from other_servers import AiohttpServer, reset, saying
 from raw_http import TOKEN, dial, request, talk
 from test_proxying import KEY, REAL, described, wait_for
 
-from oagw_tornado.recordings.format import End, Head, Line, Read, decode_line
+from oagw_tornado.recordings.format import End, Line, Read, RecordingHead, decode_line
 from oagw_tornado.testing import SimulatorProcess, SimulatorThread
 
 
@@ -58,7 +58,7 @@ def test_a_stream_is_recorded_read_by_read(tmp_path: Path, upstream: AiohttpServ
         (lines,) = ended(folder, 1)
     (file,) = folder.rglob("*.jsonl")
     head, *reads, end = lines
-    assert isinstance(head, Head)
+    assert isinstance(head, RecordingHead)
     assert isinstance(end, End)
     assert (head.alias, head.ended, head.request.method, head.request.path) == ("real", "complete", "POST", "stream")
     assert (head.request.query, head.request.body, head.request.body_bytes) == ("n=3&gap=0.02", b'{"b": 2, "a": 1}', 16)
@@ -110,7 +110,7 @@ def test_each_end_has_its_name(tmp_path: Path, upstream: AiohttpServer) -> None:
 
 def _ended(lines: list[Line]) -> str | None:
     head, end = lines[0], lines[-1]
-    assert isinstance(head, Head)
+    assert isinstance(head, RecordingHead)
     assert isinstance(end, End)
     assert head.ended == end.ended
     return head.ended
@@ -146,7 +146,7 @@ def test_recordings_are_bounded(tmp_path: Path, upstream: AiohttpServer) -> None
         replies = [talk(simulator.port, request(f"{REAL}/large?size=9000")) for _ in range(4)]
         assert [len(reply.body) for reply in replies] == [9000] * 4
         found = recordings(folder)
-    heads = [lines[0] for lines in found if isinstance(lines[0], Head)]
+    heads = [lines[0] for lines in found if isinstance(lines[0], RecordingHead)]
     assert [head.ended for head in heads] == ["complete", "complete", "record-max"]
     assert sum(file.stat().st_size for file in folder.rglob("*.jsonl")) <= 21 * 1024
     # Those that are there already count.
@@ -166,7 +166,7 @@ def test_a_large_request_is_known_by_its_hash(tmp_path: Path, upstream: AiohttpS
         assert talk(simulator.port, request(f"{REAL}/echo", body), 20).status == 200
         (lines,) = ended(folder, 1)
     head = lines[0]
-    assert isinstance(head, Head)
+    assert isinstance(head, RecordingHead)
     assert (head.request.body, head.request.body_bytes) == (None, len(body))
     assert head.request.body_sha256 == sha256(body).hexdigest()
 
@@ -184,7 +184,7 @@ def test_a_recorder_that_is_killed_leaves_what_was_said(tmp_path: Path, upstream
         (lines,) = recordings(folder)
         simulator.stop()
     head, *reads = lines
-    assert isinstance(head, Head)
+    assert isinstance(head, RecordingHead)
     assert head.ended is None
     said = b"".join(read.data for read in reads if isinstance(read, Read))
     assert b'"n": 20}' in said

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.knobs.ignored_fields import ignored_fields, parse_ignored
-from oagw_tornado.recordings.asked import Asked, asked
+from oagw_tornado.recordings.asked import ComparedRequest, asked
 from oagw_tornado.recordings.difference import MOST_DIFFERENCES, difference
 
 JSON_VALUES = st.recursive(
@@ -22,7 +22,7 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 
 
-def of(body: Any, query: str = "", **others: Any) -> Asked:
+def of(body: Any, query: str = "", **others: Any) -> ComparedRequest:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return asked("POST", "v1/x", query, content, **{"content_type": "application/json", **others})
 

@@ -18,7 +18,7 @@ from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.recordings.events import as_read, pieces_of
 from oagw_tornado.recordings.format import End, RecordingError, encode_end
 from oagw_tornado.recordings.recording import bounded_lines, read_head, read_recording
-from oagw_tornado.replaying.recorded_reply import RecordedReply
+from oagw_tornado.replaying.playable_reply import PlayableReply
 from oagw_tornado.reply.shaping import single_steps, streamed
 from oagw_tornado.wire.head_lines import status_and_fields
 
@@ -131,7 +131,7 @@ def test_whatever_is_in_a_file_is_read_or_refused_in_words(lines: list[bytes], i
     data = b"\n".join(lines) + (b"\n" if is_whole else b"")
     try:
         recording = read_recording(bounded_lines(io.BytesIO(data)))
-        planned = RecordedReply(recording).planned(Knobs(), ())
+        planned = PlayableReply(recording).planned(Knobs(), ())
     except RecordingError as error:
         assert str(error).startswith("line ")
         return

@@ -13,12 +13,12 @@ from oagw_tornado.recordings.format import (
     ENDED_AT,
     ENDED_WIDTH,
     End,
-    Head,
     Line,
     Read,
     RecordedReply,
     RecordedRequest,
     RecordingError,
+    RecordingHead,
     decode_line,
     encode_end,
     encode_ended,
@@ -34,14 +34,14 @@ bodies = st.none() | st.binary(max_size=30)
 requests = st.builds(RecordedRequest, texts, texts, texts, fields, bodies, texts, times)
 replies = st.builds(RecordedReply, st.integers(100, 999), texts, fields)
 heads = st.builds(
-    Head, texts, texts, requests, st.none() | replies, st.none() | times, st.sampled_from(["reset", None])
+    RecordingHead, texts, texts, requests, st.none() | replies, st.none() | times, st.sampled_from(["reset", None])
 )
 reads = st.builds(Read, times, st.binary(max_size=30) | texts.map(str.encode))
 ends = st.builds(End, times, texts, texts, fields)
 
 
 def written(line: Line) -> bytes:
-    if isinstance(line, Head):
+    if isinstance(line, RecordingHead):
         return encode_head(line)
     return encode_read(line) if isinstance(line, Read) else encode_end(line)
 
@@ -55,7 +55,7 @@ def test_what_is_written_is_read(line: Line) -> None:
 
 
 @given(heads, st.sampled_from(["complete", "x" * (ENDED_WIDTH - 2)]))
-def test_the_end_is_written_over_the_head_in_place(head: Head, ended: str) -> None:
+def test_the_end_is_written_over_the_head_in_place(head: RecordingHead, ended: str) -> None:
     text = encode_head(head._replace(ended=None))
     over = text[:ENDED_AT] + encode_ended(ended) + text[ENDED_AT + ENDED_WIDTH :]
     assert decode_line(over) == head._replace(ended=ended)
@@ -66,7 +66,7 @@ def test_an_end_that_has_no_place_in_the_head_is_refused() -> None:
         encode_ended("x" * (ENDED_WIDTH - 1))
 
 
-HEAD = orjson.loads(encode_head(Head("a", "t", RecordedRequest("GET", "b"), RecordedReply(200))))
+HEAD = orjson.loads(encode_head(RecordingHead("a", "t", RecordedRequest("GET", "b"), RecordedReply(200))))
 REQUEST = HEAD["request"]
 
 

@@ -17,7 +17,7 @@ from oagw_tornado.knobs.vocabulary import Knobs, resolve
 from oagw_tornado.playback.amending import amend
 from oagw_tornado.playback.plan import plan
 from oagw_tornado.recordings.recording import read_recording
-from oagw_tornado.replaying.recorded_reply import RecordedReply
+from oagw_tornado.replaying.playable_reply import PlayableReply
 from oagw_tornado.reply.shaping import single_steps
 from oagw_tornado.testing import SimulatorThread
 
@@ -245,7 +245,7 @@ def test_faults_come_on_top(server: SimulatorThread) -> None:
 def test_an_error_event_has_the_form_of_the_stream(tmp_path: Path, first: bytes, said: bytes) -> None:
     write_recording(tmp_path / "a.jsonl", chat("x"), [(1, first), (2, b"data: {}\n\n")])
     with (tmp_path / "a.jsonl").open("rb") as file:
-        recorded = RecordedReply(read_recording(file))
+        recorded = PlayableReply(read_recording(file))
     knobs = resolve(Knobs(), {"fault": "error-event;at-event=1"})
     reply, knobs = amend(recorded.planned(knobs, ()).reply, knobs)
     data = b"".join(step.data for step in single_steps(plan(reply, knobs, Random(1))))

@@ -14,7 +14,7 @@ from wire import CHAT, PROXY, WEATHER, Client, VisibleServer, chat, get, post, s
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.playback import waiting
-from oagw_tornado.playback.waiting import Turn, WaitingQueues, freed_at
+from oagw_tornado.playback.waiting import QueueDecision, WaitingQueues, freed_at
 
 GATED = ("X-Sim-Gate: door", "X-Sim-Itl: 0")
 
@@ -253,9 +253,9 @@ def test_when_the_first_leaves_the_next_may_have_a_higher_limit() -> None:
         log: list[str] = []
         queues = WaitingQueues()
         running, first, second = exchange("running"), exchange("first"), exchange("second", limit=2)
-        assert queues.enter(running, Noted("running", log)) is Turn.NOW
-        assert queues.enter(first, Noted("first", log)) is Turn.LATER
-        assert queues.enter(second, Noted("second", log)) is Turn.LATER
+        assert queues.enter(running, Noted("running", log)) is QueueDecision.NOW
+        assert queues.enter(first, Noted("first", log)) is QueueDecision.LATER
+        assert queues.enter(second, Noted("second", log)) is QueueDecision.LATER
         await settled()
         assert log == []
         queues.leave(first)

@@ -14,8 +14,8 @@ from oagw_tornado.client.exchange import (
     DEFAULT_TIMEOUT,
     MAX_EVENT_SIZE,
     UNSET,
-    Head,
     Params,
+    ReplyHead,
     Target,
     Unset,
     target_from_env,
@@ -25,7 +25,7 @@ from oagw_tornado.reply.sse import Event, EventTooLarge
 Bytes = bytes  # the class below has a method of that name
 
 
-class AsyncResponse(Head):
+class AsyncResponse(ReplyHead):
     """A reply whose body has not been read yet.
 
     Reading it to its end gives the connection back; so does `close` or ``async with``, and each of them breaks off a

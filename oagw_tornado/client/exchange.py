@@ -77,7 +77,7 @@ def target_from_env() -> tuple[str, str]:
     return os.environ["OAGW_BASE_URL"], os.environ["OAGW_AUTH_TOKEN"]
 
 
-class Head:
+class ReplyHead:
     """Status and headers of a reply, and what follows from them."""
 
     def __init__(self, reply: httpx.Response) -> None:
@@ -105,4 +105,13 @@ class Head:
             raise OagwResponseError(f"the body is not JSON ({error}): {body[:80]!r}") from error
 
 
-__all__ = ["DEFAULT_TIMEOUT", "MAX_EVENT_SIZE", "UNSET", "ErrorSource", "Head", "Params", "Target", "target_from_env"]
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "MAX_EVENT_SIZE",
+    "UNSET",
+    "ErrorSource",
+    "ReplyHead",
+    "Params",
+    "Target",
+    "target_from_env",
+]

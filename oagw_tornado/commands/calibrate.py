@@ -21,7 +21,7 @@ from typing import Any
 
 from oagw_tornado import __version__
 from oagw_tornado.commands.arguments import Arguments, CommandError
-from oagw_tornado.commands.calibration import Search, Step, best_of, document, judged, table
+from oagw_tornado.commands.calibration import LoadStep, Search, best_of, document, judged, table
 from oagw_tornado.commands.remote import Remote
 from oagw_tornado.config.defaults import DEFAULT_TOKEN
 from oagw_tornado.units.durations import format_duration
@@ -130,7 +130,9 @@ class _Load:
                         stream.close()
 
 
-def _calibrate(budget: float, seconds: float, rate: float, options: Sequence[str]) -> tuple[list[Step], list[Step]]:
+def _calibrate(
+    budget: float, seconds: float, rate: float, options: Sequence[str]
+) -> tuple[list[LoadStep], list[LoadStep]]:
     began = time.monotonic()
     report = _progress(began, seconds)
     load = _Load(options)
@@ -157,9 +159,9 @@ def _calibrate(budget: float, seconds: float, rate: float, options: Sequence[str
 
 
 def _search(
-    search: Search, measure: Callable[[int], Step], deadline: float, report: Callable[[int], None]
-) -> list[Step]:
-    steps: list[Step] = []
+    search: Search, measure: Callable[[int], LoadStep], deadline: float, report: Callable[[int], None]
+) -> list[LoadStep]:
+    steps: list[LoadStep] = []
     while (load := search.next_load()) is not None and time.monotonic() < deadline - SETTLE - MEASURE:
         report(load)
         step = measure(load)
@@ -171,7 +173,7 @@ def _search(
     return steps
 
 
-def _streams(load: _Load, number: int, rate: float, budget: float) -> Step:
+def _streams(load: _Load, number: int, rate: float, budget: float) -> LoadStep:
     interval = format_duration(1 / rate)
     deadline = time.monotonic() + 30
     while load.tell(f"streams {number} {interval}")["streams"] < number and time.monotonic() < deadline:
@@ -181,7 +183,7 @@ def _streams(load: _Load, number: int, rate: float, budget: float) -> Step:
     return judged(number, number * rate, verdict["events"] / seconds, late["p50"], late["p99"], verdict)
 
 
-def _requests(load: _Load, number: int, budget: float) -> Step:
+def _requests(load: _Load, number: int, budget: float) -> LoadStep:
     load.tell(f"requests {number}")
     verdict, seconds, answered, timing = _measure(load, budget)
     waits = timing["admission_wait_ms"]
@@ -235,7 +237,7 @@ def _write(path: str, text: str) -> None:
         raise CommandError(f"{path}: {error.strerror or error}") from None
 
 
-def _draw(path: str, budget: float, streams: Sequence[Step], requests: Sequence[Step], rate: float) -> None:
+def _draw(path: str, budget: float, streams: Sequence[LoadStep], requests: Sequence[LoadStep], rate: float) -> None:
     import matplotlib
 
     matplotlib.use("Agg")

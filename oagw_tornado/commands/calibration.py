@@ -17,7 +17,7 @@ class CalibrationError(ValueError):
     """A file is no calibration. The text says what is wrong."""
 
 
-class Step(NamedTuple):
+class LoadStep(NamedTuple):
     """What came of one load. Times in milliseconds."""
 
     load: int
@@ -60,7 +60,7 @@ class Search:
 
 def judged(
     load: int, expected: float, there: float, p50: float | None, p99: float | None, verdict: Mapping[str, Any]
-) -> Step:
+) -> LoadStep:
     """A step out of what was asked for a second, what there was of it, its quantiles and the server's verdict."""
     reasons = [str(reason) for reason in verdict["reasons"]]
     budget = verdict["late_ms"]["budget"]
@@ -68,11 +68,15 @@ def judged(
         reasons.append(f"behind: {there:.0f} of {expected:.0f} a second were there")
     if p99 is not None and p99 > budget and not any(reason.startswith("late:") for reason in reasons):
         reasons.append(f"waits: p99 is {p99:.3g} ms, the budget {budget:.3g} ms")
-    return Step(load, there, p50, p99, verdict["cpu_share"], tuple(reasons))
+    return LoadStep(load, there, p50, p99, verdict["cpu_share"], tuple(reasons))
 
 
 def document(
-    budget: float, rate: float, streams: Sequence[Step], requests: Sequence[Step], machine: Mapping[str, Any]
+    budget: float,
+    rate: float,
+    streams: Sequence[LoadStep],
+    requests: Sequence[LoadStep],
+    machine: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The result as JSON: what `verdict --calibration` reads. `budget` is in seconds."""
     return {
@@ -84,7 +88,7 @@ def document(
     }
 
 
-def _told(steps: Sequence[Step], **more: Any) -> dict[str, Any]:
+def _told(steps: Sequence[LoadStep], **more: Any) -> dict[str, Any]:
     best = best_of(steps)
     return {
         "holds": 0 if best is None else best.load,
@@ -94,7 +98,7 @@ def _told(steps: Sequence[Step], **more: Any) -> dict[str, Any]:
     }
 
 
-def best_of(steps: Sequence[Step]) -> Step | None:
+def best_of(steps: Sequence[LoadStep]) -> LoadStep | None:
     """The largest load that held; None: none did."""
     return max((step for step in steps if not step.reasons), key=lambda step: step.load, default=None)
 
@@ -125,7 +129,7 @@ def load_against(calibration: Mapping[str, Any], verdict: Mapping[str, Any]) -> 
     return f"  load: {rate:,.0f} events/s, {said}"
 
 
-def table(title: str, unit: str, steps: Sequence[Step]) -> str:
+def table(title: str, unit: str, steps: Sequence[LoadStep]) -> str:
     """The steps as lines of text, in rising order."""
     lines = [f"{title:>18}{unit:>14}{'p50':>10}{'p99':>10}{'processor':>11}"]
     lines += [

@@ -18,9 +18,9 @@ from oagw_tornado.recordings.cassette import import_cassette
 from oagw_tornado.recordings.foreign import Imported
 from oagw_tornado.recordings.format import (
     SUFFIX,
-    Head,
     Read,
     RecordedReply,
+    RecordingHead,
     encode_end,
     encode_head,
     encode_read,
@@ -123,7 +123,7 @@ def _write(recording: Recording, directory: str, number: int) -> None:
             file.write(encode_end(recording.end))
 
 
-def _without_credentials(head: Head) -> Head:
+def _without_credentials(head: RecordingHead) -> RecordingHead:
     request, reply = head.request, head.reply
     shown = [value for name, value in request.headers if name.lower() in _SECRET_HEADERS]
     parts = (part for value in shown for part in (value, value.partition(" ")[2]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from oagw_tornado.conduct.entry import Entry, Look
+from oagw_tornado.conduct.entry import ConductEntry, Look
 from oagw_tornado.conduct.finding import Case, Finding, Findings, Line
 from oagw_tornado.conduct.marks import Mark
 
@@ -34,7 +34,7 @@ def findings(case: Case) -> Findings:
         yield None
 
 
-def _unread(entry: Entry) -> Finding | None:
+def _unread(entry: ConductEntry) -> Finding | None:
     run = longest_unread(entry.looks)
     if len(run) < 3 or len(entry.sent) < EVENTS:
         return None
@@ -77,7 +77,7 @@ def _grew(before: Look, look: Look) -> bool:
     return look.unread > before.unread if look.events > before.events else look.unread >= before.unread
 
 
-def _told(entry: Entry, mark: Mark) -> Finding | None:
+def _told(entry: ConductEntry, mark: Mark) -> Finding | None:
     """Whether what was sent apart arrived in lumps: half as many, or less."""
     if len(entry.sent) < EVENTS or len(mark.received) < EVENTS:
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 from oagw_tornado.conduct.finding import Case, Finding, Findings, Line
 
 RULE = "cut-taken-for-whole"
@@ -20,7 +20,7 @@ GRACE = 2.0
 
 
 def findings(case: Case) -> Findings:
-    later: dict[int, Entry] = {}  # the next request on each connection
+    later: dict[int, ConductEntry] = {}  # the next request on each connection
     tries: Counter[bytes] = Counter()  # of each request, those that came later
     found = []
     for entry in reversed(case.entries):
@@ -34,7 +34,7 @@ def findings(case: Case) -> Findings:
     yield from reversed(found)
 
 
-def _finding(entry: Entry, next: Entry | None, case: Case) -> Finding | None:
+def _finding(entry: ConductEntry, next: ConductEntry | None, case: Case) -> Finding | None:
     ended = entry.ended if entry.ended is not None else entry.begun
     is_late = case.is_over or case.now > ended + GRACE
     if not entry.connection or not is_late:

@@ -28,7 +28,7 @@ class Look(NamedTuple):
     """Bytes."""
 
 
-class Entry(NamedTuple):
+class ConductEntry(NamedTuple):
     """One request and its reply. `begun` and `ended` are Unix times, and so are all times that rules reckon with."""
 
     id: str
@@ -78,7 +78,7 @@ class Entry(NamedTuple):
         return f"{self.status or 'no status'}{self.advice}"
 
 
-def entry_of(exchange: Exchange, shown_path: str) -> Entry:
+def entry_of(exchange: Exchange, shown_path: str) -> ConductEntry:
     """The facts of `exchange`. `shown_path` is its path with credentials masked.
 
     Times count from the arrival of its head, by the clock that journals of several machines have in common.
@@ -87,7 +87,7 @@ def entry_of(exchange: Exchange, shown_path: str) -> Entry:
     begun = exchange.wall
     looks = exchange.unread or ()
     agent = headers.get("User-Agent") or ""
-    return Entry(
+    return ConductEntry(
         exchange.id,
         begun,
         None if exchange.ended is None else begun + exchange.ended,
@@ -138,6 +138,6 @@ def _unknown_results(exchange: Exchange) -> tuple[str, ...]:
     return unknown_results(whole) if whole else ()
 
 
-def by_begin(entries: Iterable[Entry]) -> list[Entry]:
+def by_begin(entries: Iterable[ConductEntry]) -> list[ConductEntry]:
     """In the order in which they came."""
     return sorted(entries, key=lambda entry: entry.begun)

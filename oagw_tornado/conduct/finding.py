@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 from oagw_tornado.conduct.marks import Mark
 from oagw_tornado.conduct.retries import Call, calls_in
 
@@ -51,7 +51,7 @@ class Finding(NamedTuple):
 class Case:
     """What is judged: the entries in the order in which they came, and what was known when they were judged."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[ConductEntry]
     now: float = float("inf")
     """Unix time."""
     is_over: bool = False
@@ -71,6 +71,6 @@ class Case:
 Findings = Iterator[Finding | None]
 
 
-def named(entries: Iterable[Entry], text: str) -> tuple[Line, ...]:
+def named(entries: Iterable[ConductEntry], text: str) -> tuple[Line, ...]:
     """A line for each of the first `MOST_NAMED` entries."""
     return tuple(Line(entry.begun, entry.id, f"{entry.asked} {text}") for entry in islice(entries, MOST_NAMED))

@@ -7,7 +7,7 @@ back: the request itself is at fault (RFC 9110, section 15.5). The SDKs of OpenA
 from __future__ import annotations
 
 from oagw_tornado.conduct.advice import TRANSIENT
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 from oagw_tornado.conduct.finding import Case, Finding, Findings, Line
 from oagw_tornado.conduct.retries import retries
 
@@ -30,7 +30,7 @@ def findings(case: Case) -> Findings:
         yield None
 
 
-def is_futile(entry: Entry) -> bool:
+def is_futile(entry: ConductEntry) -> bool:
     """Whether the reply says that the same request would fail again."""
     if entry.advice.should_retry is not None:
         return not entry.advice.should_retry
@@ -38,6 +38,6 @@ def is_futile(entry: Entry) -> bool:
     return is_plain and entry.advice.wait is None
 
 
-def _is_poll(first: Entry, then: Entry) -> bool:
+def _is_poll(first: ConductEntry, then: ConductEntry) -> bool:
     """Who asks again for what is not there yet waits for it."""
     return first.status == 404 and first.method in ("GET", "HEAD") and then.attempt is None

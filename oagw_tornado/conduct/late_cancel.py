@@ -6,7 +6,7 @@ only way to cancel is to close the connection (RFC 9112, section 9.6); until the
 
 from __future__ import annotations
 
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 from oagw_tornado.conduct.finding import Case, Finding, Findings, Line
 from oagw_tornado.conduct.marks import Mark
 
@@ -28,7 +28,7 @@ def findings(case: Case) -> Findings:
         yield None
 
 
-def _finding(mark: Mark, entry: Entry, went_on: float, allowed: float) -> Finding:
+def _finding(mark: Mark, entry: ConductEntry, went_on: float, allowed: float) -> Finding:
     if entry.ended is None:
         end = f"still reads, {went_on:.3f} s later"
     elif entry.outcome == "client-left":

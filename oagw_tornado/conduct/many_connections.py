@@ -6,7 +6,7 @@ connection was unnecessary if an earlier one of the same client was idle and had
 
 from __future__ import annotations
 
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 from oagw_tornado.conduct.finding import Case, Finding, Findings, named
 
 RULE = "many-connections"
@@ -19,7 +19,7 @@ KEPT = 5.0
 
 
 def findings(case: Case) -> Findings:
-    by_client: dict[tuple[str, str], list[Entry]] = {}
+    by_client: dict[tuple[str, str], list[ConductEntry]] = {}
     for entry in case.entries:
         if entry.connection and entry.alias:
             by_client.setdefault((entry.client, entry.agent), []).append(entry)
@@ -35,11 +35,11 @@ def findings(case: Case) -> Findings:
             )
 
 
-def _needless(entries: list[Entry]) -> list[Entry]:
+def _needless(entries: list[ConductEntry]) -> list[ConductEntry]:
     """Those that came on a new connection while the latest one was free."""
     seen: set[int] = set()
     needless = []
-    latest: Entry | None = None
+    latest: ConductEntry | None = None
     for entry in entries:
         if entry.connection not in seen and latest is not None and _is_free(latest, entry.begun):
             needless.append(entry)
@@ -49,7 +49,7 @@ def _needless(entries: list[Entry]) -> list[Entry]:
     return needless
 
 
-def _is_free(latest: Entry, instant: float) -> bool:
+def _is_free(latest: ConductEntry, instant: float) -> bool:
     """Whether the connection of `latest` could have been used at `instant`."""
     ended = latest.ended
     return latest.outcome == "complete" and ended is not None and ended < instant < ended + KEPT

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 from oagw_tornado.conduct.finding import Case, Finding, Findings, Line
 
 RULE = "never-retried"
@@ -35,7 +35,7 @@ def findings(case: Case) -> Findings:
         yield None
 
 
-def _asks(entry: Entry) -> bool:
+def _asks(entry: ConductEntry) -> bool:
     advice = entry.advice
     if entry.status not in STATUSES or advice.should_retry is False or entry.ended is None:
         return False
@@ -44,6 +44,6 @@ def _asks(entry: Entry) -> bool:
     )
 
 
-def _is_late(entry: Entry, case: Case) -> bool:
+def _is_late(entry: ConductEntry, case: Case) -> bool:
     wait = entry.advice.wait or 0.0
     return case.is_over or case.now > (entry.ended or entry.begun) + 2 * wait + GRACE

@@ -8,7 +8,7 @@ by ``data: [DONE]``.
 
 from __future__ import annotations
 
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 from oagw_tornado.conduct.finding import Case, Finding, Findings, Line
 
 RULE = "reads-past-done"
@@ -26,7 +26,7 @@ def findings(case: Case) -> Findings:
         yield None
 
 
-def _finding(entry: Entry, stayed: float) -> Finding:
+def _finding(entry: ConductEntry, stayed: float) -> Finding:
     done = entry.begun + entry.sent[-1]
     end = "is still there" if entry.ended is None else f"was there for {stayed:.3f} s more: {entry.outcome}"
     return Finding(

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from oagw_tornado.conduct.entry import Entry
+from oagw_tornado.conduct.entry import ConductEntry
 
 #: Seconds after which the same request is a new call, not another try, if the client does not say so. What an error
 #: asked to wait comes on top.
@@ -27,14 +27,14 @@ NEW_CALL_AFTER = 60.0
 NOTICED = 0.1
 
 #: All tries of one call, the first one first.
-Call = tuple[Entry, ...]
+Call = tuple[ConductEntry, ...]
 
 
 class Retry(NamedTuple):
     """One try, and the next one."""
 
-    first: Entry
-    then: Entry
+    first: ConductEntry
+    then: ConductEntry
 
     @property
     def wait(self) -> float:
@@ -42,9 +42,9 @@ class Retry(NamedTuple):
         return self.then.begun - (self.first.ended if self.first.ended is not None else self.first.begun)
 
 
-def calls_in(entries: Sequence[Entry]) -> Iterator[Call]:
+def calls_in(entries: Sequence[ConductEntry]) -> Iterator[Call]:
     """The tries of each call. `entries` are in the order in which they came."""
-    by_key: dict[bytes, list[Entry]] = {}
+    by_key: dict[bytes, list[ConductEntry]] = {}
     for entry in entries:
         if entry.alias:
             by_key.setdefault(entry.key, []).append(entry)
@@ -56,17 +56,17 @@ def retries(call: Call) -> Iterator[Retry]:
     return (Retry(first, then) for first, then in pairwise(call))
 
 
-def _calls_of(same: list[Entry]) -> Iterator[Call]:
+def _calls_of(same: list[ConductEntry]) -> Iterator[Call]:
     counted = [entry for entry in same if entry.attempt is not None]
     uncounted = [entry for entry in same if entry.attempt is None]
     yield from _by_count(counted)
     yield from _by_failure(uncounted)
 
 
-def _by_count(same: list[Entry]) -> Iterator[Call]:
-    found: list[list[Entry]] = []
+def _by_count(same: list[ConductEntry]) -> Iterator[Call]:
+    found: list[list[ConductEntry]] = []
     # Calls that may go on, by the number of their tries; the longest waiting first.
-    waiting: dict[int, deque[list[Entry]]] = {}
+    waiting: dict[int, deque[list[ConductEntry]]] = {}
     for entry in same:
         before = waiting.get(entry.attempt or 0) if entry.attempt else None
         if before and _is_over_at(before[0][-1], entry.begun + NOTICED):
@@ -79,13 +79,13 @@ def _by_count(same: list[Entry]) -> Iterator[Call]:
     return (tuple(call) for call in found)
 
 
-def _by_failure(same: list[Entry]) -> Iterator[Call]:
+def _by_failure(same: list[ConductEntry]) -> Iterator[Call]:
     over = 0.0
     for entry in same:
         if entry.begun < over:
             return ((entry,) for entry in same)
         over = max(over, entry.ended if entry.ended is not None else float("inf"))
-    found: list[list[Entry]] = []
+    found: list[list[ConductEntry]] = []
     for entry in same:
         if found and _is_followed_by(found[-1][-1], entry):
             found[-1].append(entry)
@@ -94,10 +94,10 @@ def _by_failure(same: list[Entry]) -> Iterator[Call]:
     return (tuple(call) for call in found)
 
 
-def _is_followed_by(first: Entry, then: Entry) -> bool:
+def _is_followed_by(first: ConductEntry, then: ConductEntry) -> bool:
     pause = NEW_CALL_AFTER + (first.advice.wait or 0.0)
     return first.is_failure and first.ended is not None and then.begun - first.ended <= pause
 
 
-def _is_over_at(entry: Entry, instant: float) -> bool:
+def _is_over_at(entry: ConductEntry, instant: float) -> bool:
     return entry.ended is not None and entry.ended <= instant

@@ -6,7 +6,7 @@ import math
 from time import time
 from typing import Any
 
-from oagw_tornado.conduct.entry import Entry, by_begin, entry_of
+from oagw_tornado.conduct.entry import ConductEntry, by_begin, entry_of
 from oagw_tornado.conduct.finding import Case
 from oagw_tornado.conduct.judging import RULES, Judgement
 from oagw_tornado.conduct.marks import LONGEST_NAME, MOST_INSTANTS, Mark
@@ -58,7 +58,7 @@ async def judged(
     """The judgement on the requests of the journal that fit, in shares of a turn."""
     turns = Turns()
     now = time()
-    entries: list[Entry] = []
+    entries: list[ConductEntry] = []
     for _, exchange in control.journal.scan(fits):
         if exchange is not None:
             entries.append(entry_of(exchange, control.disclosure.target(exchange.path)))

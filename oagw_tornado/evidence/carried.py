@@ -116,9 +116,9 @@ def received(batch: bytes) -> Iterator[Numbered]:
         for name in _TUPLES:
             setattr(exchange, name, tuple(getattr(exchange, name)))
         if exchange.nearest:
-            from oagw_tornado.knobs.rule_index import Miss
+            from oagw_tornado.knobs.rule_index import NearMiss
 
-            exchange.nearest = tuple(Miss(*cast(Sequence[Any], miss)) for miss in exchange.nearest)
+            exchange.nearest = tuple(NearMiss(*cast(Sequence[Any], miss)) for miss in exchange.nearest)
         exchange.knobs = knobs[of_knobs] if of_knobs >= 0 else None
         yield number, exchange
 

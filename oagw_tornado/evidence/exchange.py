@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oagw_tornado.evidence.replayed import Replayed
-    from oagw_tornado.knobs.rule_index import Miss
+    from oagw_tornado.knobs.rule_index import NearMiss
     from oagw_tornado.knobs.vocabulary import Knobs
     from oagw_tornado.reply.inference import Inference
     from oagw_tornado.reply.reply import Headers
@@ -84,7 +84,7 @@ class Exchange:
         self.body_head = b""
         self.knobs: Knobs | None = None
         self.rule: str | None = None  # the rule that was applied
-        self.nearest: tuple[Miss, ...] = ()  # rules before it that came near, and why they did not apply
+        self.nearest: tuple[NearMiss, ...] = ()  # rules before it that came near, and why they did not apply
         self.replay: Replayed | None = None  # the recording that it replays
         self.gate: str | None = None  # the gate that holds each event of the reply
         self.seed: int | None = None  # of this request's own draws; None: they need not be the same again

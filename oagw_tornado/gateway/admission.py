@@ -19,7 +19,7 @@ from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.request_head import RequestHead, request_head
 from oagw_tornado.gateway.router import RefusalHandler, Route, refused
 from oagw_tornado.knobs.vocabulary import Knobs
-from oagw_tornado.playback.waiting import Turn
+from oagw_tornado.playback.waiting import QueueDecision
 from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
@@ -237,10 +237,10 @@ class Admission(httputil.HTTPMessageDelegate):
         exchange, queues = self.exchange, self._gateway.responder.queues
         waiting = _Waiting(self, route, request)
         turn = queues.enter(exchange, waiting)
-        if turn is Turn.LATER:
+        if turn is QueueDecision.LATER:
             self._connection.set_close_callback(waiting.client_left)
             return
-        if turn is Turn.NEVER:
+        if turn is QueueDecision.NEVER:
             exchange.knobs = None
             route = refused(queue_full(knobs, self._gateway.responder.errors_of(exchange)))
         self._answer(route, request)

@@ -11,7 +11,7 @@ from oagw_tornado.reply.reply import Reply
 if TYPE_CHECKING:
     from oagw_tornado.gateway.request import ServerRequest
     from oagw_tornado.gateway.router import Route
-    from oagw_tornado.knobs.rule_index import Miss
+    from oagw_tornado.knobs.rule_index import NearMiss
     from oagw_tornado.reply.answer import Answer
     from oagw_tornado.reply.parts import Script
 
@@ -27,7 +27,7 @@ class AnswerHandler(ExchangeHandler):
         self.respond(path_args[0].reply())
 
 
-def no_rule(nearest: tuple[Miss, ...]) -> Reply:
+def no_rule(nearest: tuple[NearMiss, ...]) -> Reply:
     """The refusal of a request that no rule answers, under ``--strict``; it names the rule that came nearest."""
     hint = f"The nearest is {nearest[0]}" if nearest else "There is no rule that looks at this upstream and path"
     return refusal(503, NO_RULE, hint=hint, nearest=[miss.as_json() for miss in nearest])

@@ -72,7 +72,7 @@ def _rate(text: str) -> Rate:
     return Rate(int(match[1]), _SECONDS[match[2][0]])
 
 
-class Verdict(NamedTuple):
+class LimitDecision(NamedTuple):
     """Whether a request may pass, and what its reply says of the limit."""
 
     allowed: bool
@@ -98,7 +98,7 @@ class RateLimiter:
         """All buckets are full again."""
         self._buckets.clear()
 
-    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int, now: float) -> Verdict:
+    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int, now: float) -> LimitDecision:
         """One request of `tokens` tokens at `now`, in seconds of any clock that does not go back."""
         key = (alias, credential, limit)
         pair = self._buckets.get(key)
@@ -126,7 +126,7 @@ class RateLimiter:
 
 def verdict_of(
     limit: RateLimit, wait: float, level: float, wait_tokens: float = 0.0, level_tokens: float = 0.0
-) -> Verdict:
+) -> LimitDecision:
     """The verdict on a request that would have to wait so many seconds for its turn and for its tokens; the levels are
     what is left in the buckets after it."""
     budgets: tuple[Budget, ...] = (_budget("requests", limit.requests, limit.burst, level),)
@@ -134,7 +134,7 @@ def verdict_of(
         budgets += (_budget("tokens", limit.tokens, limit.tokens.amount, level_tokens),)
     longest = max(wait, wait_tokens)
     limited = "" if longest == 0 else "tokens" if wait_tokens >= wait else "requests"
-    return Verdict(longest == 0, budgets, longest, limited)
+    return LimitDecision(longest == 0, budgets, longest, limited)
 
 
 def _budget(name: str, rate: Rate, capacity: int, level: float) -> Budget:

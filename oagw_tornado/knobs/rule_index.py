@@ -31,7 +31,7 @@ _MOST_PLACES = 1024
 _LONGEST_PATH = 512
 
 
-class Miss(NamedTuple):
+class NearMiss(NamedTuple):
     """A rule that came near and did not apply: which of its predicates failed, what that wants and what it saw."""
 
     rule: str
@@ -107,7 +107,7 @@ class Place(NamedTuple):
     """The rules that can apply at one place, and those that come nearest among the others."""
 
     bucket: Bucket
-    near: tuple[Miss, ...]
+    near: tuple[NearMiss, ...]
 
 
 class RuleIndex:
@@ -139,13 +139,13 @@ class RuleIndex:
 
     def _find(self, facts: Facts) -> Place:
         found: dict[int, Rule] = {}
-        others: list[tuple[int, Miss]] = []
+        others: list[tuple[int, NearMiss]] = []
         for number, rule in enumerate(self.rules):
             if not rule.meets_pages and facts.alias == "":
                 continue
             for passed, predicate in enumerate(rule.placed):
                 if not predicate.test(facts):
-                    others.append((passed, Miss(rule.name, predicate.name, predicate.wanted, predicate.saw(facts))))
+                    others.append((passed, NearMiss(rule.name, predicate.name, predicate.wanted, predicate.saw(facts))))
                     break
             else:
                 found[number] = rule

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.predicate import RuleError, words
 from oagw_tornado.knobs.rule import NAME, Rule, parse_rule
-from oagw_tornado.knobs.rule_index import MANY_RULES, MOST_MISSES, Miss, Place, RuleIndex
+from oagw_tornado.knobs.rule_index import MANY_RULES, MOST_MISSES, NearMiss, Place, RuleIndex
 from oagw_tornado.units.documents import quoted
 from oagw_tornado.units.nearest import nearest
 
@@ -40,7 +40,7 @@ class Applied(NamedTuple):
     """The rule that applies to a request, if one does, and those before it that came nearest."""
 
     rule: Rule | None
-    nearest: tuple[Miss, ...] = ()
+    nearest: tuple[NearMiss, ...] = ()
 
 
 class Rules:
@@ -263,7 +263,7 @@ def _would_take(rule: Rule, facts: Facts) -> bool:
     return rule.when.counts(rule.counts.next(rule.session(facts))) and rule.when.probability > 0
 
 
-def _told(place: Place, tried: Mapping[int, int], facts: Facts, before: int) -> tuple[Miss, ...]:
+def _told(place: Place, tried: Mapping[int, int], facts: Facts, before: int) -> tuple[NearMiss, ...]:
     """The misses before the rule of the number `before` as they are told, the nearest first: how many predicates held,
     by number in `tried`. Those of other places come last."""
     rules = place.bucket.rules
@@ -273,11 +273,11 @@ def _told(place: Place, tried: Mapping[int, int], facts: Facts, before: int) -> 
     return (*told, *place.near[: MOST_MISSES - len(told)])
 
 
-def _miss(rule: Rule, failed: int, facts: Facts) -> Miss:
+def _miss(rule: Rule, failed: int, facts: Facts) -> NearMiss:
     if failed < len(rule.predicates):
         predicate = rule.predicates[failed]
-        return Miss(rule.name, predicate.name, predicate.wanted, predicate.saw(facts))
-    return Miss(rule.name, "when", str(rule.when), f"{rule.fitted} requests that fit")
+        return NearMiss(rule.name, predicate.name, predicate.wanted, predicate.saw(facts))
+    return NearMiss(rule.name, "when", str(rule.when), f"{rule.fitted} requests that fit")
 
 
 def _name_in(document: Any, number: int) -> str:

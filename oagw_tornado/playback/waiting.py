@@ -23,7 +23,7 @@ MOST_WAITING_BYTES = 256 * 2**20
 _AT_A_TIME = 16
 
 
-class Turn(Enum):
+class QueueDecision(Enum):
     """What becomes of a request that comes."""
 
     NOW = "it runs"
@@ -65,7 +65,7 @@ class WaitingQueues:
         # Requests that wait, of all aliases.
         self.waiting = 0
 
-    def enter(self, exchange: Exchange, waiter: Waiter) -> Turn:
+    def enter(self, exchange: Exchange, waiter: Waiter) -> QueueDecision:
         """Take in a request whose knobs limit how many run. If it waits, `waiter` is told later when it is its turn."""
         knobs = exchange.knobs
         assert knobs is not None
@@ -76,14 +76,14 @@ class WaitingQueues:
         if not line.waiting and line.running < knobs.max_num_seqs:
             line.running += 1
             exchange.queued = 0.0
-            return Turn.NOW
+            return QueueDecision.NOW
         size = exchange.body_size
         if len(line.waiting) >= knobs.max_waiting_queue_length or self._bytes + size > MOST_WAITING_BYTES:
-            return Turn.NEVER
+            return QueueDecision.NEVER
         line.waiting[exchange] = (knobs.max_num_seqs, waiter)
         self._bytes += size
         self.waiting += 1
-        return Turn.LATER
+        return QueueDecision.LATER
 
     def leave(self, exchange: Exchange) -> None:
         """Wait no longer: the client has gone."""

@@ -23,7 +23,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _PR_SET_PDEATHSIG = 1
 
 
-class Place:
+class WorkerPlace:
     """Where a worker is: its number, and its way to say that it is ready."""
 
     def __init__(self, number: int, predecessor: str, words: int, life: int) -> None:
@@ -61,7 +61,7 @@ class Supervisor:
     def __init__(
         self,
         workers: int,
-        work: Callable[[Place], int],
+        work: Callable[[WorkerPlace], int],
         ready: Callable[[], None],
         draining: Callable[[], None],
         say: Callable[[str], None],
@@ -132,7 +132,7 @@ class Supervisor:
 
     def _fork(self, worker: _Worker) -> None:
         words, other = os.pipe()
-        place = Place(worker.number, worker.name, other, self._life)
+        place = WorkerPlace(worker.number, worker.name, other, self._life)
         supervisor = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -143,7 +143,7 @@ class Supervisor:
         worker.pid, worker.words, worker.is_ready = pid, words, False
         worker.started = time.monotonic()
 
-    def _become_worker(self, place: Place, words: int, supervisor: int) -> None:
+    def _become_worker(self, place: WorkerPlace, words: int, supervisor: int) -> None:
         """In the new process, which never comes back from here."""
         code = 1
         try:

@@ -11,7 +11,7 @@ from oagw_tornado.reply.reply import Reply
 
 if TYPE_CHECKING:
     from oagw_tornado.proxying.destination import Destination
-    from oagw_tornado.proxying.passage import Passage
+    from oagw_tornado.proxying.passage import PassThrough
 
 
 class PassedHandler(ExchangeHandler):
@@ -25,10 +25,10 @@ class PassedHandler(ExchangeHandler):
     simulated: ClassVar[type[ExchangeHandler] | None] = None
     # The reply comes later than the method returns.
     _auto_finish = False
-    _passage: Passage | None = None
+    _passage: PassThrough | None = None
 
     def get(self, *path_args: str) -> None:
-        from oagw_tornado.proxying.passage import Passage
+        from oagw_tornado.proxying.passage import PassThrough
 
         knobs = self.exchange.knobs
         if knobs is not None and knobs.reply is not None and self.simulated is not None:
@@ -40,7 +40,7 @@ class PassedHandler(ExchangeHandler):
         self.request.connection.set_close_callback(self.client_left)  # type: ignore[union-attr]
         takes_knobs = self.config.model_name_knobs
         ledger = self.responder.ledger
-        passage = Passage(self.destination, self.request, self.exchange, ledger, self.answer, takes_knobs)
+        passage = PassThrough(self.destination, self.request, self.exchange, ledger, self.answer, takes_knobs)
         self._passage = passage
         task = asyncio.ensure_future(passage.run())
         self.destination.begin(task)

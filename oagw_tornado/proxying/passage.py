@@ -22,7 +22,7 @@ from oagw_tornado.gateway.upstream_failure import RESPONSE_TIMEOUT, Failure
 from oagw_tornado.proxying.body_up import BodyUp
 from oagw_tornado.proxying.failures import failure_of, is_reset
 from oagw_tornado.proxying.header_rules import TRAILER, passed_reply, passed_request
-from oagw_tornado.proxying.recorder import Asked, Recording
+from oagw_tornado.proxying.recorder import RecordingWriter, RequestToRecord
 from oagw_tornado.proxying.target import LeadsOut, target
 from oagw_tornado.proxying.trailers import WANTED, ReplyTrailers, are_asked_for, passed_trailers
 from oagw_tornado.reply.arriving import Arriving
@@ -42,7 +42,7 @@ _LAST_WORDS = (b"data: [DONE]", b"data:[DONE]", b"event: message_stop", b"event:
 _TAIL = 64 * 2**10
 
 
-class Passage:
+class PassThrough:
     """One exchange with the upstream. `answer` takes the reply, once."""
 
     task: asyncio.Task[None]
@@ -67,7 +67,7 @@ class Passage:
         self._body: Arriving | None = None
         # Done when the reply has come to its end.
         self._ended: asyncio.Future[None] | None = None
-        self._recording: Recording | None = None
+        self._recording: RecordingWriter | None = None
         self._is_over = False
         self._timed_out = False
         # Finds those of the reply, if the client wants them.
@@ -305,11 +305,11 @@ class Passage:
         if body is None or not body.has_ended:
             self.stop(self._exchange.outcome or "closed")
 
-    def _asked(self, lines: list[tuple[str, str]]) -> Asked:
+    def _asked(self, lines: list[tuple[str, str]]) -> RequestToRecord:
         request = self._request
         body = request.body if request.rest is None else None
         credentials = [value for name, value in lines if name.lower() in ("authorization", "cookie", "x-api-key")]
-        return Asked(
+        return RequestToRecord(
             request.method or "",
             request.sent_path,
             request.query,

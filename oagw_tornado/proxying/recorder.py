@@ -15,10 +15,10 @@ from oagw_tornado.proxying.recording_file import RecordingFile
 from oagw_tornado.recordings.format import (
     SUFFIX,
     End,
-    Head,
     Read,
     RecordedReply,
     RecordedRequest,
+    RecordingHead,
     encode_end,
     encode_head,
     encode_read,
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 FULL = "record-max"
 
 
-class Asked(NamedTuple):
+class RequestToRecord(NamedTuple):
     """What was asked, as the client sent it."""
 
     method: str
@@ -98,12 +98,12 @@ class Recorder:
         if not os.access(self._folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", self._folder)
 
-    def begin(self, asked: Asked) -> Recording:
+    def begin(self, asked: RequestToRecord) -> RecordingWriter:
         """A recording of what is said to this request."""
         masking = Masking((*self._secrets, *asked.credentials, *credentials_in(asked.query)))
-        return Recording(self, asked, masking)
+        return RecordingWriter(self, asked, masking)
 
-    def open(self, asked: Asked, key: str) -> RecordingFile:
+    def open(self, asked: RequestToRecord, key: str) -> RecordingFile:
         """A file for the recording of a request. Raises OSError."""
         at = datetime.fromtimestamp(asked.wall, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         while True:
@@ -113,7 +113,9 @@ class Recorder:
             except FileExistsError:
                 continue
 
-    def head(self, asked: Asked, masking: Masking, reply: RecordedReply | None, first_byte: int | None) -> Head:
+    def head(
+        self, asked: RequestToRecord, masking: Masking, reply: RecordedReply | None, first_byte: int | None
+    ) -> RecordingHead:
         """The first line of a recording."""
         request = RecordedRequest(
             asked.method,
@@ -127,7 +129,7 @@ class Recorder:
         if reply is not None:
             reply = RecordedReply(reply.status, masking.text(reply.reason), kept_reply(reply.headers, masking))
         at = datetime.fromtimestamp(asked.wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return Head(self._alias, at, request, reply, first_byte)
+        return RecordingHead(self._alias, at, request, reply, first_byte)
 
     def failed(self, error: OSError) -> None:
         """A recording could not be written: that is said once, and no reply suffers from it."""
@@ -136,10 +138,10 @@ class Recorder:
             log.error("%s: what is said cannot be recorded: %s", self._folder, error.strerror or error)
 
 
-class Recording:
+class RecordingWriter:
     """One request's recording. Times are in microseconds since its admission. Nothing here raises."""
 
-    def __init__(self, recorder: Recorder, asked: Asked, masking: Masking) -> None:
+    def __init__(self, recorder: Recorder, asked: RequestToRecord, masking: Masking) -> None:
         self._recorder = recorder
         self._asked = asked
         self._masking = masking

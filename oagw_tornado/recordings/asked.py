@@ -36,7 +36,7 @@ _BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))""", re.IG
 _JSON_STARTS = b'{["-0123456789tfn'
 
 
-class Asked(NamedTuple):
+class ComparedRequest(NamedTuple):
     """A request, as far as it counts. `text` is the one way of writing its body, `document` what that says as JSON."""
 
     method: str
@@ -67,14 +67,14 @@ class Asked(NamedTuple):
 
 def asked(
     method: str, path: str, query: str, body: bytes, content_type: str = "", ignored: IgnoredFields = NOTHING_IGNORED
-) -> Asked:
+) -> ComparedRequest:
     """What a request asks for. `path` is what follows the alias, `query` is without its ``?``.
 
     >>> asked("POST", "a%20b", "x=1&y=2", b'{"a": 1, "b": 2.0}') == asked("POST", "a b", "y=2&x=1", b'{"b":2,"a":1}')
     True
     """
     text, document = _body(body, content_type.lower(), content_type, ignored)
-    return Asked(method, unquote(path.lstrip("/")), _query(query, ignored), text, document)
+    return ComparedRequest(method, unquote(path.lstrip("/")), _query(query, ignored), text, document)
 
 
 def _key(method: str, path: str, query: tuple[tuple[str, str], ...], kind: bytes, body: bytes) -> bytes:

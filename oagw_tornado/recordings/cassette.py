@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from oagw_tornado.recordings.foreign import Imported, alias_of, reads_of, request_of, whole_reply
-from oagw_tornado.recordings.format import Fields, Head, RecordedReply
+from oagw_tornado.recordings.format import Fields, RecordedReply, RecordingHead
 from oagw_tornado.recordings.recording import Recording
 from oagw_tornado.units.documents import quoted
 
@@ -53,7 +53,7 @@ def _recording(interaction: Any, number: int, given_alias: str | None) -> Record
     # They stand in the order in which they were recorded, and that is all that is known of when.
     at = f"1970-01-01T00:00:{number // 1_000_000 % 60:02}.{number % 1_000_000:06}Z"
     _, reads = reads_of(reply.headers, body, 0, 0)
-    return whole_reply(Head(given_alias or alias, at, asked, reply, None), reads, body, "complete")
+    return whole_reply(RecordingHead(given_alias or alias, at, asked, reply, None), reads, body, "complete")
 
 
 def _headers(given: Any) -> Fields:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from oagw_tornado.recordings.asked import Asked
+from oagw_tornado.recordings.asked import ComparedRequest
 
 #: Places that are looked for; more count as so many.
 MOST_DIFFERENCES = 1000
@@ -46,13 +46,13 @@ class Difference(NamedTuple):
         return f"{self.at}: {', '.join(words)}"
 
 
-def difference(recorded: Asked, requested: Asked) -> tuple[Difference | None, int]:
+def difference(recorded: ComparedRequest, requested: ComparedRequest) -> tuple[Difference | None, int]:
     """The first place where two requests differ, and how many there are."""
     found = list(islice(_differences(recorded, requested), MOST_DIFFERENCES))
     return (found[0] if found else None), len(found)
 
 
-def _differences(recorded: Asked, requested: Asked) -> Iterator[Difference]:
+def _differences(recorded: ComparedRequest, requested: ComparedRequest) -> Iterator[Difference]:
     if recorded.method != requested.method:
         yield Difference("method", recorded.method, requested.method)
     if recorded.path != requested.path:
@@ -86,7 +86,7 @@ def _values(values: list[str] | None) -> Any:
     return NOTHING if values is None else values[0] if len(values) == 1 else values
 
 
-def _body(request: Asked) -> Any:
+def _body(request: ComparedRequest) -> Any:
     if request.document is not None:
         return request.document
     return request.text.decode("utf-8", "replace") if request.text else NOTHING

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from oagw_tornado.recordings.events import pieces_of
-from oagw_tornado.recordings.format import End, Fields, Head, RecordedRequest
+from oagw_tornado.recordings.format import End, Fields, RecordedRequest, RecordingHead
 from oagw_tornado.recordings.recording import Recording
 
 _PROXY = "/api/oagw/v1/proxy/"
@@ -54,7 +54,7 @@ def reads_of(headers: Fields, body: bytes, first: int, end: int) -> tuple[int | 
     return first, [(end, body)] if body else []
 
 
-def whole_reply(head: Head, reads: list[tuple[int, bytes]], body: bytes, ended: str | None) -> Recording:
+def whole_reply(head: RecordingHead, reads: list[tuple[int, bytes]], body: bytes, ended: str | None) -> Recording:
     """A recording, its head true to a body that may have been decoded."""
     reply = head.reply
     assert reply is not None

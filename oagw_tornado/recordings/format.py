@@ -62,7 +62,7 @@ class RecordedReply(NamedTuple):
     headers: Fields = ()
 
 
-class Head(NamedTuple):
+class RecordingHead(NamedTuple):
     """The first line: what was asked of which upstream, and the head of the reply."""
 
     alias: str
@@ -93,13 +93,13 @@ class End(NamedTuple):
     trailers: Fields = ()
 
 
-Line = Head | Read | End
+Line = RecordingHead | Read | End
 
 
 # Writing
 
 
-def encode_head(head: Head) -> bytes:
+def encode_head(head: RecordingHead) -> bytes:
     """The first line, with room for `encode_ended` at `ENDED_AT`."""
     request, reply = head.request, head.reply
     rest = {
@@ -165,7 +165,7 @@ def decode_line(line: bytes) -> Line:
     return Read(at, _bytes(document))
 
 
-def _head(document: Mapping[str, Any]) -> Head:
+def _head(document: Mapping[str, Any]) -> RecordingHead:
     if document["recording"] != VERSION:
         raise RecordingError(f"recording: expected version {VERSION}, not {quoted(document['recording'])}")
     ended = document.get("ended")
@@ -173,7 +173,7 @@ def _head(document: Mapping[str, Any]) -> Head:
         raise RecordingError(f"ended: expected a text or null, not {quoted(ended)}")
     reply = document.get("reply")
     first = document.get("first_byte_us")
-    return Head(
+    return RecordingHead(
         _text(document, "alias"),
         _text(document, "at"),
         _request(_object(document, "request")),

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from oagw_tornado import __version__
 from oagw_tornado.recordings.foreign import Imported, alias_of, reads_of, request_of, whole_reply
-from oagw_tornado.recordings.format import Head, RecordedReply, RecordedRequest
+from oagw_tornado.recordings.format import RecordedReply, RecordedRequest, RecordingHead
 from oagw_tornado.recordings.recording import Recording
 from oagw_tornado.reply.phrases import phrase
 from oagw_tornado.units.documents import quoted
@@ -144,7 +144,7 @@ def _recording(entry: Any, given_alias: str | None) -> Recording:
     own = entry.get("_oagw")
     if isinstance(own, dict):
         first, reads = _own_reads(own, body)
-    head = Head(given_alias or alias, _instant(entry.get("startedDateTime")), asked, reply, first)
+    head = RecordingHead(given_alias or alias, _instant(entry.get("startedDateTime")), asked, reply, first)
     if reads is None:
         timings = entry.get("timings")
         first, reads = reads_of(headers, body, *_times(timings if isinstance(timings, dict) else {}))

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from oagw_tornado.recordings.format import End, Head, Read, RecordingError, decode_line
+from oagw_tornado.recordings.format import End, Read, RecordingError, RecordingHead, decode_line
 from oagw_tornado.reply.schedule import LARGEST_WRITE
 
 #: Bytes of one line: a body in base64, with room for the rest.
@@ -22,7 +22,7 @@ _AT_A_TIME = 64
 class Recording(NamedTuple):
     """What was recorded of one request. Times are microseconds since its admission."""
 
-    head: Head
+    head: RecordingHead
     reads: list[bytes]
     """The body, read by read."""
     offsets: array[int]
@@ -53,7 +53,7 @@ def read_recording(lines: Iterable[bytes], rest: Callable[[], object] = int) -> 
 
     `rest` is called now and then, so that other threads get their turn.
     """
-    head: Head | None = None
+    head: RecordingHead | None = None
     reads: list[bytes] = []
     offsets = array("q")
     end: End | None = None
@@ -63,7 +63,7 @@ def read_recording(lines: Iterable[bytes], rest: Callable[[], object] = int) -> 
             is_torn = True
             break
         said = _decoded(number, line)
-        if isinstance(said, Head):
+        if isinstance(said, RecordingHead):
             if head is not None:
                 raise RecordingError(f"line {number}: a second head")
             head = said
@@ -88,11 +88,11 @@ def read_recording(lines: Iterable[bytes], rest: Callable[[], object] = int) -> 
     return Recording(head, reads, offsets, end, is_torn)
 
 
-def read_head(file: BinaryIO) -> Head:
+def read_head(file: BinaryIO) -> RecordingHead:
     """The first line of a recording. Raises RecordingError."""
     line = next(bounded_lines(file), b"")
     said = _decoded(1, line) if line.endswith(b"\n") else None
-    if not isinstance(said, Head):
+    if not isinstance(said, RecordingHead):
         raise RecordingError("line 1: expected the head of a recording")
     return said
 
@@ -107,7 +107,7 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def _decoded(number: int, line: bytes) -> Head | Read | End:
+def _decoded(number: int, line: bytes) -> RecordingHead | Read | End:
     try:
         return decode_line(line)
     except RecordingError as error:

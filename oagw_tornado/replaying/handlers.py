@@ -15,7 +15,7 @@ from oagw_tornado.knobs.upstream_document import NAME
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.replaying.loading import words
 from oagw_tornado.replaying.order import Order
-from oagw_tornado.replaying.recorded_reply import RecordedReply
+from oagw_tornado.replaying.playable_reply import PlayableReply
 from oagw_tornado.replaying.replays import Hit, Replays, nearest_as_json
 from oagw_tornado.units.latency import ZERO
 
@@ -47,7 +47,7 @@ class ReplayHandler(ExchangeHandler):
             return
         self._replay(replays, hit, reply)
 
-    def _replay(self, replays: Replays, hit: Hit, recorded: RecordedReply) -> None:
+    def _replay(self, replays: Replays, hit: Hit, recorded: PlayableReply) -> None:
         exchange = self.exchange
         knobs = exchange.knobs
         assert knobs is not None

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from oagw_tornado.knobs.ignored_fields import IgnoredFields
-from oagw_tornado.recordings.asked import Asked, asked
-from oagw_tornado.recordings.format import SUFFIX, Head, RecordingError
+from oagw_tornado.recordings.asked import ComparedRequest, asked
+from oagw_tornado.recordings.format import SUFFIX, RecordingError, RecordingHead
 from oagw_tornado.recordings.recording import read_head
 
 #: What the recorder writes in the place of a credential.
@@ -35,7 +35,7 @@ _AT_A_TIME = 4
 _COMPARED_AT_A_TIME = 100
 
 
-class Entry(NamedTuple):
+class IndexedRecording(NamedTuple):
     """One recording: where it is, and by what it is found."""
 
     directory: str
@@ -57,15 +57,15 @@ class Index:
     """The recordings of one alias, in the order in which they were made."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self._by_key: dict[bytes, list[Entry]] = {}
-        self._by_place: dict[tuple[str, str], list[Entry]] = {}
+        self.entries: list[IndexedRecording] = []
+        self._by_key: dict[bytes, list[IndexedRecording]] = {}
+        self._by_place: dict[tuple[str, str], list[IndexedRecording]] = {}
         # Whether there are bodies of which only the hash is known.
         self._has_hashes = False
         # Parameters of queries that are credentials: the recorder has masked them.
         self._masked: frozenset[str] = frozenset()
 
-    def add(self, entry: Entry, is_hash: bool = False, masked: frozenset[str] = frozenset()) -> None:
+    def add(self, entry: IndexedRecording, is_hash: bool = False, masked: frozenset[str] = frozenset()) -> None:
         self._has_hashes = self._has_hashes or is_hash
         self._masked |= masked
         self.entries.append(entry)
@@ -76,14 +76,14 @@ class Index:
         """What does not count of a request that is looked for: what is ignored, and what was masked."""
         return ignored._replace(parameters=ignored.parameters | self._masked) if self._masked else ignored
 
-    def find(self, request: Asked, sha256: Callable[[], str]) -> list[Entry]:
+    def find(self, request: ComparedRequest, sha256: Callable[[], str]) -> list[IndexedRecording]:
         """The recordings of what `request` asks for, in order. `sha256` gives the hash of its body as it was sent."""
         found = self._by_key.get(request.key)
         if found is None and self._has_hashes:
             found = self._by_key.get(request.key_by_hash(sha256()))
         return found or []
 
-    def near(self, request: Asked, most: int, rest: Callable[[], object] = int) -> list[Entry]:
+    def near(self, request: ComparedRequest, most: int, rest: Callable[[], object] = int) -> list[IndexedRecording]:
         """Those that have most in common with `request`, the nearest first: of its method and path, if there are.
 
         `rest` is called now and then, so that others have their turn.
@@ -139,7 +139,7 @@ def read_library(
     With an `alias` it is all for that one, whatever the recordings' own; without one each is for its own. `rest` is
     called between files, so that others have their turn.
     """
-    found: list[tuple[str, bool, frozenset[str], Entry]] = []
+    found: list[tuple[str, bool, frozenset[str], IndexedRecording]] = []
     problems: list[str] = []
     for number, name in enumerate(files_in(directory)):
         if number >= MOST_RECORDINGS:
@@ -161,14 +161,14 @@ def read_library(
 
 def read_entry(
     directory: str, name: str, ignored: IgnoredFields, alias: str | None = None
-) -> tuple[str, bool, frozenset[str], Entry]:
+) -> tuple[str, bool, frozenset[str], IndexedRecording]:
     """One recording: whose it is, and what `Index.add` takes. Raises OSError and RecordingError."""
     with open(os.path.join(directory, name), "rb") as file:
         head = read_head(file)
     return alias or head.alias, *_entry(directory, name, head, ignored)
 
 
-def asked_in(head: Head, ignored: IgnoredFields) -> Asked:
+def asked_in(head: RecordingHead, ignored: IgnoredFields) -> ComparedRequest:
     """What the request of a recording asks for."""
     request = head.request
     masked = _masked_in(request.query)
@@ -184,9 +184,11 @@ def _masked_in(query: str) -> frozenset[str]:
     return frozenset(name for name, value in parse_qsl(query) if value == MASK)
 
 
-def _entry(directory: str, name: str, head: Head, ignored: IgnoredFields) -> tuple[bool, frozenset[str], Entry]:
+def _entry(
+    directory: str, name: str, head: RecordingHead, ignored: IgnoredFields
+) -> tuple[bool, frozenset[str], IndexedRecording]:
     request = asked_in(head, ignored)
     is_hash = head.request.body is None and head.request.body_bytes > 0
     key = request.key_by_hash(head.request.body_sha256) if is_hash else request.key
-    entry = Entry(directory, name, head.at, request.method, request.path, key, request.traits())
+    entry = IndexedRecording(directory, name, head.at, request.method, request.path, key, request.traits())
     return is_hash, _masked_in(head.request.query), entry

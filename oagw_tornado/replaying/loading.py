@@ -8,7 +8,7 @@ import time
 
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.recordings.recording import bounded_lines, read_recording
-from oagw_tornado.replaying.recorded_reply import RecordedReply
+from oagw_tornado.replaying.playable_reply import PlayableReply
 from oagw_tornado.units.sizes import format_size
 
 #: Bytes of recordings that are kept, by the sizes of their files.
@@ -33,10 +33,10 @@ class Loader:
         self.most = most
         self.held = 0
         # The one that was asked for last stands last.
-        self._kept: dict[str, tuple[int, RecordedReply]] = {}
-        self._loading: dict[str, asyncio.Future[RecordedReply]] = {}
+        self._kept: dict[str, tuple[int, PlayableReply]] = {}
+        self._loading: dict[str, asyncio.Future[PlayableReply]] = {}
 
-    def get(self, path: str) -> RecordedReply | None:
+    def get(self, path: str) -> PlayableReply | None:
         """The recording in the file `path`, if it is here."""
         found = self._kept.pop(path, None)
         if found is None:
@@ -44,7 +44,7 @@ class Loader:
         self._kept[path] = found
         return found[1]
 
-    async def load(self, path: str) -> RecordedReply:
+    async def load(self, path: str) -> PlayableReply:
         """The recording in the file `path`. Raises OSError, or RecordingError with the line that is wrong."""
         loading = self._loading.get(path)
         if loading is None:
@@ -52,7 +52,7 @@ class Loader:
         # One client of several may leave.
         return await asyncio.shield(loading)
 
-    async def _load(self, path: str) -> RecordedReply:
+    async def _load(self, path: str) -> PlayableReply:
         try:
             size, reply = await asyncio.get_running_loop().run_in_executor(None, _read, path)
         finally:
@@ -70,13 +70,13 @@ class Loader:
         self.held = 0
 
 
-def _read(path: str) -> tuple[int, RecordedReply]:
+def _read(path: str) -> tuple[int, PlayableReply]:
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > LARGEST_RECORDING:
             raise RecordingError(f"larger than {format_size(LARGEST_RECORDING)}: its body would be held in memory")
         recording = read_recording(bounded_lines(file), give_turn)
-    return size + READ_BYTES * len(recording.reads), RecordedReply(recording)
+    return size + READ_BYTES * len(recording.reads), PlayableReply(recording)
 
 
 def words(error: OSError | RecordingError) -> str:

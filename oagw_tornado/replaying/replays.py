@@ -14,11 +14,11 @@ from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.gateway.router import Route
 from oagw_tornado.knobs.ignored_fields import IgnoredFields
-from oagw_tornado.recordings.asked import Asked, asked
+from oagw_tornado.recordings.asked import ComparedRequest, asked
 from oagw_tornado.recordings.difference import Difference, difference
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.recordings.recording import read_head
-from oagw_tornado.replaying.index import Entry, Index, Library, asked_in, read_entry, read_library
+from oagw_tornado.replaying.index import Index, IndexedRecording, Library, asked_in, read_entry, read_library
 from oagw_tornado.replaying.loading import Loader, give_turn
 from oagw_tornado.replaying.order import Order
 from oagw_tornado.replaying.sources import Source, never_asked, real_aliases, sources_of
@@ -48,7 +48,7 @@ _MOST_LOGGED = 10
 class Hit(NamedTuple):
     """The recording that answers a request."""
 
-    entry: Entry
+    entry: IndexedRecording
     number: int
     of: int
     given: frozenset[str]
@@ -59,7 +59,7 @@ class Miss(NamedTuple):
     """A request that no recording answers."""
 
     alias: str
-    request: Asked
+    request: ComparedRequest
     there: Index
     """What is recorded of that upstream."""
     ignored: IgnoredFields

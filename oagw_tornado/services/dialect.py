@@ -90,7 +90,7 @@ def accept(conversation: Conversation, body: bytes) -> None:
     """The check of a dialect that asks nothing more of a request than that it can be read."""
 
 
-class Dialect(NamedTuple):
+class ModelDialect(NamedTuple):
     """What the folder of a dialect offers. What it refuses it raises, as its own kind of InvalidRequest."""
 
     read: Callable[[bytes, Context], Conversation]
@@ -108,7 +108,7 @@ class Dialect(NamedTuple):
     it."""
 
 
-def reply_to(dialect: Dialect, asked: Asked) -> Reply:
+def reply_to(dialect: ModelDialect, asked: Asked) -> Reply:
     """The reply to a request. Raises what the dialect refuses it with."""
     body, context, script, conversation, told = asked
     if conversation is None:
@@ -119,7 +119,7 @@ def reply_to(dialect: Dialect, asked: Asked) -> Reply:
     return reply_of(dialect, conversation, context, (*told, *parts))
 
 
-def reply_of(dialect: Dialect, conversation: Conversation, context: Context, parts: Parts) -> Reply:
+def reply_of(dialect: ModelDialect, conversation: Conversation, context: Context, parts: Parts) -> Reply:
     """`parts` as the reply to `conversation`. Raises the dialect's own refusals."""
     error = error_in_place_of_all(parts, conversation.stream)
     if error is not None:
@@ -182,7 +182,7 @@ def _size(conversation: Conversation, parts: Parts) -> int:
     return sum(part.tokens.size + part.tokens.count * extra for part in parts) * conversation.choices
 
 
-def canned_parts(dialect: Dialect, conversation: Conversation, context: Context) -> Parts:
+def canned_parts(dialect: ModelDialect, conversation: Conversation, context: Context) -> Parts:
     """What the canned model says."""
     try:
         return canned.answer(conversation, context.output_tokens, is_exact=context.is_exact, filler=context.filler)

@@ -14,7 +14,7 @@ from oagw_tornado.state.local_entries import LocalEntries
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.facts import Facts
-    from oagw_tornado.knobs.rate_limit import RateLimit, Verdict
+    from oagw_tornado.knobs.rate_limit import LimitDecision, RateLimit
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
 
@@ -41,7 +41,7 @@ class MemoryStore:
     ) -> Generator[None, None, Applied]:
         return rules.applying(facts, random_for)
 
-    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> Verdict:
+    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> LimitDecision:
         return self.limiter.take(alias, credential, limit, tokens, self._clock())
 
     def pass_gate(self) -> None:

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oagw_tornado.knobs.rate_limit import Verdict, verdict_of
+from oagw_tornado.knobs.rate_limit import LimitDecision, verdict_of
 from oagw_tornado.knobs.when import MOST_SESSIONS
 from oagw_tornado.state.link import Argument, Link
 from oagw_tornado.state.shared_entries import SharedEntries
@@ -91,9 +91,9 @@ class RedisStore:
         _count_here(candidates, applied.rule)
         return applied
 
-    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> Verdict:
+    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> LimitDecision:
         question = ("limit", alias, credential, limit)
-        verdict: Verdict | None = self._answers.get(question)
+        verdict: LimitDecision | None = self._answers.get(question)
         if verdict is None:
             raise Undecided(question, partial(self._take, alias, credential, limit, tokens))
         return verdict
@@ -170,7 +170,7 @@ class RedisStore:
         if count > self._seen.get(field, 0):
             self._seen[field] = count
 
-    async def _take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> Verdict | None:
+    async def _take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> LimitDecision | None:
         digest = blake2b(f"{alias}\0{credential}\0{limit}".encode("utf-8", "surrogatepass"), digest_size=16)
         budget = limit.tokens
         told = await self._link.decide(

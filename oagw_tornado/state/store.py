@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.facts import Facts
-    from oagw_tornado.knobs.rate_limit import RateLimit, Verdict
+    from oagw_tornado.knobs.rate_limit import LimitDecision, RateLimit
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
     from oagw_tornado.playback.gates import Gates
@@ -101,7 +101,7 @@ class Store(Protocol):
         one go. `random_for` gives the generator of a rule's die, and `by_count` says that it depends on the rule's
         count. Raises Undecided."""
 
-    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> Verdict:
+    def take(self, alias: str, credential: str, limit: RateLimit, tokens: int) -> LimitDecision:
         """One request of `tokens` tokens out of the buckets of `alias` and `credential`. Raises Undecided."""
 
     def pass_gate(self) -> None:

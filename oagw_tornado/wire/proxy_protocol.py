@@ -23,7 +23,7 @@ class BadHeader(ValueError):
     """What came is no PROXY header."""
 
 
-class Origin(NamedTuple):
+class ProxiedPeer(NamedTuple):
     """Whose connection it is. An empty `client`: the proxy's own, or it does not say."""
 
     client: str = ""
@@ -47,14 +47,14 @@ def still_needed(data: bytes) -> int:
     return 0 if data.endswith(b"\n") else 1
 
 
-def read_header(data: bytes) -> Origin:
+def read_header(data: bytes) -> ProxiedPeer:
     """What a whole header says. Raises BadHeader."""
     return _binary(data) if data[:1] == b"\r" else _line(data)
 
 
-def _line(data: bytes) -> Origin:
+def _line(data: bytes) -> ProxiedPeer:
     if _UNKNOWN.fullmatch(data):
-        return Origin()
+        return ProxiedPeer()
     match = _LINE.fullmatch(data)
     if match is None:
         raise BadHeader("not a line of version 1")
@@ -65,20 +65,20 @@ def _line(data: bytes) -> Origin:
         raise BadHeader("not an address") from None
     if int(match[4]) > 65535 or int(match[5]) > 65535:
         raise BadHeader("not a port")
-    return Origin(socket.inet_ntop(family, addresses[0]))
+    return ProxiedPeer(socket.inet_ntop(family, addresses[0]))
 
 
-def _binary(data: bytes) -> Origin:
+def _binary(data: bytes) -> ProxiedPeer:
     version, family = data[12], data[13]
     if version == 0x20:  # LOCAL: the proxy itself, to see whether we are there
-        return Origin()
+        return ProxiedPeer()
     if version != 0x21:
         raise BadHeader("not version 2")
     content = data[16:]
     if family >> 4 == 1 and len(content) >= 12:
-        return Origin(socket.inet_ntop(socket.AF_INET, content[:4]))
+        return ProxiedPeer(socket.inet_ntop(socket.AF_INET, content[:4]))
     if family >> 4 == 2 and len(content) >= 36:
-        return Origin(socket.inet_ntop(socket.AF_INET6, content[:16]))
+        return ProxiedPeer(socket.inet_ntop(socket.AF_INET6, content[:16]))
     if family >> 4 in (0, 3):  # unspecified, or a Unix socket at the proxy
-        return Origin()
+        return ProxiedPeer()
     raise BadHeader("not an address of version 2")

@@ -16,7 +16,7 @@ from oagw_tornado.services.anthropic.reading import read
 from oagw_tornado.services.anthropic.requests import CountRequest, MessagesRequest
 from oagw_tornado.services.anthropic.writing import write
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import Asked, Dialect, reply_to
+from oagw_tornado.services.dialect import Asked, ModelDialect, reply_to
 from oagw_tornado.units.remembered import Remembered
 
 #: Bytes of a request's body up to which it is known again as one that was found good.
@@ -45,7 +45,7 @@ def check_request(request: CountRequest, body: bytes) -> None:
     check_history(request)
 
 
-ANTHROPIC = Dialect(read, write, ERRORS, unanswerable, too_long, check)
+ANTHROPIC = ModelDialect(read, write, ERRORS, unanswerable, too_long, check)
 
 
 def message_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:

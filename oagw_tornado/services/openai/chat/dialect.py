@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from oagw_tornado.reply.conversation import Conversation
-from oagw_tornado.services.dialect import Dialect
+from oagw_tornado.services.dialect import ModelDialect
 from oagw_tornado.services.openai.chat import history
 from oagw_tornado.services.openai.chat.reading import read
 from oagw_tornado.services.openai.chat.writing import write
@@ -18,4 +18,4 @@ def check(conversation: Conversation, body: bytes) -> None:
     history.check(conversation.request)
 
 
-CHAT = Dialect(read, write, ERRORS, partial(unanswerable, schema_field="response_format"), too_long, check)
+CHAT = ModelDialect(read, write, ERRORS, partial(unanswerable, schema_field="response_format"), too_long, check)

@@ -8,7 +8,7 @@ from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Script
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.dialect import Asked, Dialect, reply_to
+from oagw_tornado.services.dialect import Asked, ModelDialect, reply_to
 from oagw_tornado.services.openai.errors import ERRORS, InvalidRequest
 from oagw_tornado.services.openai.response_format import unanswerable
 from oagw_tornado.services.openai.responses import history
@@ -27,7 +27,7 @@ def check(conversation: Conversation, body: bytes) -> None:
     history.check_calls(history.items_of(conversation.request))
 
 
-RESPONSES = Dialect(read, write, ERRORS, partial(unanswerable, schema_field="text.format.schema"), too_long, check)
+RESPONSES = ModelDialect(read, write, ERRORS, partial(unanswerable, schema_field="text.format.schema"), too_long, check)
 
 
 def response_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:

@@ -11,7 +11,7 @@ from oagw_tornado.services.openai.handlers import ApiHandler
 from oagw_tornado.units.documents import brief
 
 if TYPE_CHECKING:
-    from oagw_tornado.services.openai.responses.store import Responses, StoredResponse
+    from oagw_tornado.services.openai.responses.store import StoredResponse, StoredResponses
 
 #: Items of one page, and how many there are unless a number is asked for.
 MOST_LISTED = 100
@@ -22,7 +22,7 @@ class _StoreHandler(ApiHandler):
     takes_turns = False
 
     @property
-    def store(self) -> Responses:
+    def store(self) -> StoredResponses:
         from oagw_tornado.services.openai.responses.shared import responses_of
 
         return responses_of(self.responder.states)

@@ -16,12 +16,12 @@ from oagw_tornado.services.openai.responses import history
 from oagw_tornado.services.openai.responses.dialect import RESPONSES
 from oagw_tornado.services.openai.responses.document import response_object
 from oagw_tornado.services.openai.responses.reading import read
-from oagw_tornado.services.openai.responses.store import Responses, StoredResponse
+from oagw_tornado.services.openai.responses.store import StoredResponse, StoredResponses
 from oagw_tornado.services.openai.responses.writing import write
 from oagw_tornado.units.documents import write_json
 
 
-def reply_to_response(asked: Asked, store: Responses) -> Reply:
+def reply_to_response(asked: Asked, store: StoredResponses) -> Reply:
     """The reply to the request of a response, which is stored unless it says no. Raises InvalidRequest."""
     dialect = RESPONSES._replace(
         read=partial(read, recall=store.recall), write=partial(_write, store, asked.body), check=partial(_check, store)
@@ -29,7 +29,7 @@ def reply_to_response(asked: Asked, store: Responses) -> Reply:
     return reply_to(dialect, asked)
 
 
-def _check(store: Responses, conversation: Conversation, body: bytes) -> None:
+def _check(store: StoredResponses, conversation: Conversation, body: bytes) -> None:
     """Raise InvalidRequest for what the real service refuses."""
     request = conversation.request
     history.check(request)
@@ -50,7 +50,7 @@ def not_found_before(id: str) -> InvalidRequest:
     )
 
 
-def _write(store: Responses, body: bytes, conversation: Conversation, parts: Parts, context: Context) -> Reply:
+def _write(store: StoredResponses, body: bytes, conversation: Conversation, parts: Parts, context: Context) -> Reply:
     request = conversation.request
     if request.store is False:
         return write(conversation, parts, context)

@@ -10,9 +10,9 @@ from oagw_tornado.gateway.given_out import Kind
 from oagw_tornado.services.openai.responses.store import (
     MOST_STORED,
     MOST_STORED_BYTES,
-    Responses,
     ResponseStore,
     StoredResponse,
+    StoredResponses,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class _Packed(msgspec.Struct, array_like=True):
     """Its document until it is whole."""
 
 
-class SharedResponses(Responses):
+class SharedResponses(StoredResponses):
     """Those that `entries` hold, for one request."""
 
     def __init__(self, entries: Entries) -> None:
@@ -55,7 +55,7 @@ class SharedResponses(Responses):
         return self._entries.take(_RESPONSES, id) is not None
 
 
-def responses_of(states: ServiceStates) -> Responses:
+def responses_of(states: ServiceStates) -> StoredResponses:
     """The stored responses of a simulator, or of all that share its state. Those raise Undecided."""
     if states.store is None:
         return states.of(ResponseStore)

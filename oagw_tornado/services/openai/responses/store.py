@@ -74,7 +74,7 @@ class StoredResponse:
         yield from decode(self.said or b"{}", type=_Said).output
 
 
-class Responses:
+class StoredResponses:
     """Stored responses, by their ids."""
 
     #: What to wait for before anybody may hear of a response that was just stored; None: nothing.
@@ -107,7 +107,7 @@ class Responses:
         return tuple(item for response in chain for item in response.items()) if chain else None
 
 
-class ResponseStore(Responses):
+class ResponseStore(StoredResponses):
     """The stored responses of one simulator."""
 
     def __init__(self) -> None:

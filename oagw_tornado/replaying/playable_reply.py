@@ -13,8 +13,7 @@ from oagw_tornado.evidence.ledger import NOTED_REPLAYED
 from oagw_tornado.gateway.upstream_failure import FAILURES, Failure
 from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.recordings.events import Pieces, as_read, pieces_of
-from oagw_tornado.recordings.format import Fields, RecordingError
-from oagw_tornado.recordings.format import RecordedReply as RecordedReplyHead
+from oagw_tornado.recordings.format import Fields, RecordedReply, RecordingError
 from oagw_tornado.recordings.recording import Recording, in_writes
 from oagw_tornado.reply.recorded_reads import RecordedReads
 from oagw_tornado.reply.recorded_stream import RecordedStream
@@ -79,7 +78,7 @@ class Planned(NamedTuple):
     """The knobs that stand in the place of recorded times, by their fields."""
 
 
-class RecordedReply:
+class PlayableReply:
     """A recording as it is replayed, again and again. Raises RecordingError if it is none that can be."""
 
     def __init__(self, recording: Recording) -> None:
@@ -88,7 +87,7 @@ class RecordedReply:
         self.failure: Failure | None = None
         if reply is None:
             self.failure = FAILURES.get(recording.ended or "") or _unanswered(recording.ended)
-            reply = RecordedReplyHead(self.failure.status)
+            reply = RecordedReply(self.failure.status)
         if reply.status < 200:
             raise RecordingError(f"line 1: reply.status: expected 200 or above, not {reply.status}")
         _check(reply.headers)
