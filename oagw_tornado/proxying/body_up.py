@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from io import BytesIO
 
-from oagw_tornado.gateway.request import Request
+from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.knobs.model_name import without_knobs
 from oagw_tornado.knobs.vocabulary import MODEL_MARK
 from oagw_tornado.proxying.trailers import BodyWithTrailers, passed_trailers
@@ -18,7 +18,7 @@ _AT_ONCE = 2**18
 class BodyUp:
     """One such body; `size` and `sha256` are those of what was sent so far."""
 
-    def __init__(self, request: Request, *, takes_knobs_in_model_names: bool, is_hashed: bool) -> None:
+    def __init__(self, request: ServerRequest, *, takes_knobs_in_model_names: bool, is_hashed: bool) -> None:
         sent = request.body if request.sent_body is None else request.sent_body
         if MODEL_MARK in sent and takes_knobs_in_model_names and request.rest is None:
             sent = without_knobs(sent)
