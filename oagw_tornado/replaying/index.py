@@ -14,6 +14,7 @@ from heapq import nsmallest
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from oagw_tornado.gateway.upstream_failure import FAILURES
 from oagw_tornado.knobs.ignored_fields import IgnoredFields
 from oagw_tornado.recordings.asked import ComparedRequest, asked
 from oagw_tornado.recordings.format import SUFFIX, RecordingError, RecordingHead
@@ -35,6 +36,11 @@ _AT_A_TIME = 4
 _COMPARED_AT_A_TIME = 100
 
 
+# The ends of a recording that are the upstream's own. A client that left, a fault of ours, the bound of the disk space
+# and a recorder that was killed are none.
+_UPSTREAM_ENDS = frozenset(("complete", "reset", "cut", "timeout")) | FAILURES.keys()
+
+
 class IndexedRecording(NamedTuple):
     """One recording: where it is, and by what it is found."""
 
@@ -47,6 +53,13 @@ class IndexedRecording(NamedTuple):
     """The path that was asked for, percent-decoded."""
     key: bytes
     traits: array[int]
+    ended: str | None = "complete"
+    """How it ended, in the words of the journal; None: nobody saw it."""
+
+    @property
+    def is_said(self) -> bool:
+        """Whether the upstream, and nobody else, ended it: all that there was to say is there."""
+        return self.ended in _UPSTREAM_ENDS
 
     @property
     def path(self) -> str:
@@ -190,5 +203,5 @@ def _entry(
     request = asked_in(head, ignored)
     is_hash = head.request.body is None and head.request.body_bytes > 0
     key = request.key_by_hash(head.request.body_sha256) if is_hash else request.key
-    entry = IndexedRecording(directory, name, head.at, request.method, request.path, key, request.traits())
+    entry = IndexedRecording(directory, name, head.at, request.method, request.path, key, request.traits(), head.ended)
     return is_hash, _masked_in(head.request.query), entry

@@ -230,6 +230,9 @@ class Replays:
         ignored = index.heeding(source.ignored)
         wanted = asked(request.method or "", route.path, request.query, request.body, kind, ignored)
         entries = index.find(wanted, lambda: sha256(request.body).hexdigest())
+        if source.on_miss == "record":
+            # What was broken off here is asked again, and recorded whole.
+            entries = [entry for entry in entries if entry.is_said]
         if entries:
             session = "" if source.session is None else source.session(_facts(request, route))
             number = self.order.take(route.alias, entries[0].key, session, len(entries))
