@@ -285,10 +285,10 @@ class Held:
         until(lambda: ask(oagw, "GET", "/_sim/gates")[1]["gates"].get(gate, {}).get("waiting"))
 
     def _run(self, port: int, data: bytes) -> None:
-        self.reply = talk(port, data)
+        self.reply = talk(port, data, patience=30)
 
     def result(self) -> RawReply:
-        self.thread.join(5)
+        self.thread.join(60)
         assert self.reply is not None
         return self.reply
 
@@ -376,6 +376,15 @@ def test_reset_is_the_state_at_start(oagw: SimulatorThread) -> None:
     assert oagw.control.requests() == []
     oagw.control.configure(rate_limit="1/h")
     assert talk(oagw.port, request(WEATHER)).status == 200, "the buckets are full again"
+
+
+def test_a_reset_lets_a_stream_go_on_to_its_end(oagw: SimulatorThread) -> None:
+    """It takes more than one turn of the loop, and must not meet its gate again in the next."""
+    oagw.control.configure(gate_timeout="10s")
+    held = Held(oagw, "door", CHAT, chat("word " * 3000))
+    oagw.control.reset()
+    assert held.result().body.count(b"data: ") > 3000
+    assert held.result().body.endswith(b"0\r\n\r\n")
 
 
 # Who may ask.

@@ -248,6 +248,15 @@ def test_a_long_log_gives_way_to_the_state_as_it_is(redis: RedisServer) -> None:
             assert ask(later, "GET", "/_sim/rules")[1]["rules"][0]["fitted"] == 4
 
 
+def test_a_reset_lets_streams_of_all_go_on_to_their_end(two: list[SimulatorThread]) -> None:
+    one, other = two
+    gated = Stream(other, **{"X-Sim-Gate": "door"})
+    until(lambda: ask(one, "GET", "/_sim/gates")[1]["gates"].get("door", {}).get("waiting") == 1)
+    assert ask(one, "POST", "/_sim/reset")[0] == 204
+    gated.join(20)
+    assert (gated.events, gated.error) == (4, None)
+
+
 def test_the_state_goes_and_comes_back() -> None:
     with RedisServer() as server, member(server, "away") as one, member(server, "away") as other:
         rules = [{"name": "few", "match": {"alias": "weather"}, "when": {"first": 5}, "fault": "status;code=500"}]

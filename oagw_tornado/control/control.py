@@ -192,6 +192,9 @@ class ControlPlane:
         self.rules.reset()
         self._terms.store.clear()
         turns = Turns()
+        # All who wait go on, to their end: at their next event the gate would be another one, which is shut.
+        for playing in self.responder.playing:
+            playing.exchange.gate = None
         for _ in self.gates.resetting():
             await turns.rest()
         self.responder.prompt_cache.clear()
