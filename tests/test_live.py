@@ -19,7 +19,7 @@ from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import Journal
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.evidence.request_filter import RequestFilter
-from oagw_tornado.page import feed, lanes, rows
+from oagw_tornado.page import feed, lanes, rows, standing, viewer
 from oagw_tornado.testing import SimulatorThread
 
 ALL = "/_sim/live?show=streams,requests,gates,rules"
@@ -250,7 +250,7 @@ def test_an_update_is_bounded() -> None:
     assert len(drawn._candidates) <= 500
     ledger.ended(streams[-1 if streams[-1] in drawn.running else 0], "complete", 1.0)
     assert len(drawn.choose()) == 1, "the next stream has its lane"
-    assert (feed.MOST_SAMPLES, feed.MOST_GATES, feed.MOST_WAITING) == (120, 100, 20)
+    assert (viewer.MOST_SAMPLES, standing.MOST_GATES, standing.MOST_WAITING) == (120, 100, 20)
 
 
 def test_a_lane_that_is_over_is_told_once() -> None:

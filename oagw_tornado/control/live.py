@@ -13,7 +13,9 @@ from oagw_tornado.control.control import ControlPlane
 from oagw_tornado.control.handlers import BadRequest, ControlHandler
 from oagw_tornado.evidence.request_filter import NAMES, RequestFilter
 from oagw_tornado.gateway.refusal import refusal
-from oagw_tornado.page.feed import MOST_VIEWERS, TOPICS, Viewer
+from oagw_tornado.page.feed import MOST_VIEWERS
+from oagw_tornado.page.numbering import Numbering
+from oagw_tornado.page.viewer import TOPICS, Viewer
 from oagw_tornado.reply.reply import EVENT_STREAM
 
 #: Bytes that the kernel holds for a viewer that does not read: what is more waits here, and nothing is made anew.
@@ -37,14 +39,16 @@ class Live(ControlHandler):
             given = self.repeatable_parameters(("header",), *NAMES, "show")
             topics = _topics(given.pop("show", [""])[0])
             fits = RequestFilter(control.disclosure)
-            fits.read([(name, text) for name, texts in given.items() for text in texts])
+            filters = [(name, text) for name, texts in given.items() for text in texts]
+            fits.read(filters)
             feed = control.live
             if len(feed.viewers) >= MOST_VIEWERS:
                 self.respond(refusal(503, f"{MOST_VIEWERS} pages are open already", hint="Close one of them"))
                 return
             journal = control.journal
             self._feed = feed
-            self._viewer = Viewer(self, topics, _hello(control), journal, control.disclosure, fits)
+            numbering = Numbering() if feed.others is None else Numbering(0)
+            self._viewer = Viewer(self, topics, _hello(control), journal, control.disclosure, fits, filters, numbering)
             for name, value in EVENT_STREAM:
                 self.set_header(name, value)
             self.responder.ledger.looks_on(self.exchange)
@@ -57,7 +61,7 @@ class Live(ControlHandler):
             self.set_header(name, value)
         self.finish()
 
-    # As `oagw_tornado.page.feed.Outlet` has it.
+    # As `oagw_tornado.page.viewer.Outlet` has it.
 
     @property
     def is_blocked(self) -> bool:

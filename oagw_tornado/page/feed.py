@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from oagw_tornado.page.lanes import Lanes
+from oagw_tornado.evidence.verdict import judge
 from oagw_tornado.page.pulse import Pulse
-from oagw_tornado.page.rows import Rows
+from oagw_tornado.page.samples import BIN, Samples
+from oagw_tornado.page.standing import Own, gates_here, standing
+from oagw_tornado.page.viewer import Series, Viewer
 
 if TYPE_CHECKING:
-    from oagw_tornado.evidence.credentials import Disclosure
     from oagw_tornado.evidence.exchange import Exchange
-    from oagw_tornado.evidence.journal import Journal
-    from oagw_tornado.evidence.request_filter import RequestFilter
     from oagw_tornado.evidence.vital_signs import VitalSigns
     from oagw_tornado.gateway.responder import Responder
     from oagw_tornado.knobs.rules import Rules
@@ -39,66 +38,33 @@ TURN = 0.0015
 MOST_VIEWERS = 32
 #: Seconds for which a viewer may leave an update unread.
 PATIENCE = 60.0
-#: What an update can be about, beside the figures of each second.
-TOPICS = ("streams", "requests", "gates", "rules")
-#: Samples of one update.
-MOST_SAMPLES = 120
-#: Gates that are told of, and of each one those that wait there.
-MOST_GATES = 100
-MOST_WAITING = 20
-# A comment after so many updates in which there was nothing to say.
-_SILENT_UPDATES = 100
 
 
-class Outlet(Protocol):
-    """The connection to one viewer."""
+class Others(Protocol):
+    """What other processes that share the state add. `page.others.OtherMembers` does."""
 
-    @property
-    def is_blocked(self) -> bool:
-        """Whether it has yet to take what it was sent."""
+    series: Series
 
-    def send(self, data: bytes) -> None:
-        """Send whole events."""
+    def joined(self, viewer: Viewer) -> None:
+        """Somebody watches here."""
 
-    def end(self) -> None:
-        """The server ends: say so, and end the reply."""
+    def left(self, viewer: Viewer) -> None:
+        """They do no more."""
 
-    def give_up(self) -> None:
-        """It does not read: end the connection."""
+    def look(self, apart: Samples) -> None:
+        """To be called with each update; `apart` are the samples of this process."""
 
+    def began_anew(self) -> None:
+        """All was reset."""
 
-class Viewer:
-    """One page that is open, and what it was told last."""
+    def current(self, own: Own, since: float, is_next: bool) -> dict[str, Any]:
+        """What is the same for all who watch here, by topic: gates and, if the next second has begun, all else."""
 
-    def __init__(
-        self,
-        outlet: Outlet,
-        topics: Collection[str],
-        hello: dict[str, Any],
-        journal: Journal,
-        disclosure: Disclosure,
-        fits: RequestFilter,
-    ) -> None:
-        """`hello` is what it is told once; requests and streams are those that `fits` lets pass."""
-        self.outlet = outlet
-        self.topics = topics
-        self.hello: dict[str, Any] | None = hello
-        self.samples = 0  # as `Pulse.made` numbers them
-        self.told: dict[str, bytes] = {}  # the latest of what is the same for all, as JSON
-        self.blocked_since: float | None = None
-        self.silent = 0  # updates without anything to say
-        self.is_reset = False
-        self._begin: Callable[[], tuple[Rows | None, Lanes | None]] = lambda: (
-            Rows(journal, fits, disclosure) if "requests" in topics else None,
-            Lanes(journal, fits, disclosure) if "streams" in topics else None,
-        )
-        self.rows, self.lanes = self._begin()
+    def packed(self, own: Own, is_next: bool) -> dict[str, bytes]:
+        """The same of this process alone, for others."""
 
-    def begin_anew(self, samples: int) -> None:
-        """After a reset nothing of what it was told is there; samples begin with that of this number."""
-        self.rows, self.lanes = self._begin()
-        self.samples = samples
-        self.is_reset = True
+    def take(self, viewer: Viewer, update: dict[str, Any]) -> None:
+        """Add to an update what `viewer` is to be told of requests and streams of others."""
 
 
 class LiveFeed:
@@ -107,34 +73,58 @@ class LiveFeed:
     def __init__(self, responder: Responder, rules: Callable[[], Rules], signs: VitalSigns) -> None:
         self.responder = responder
         self.viewers: list[Viewer] = []
+        #: Who adds what other processes know; None: there are none.
+        self.others: Others | None = None
+        #: The epoch of the shared state, and that in which what is told began.
+        self.epoch: Callable[[], str] = str
+        self.began_in = ""
         self._rules = rules
         self._pulse = Pulse(responder.ledger, signs)
         self._handle: asyncio.Handle | None = None
         self._next_second = 0.0
-        # What is the same for all viewers, as JSON; and whether it was made in this turn.
+        self._own = Own()
+        # What is the same for all viewers here, as JSON, and for those elsewhere; whether it was made in this turn.
         self._current: dict[str, bytes] = {}
+        self._packed: dict[str, bytes] = {}
         self._is_fresh = False
         # The viewer that is told first the next time.
         self._turn = 0
+
+    def share(self, others: Others, epoch: Callable[[], str]) -> None:
+        """Tell of `others` too from now on, and keep what they want to add."""
+        self.others, self.epoch = others, epoch
+        self._pulse.apart = Samples()
 
     def join(self, viewer: Viewer) -> None:
         """Keep `viewer` up to date from now on."""
         self.viewers.append(viewer)
         if self._handle is None:
+            self.began_in = self.epoch()
             self._pulse.start()
             self._handle = asyncio.get_running_loop().call_soon(self._tick)
-        viewer.samples = self._pulse.dropped
+        if self.others is not None and not viewer.is_far:
+            self.others.joined(viewer)
+        viewer.samples = self._series(viewer).dropped
 
     def leave(self, viewer: Viewer) -> None:
         """It is gone. With the last one all work ends."""
         if viewer in self.viewers:
             self.viewers.remove(viewer)
+            if self.others is not None and not viewer.is_far:
+                self.others.left(viewer)
         if not self.viewers and self._handle is not None:
             self._handle.cancel()
             self._handle = None
             self._pulse.stop()
             self._current.clear()
+            self._packed.clear()
             self._next_second = 0.0
+
+    def _series(self, viewer: Viewer) -> Series:
+        """The samples that `viewer` is told."""
+        if self.others is None:
+            return self._pulse
+        return self._pulse.apart or self._pulse if viewer.is_far else self.others.series
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -155,9 +145,15 @@ class LiveFeed:
 
     def _look(self, begun: float) -> None:
         """Tell as many viewers as there is time for, beginning behind the one that was told last."""
+        others = self.others
         if self._pulse.look():
+            self.began_in, self._next_second = self.epoch(), 0.0
+            if others is not None:
+                others.began_anew()
             for viewer in self.viewers:
-                viewer.begin_anew(self._pulse.dropped)
+                viewer.begin_anew(self._series(viewer).dropped)
+        if others is not None:
+            others.look(self._pulse.apart or Samples())
         turn = self._turn
         self._is_fresh = False
         for number, viewer in enumerate([*self.viewers[turn:], *self.viewers[:turn]], turn):
@@ -192,15 +188,11 @@ class LiveFeed:
             self._refresh()
             self._is_fresh = True
             give_way()
-        update = self._update(viewer, gone)
+        update = viewer.take(self._packed if viewer.is_far else self._current, self._series(viewer), gone)
+        if self.others is not None and not viewer.is_far:
+            self.others.take(viewer, update)
         give_way()
-        viewer.silent += 1
-        if update:
-            viewer.outlet.send(b"data: %b\n\n" % orjson.dumps({"at": time(), **update}))
-            viewer.silent = 0
-        elif viewer.silent > _SILENT_UPDATES:
-            viewer.outlet.send(b": still here\n\n")
-            viewer.silent = 0
+        viewer.send(update)
 
     def _settle(self, wanted: Collection[Exchange]) -> None:
         """Bring up to date what of the streams is drawn: the others are nobody's business now."""
@@ -212,91 +204,34 @@ class LiveFeed:
     def _refresh(self) -> None:
         """Make anew what is the same for all: gates each time, what is counted once a second."""
         topics = {topic for viewer in self.viewers for topic in viewer.topics}
-        current = self._current
+        own, others = self._own, self.others
         if "gates" in topics:
-            current["gates"] = orjson.dumps(self._gates())
+            own.gates = gates_here(self.responder)
         now = time()
-        if now < self._next_second and ("rules" in current or "rules" not in topics):
-            return
-        self._next_second = now + 1.0 - EVERY / 2
-        current["now"] = orjson.dumps(self._now())
-        current["verdict"] = orjson.dumps(self._pulse.verdict())
-        if "rules" in topics:
-            current["rules"] = orjson.dumps([(rule.name, rule.fitted, rule.applied) for rule in self._rules().list])
+        is_next = now >= self._next_second or ("rules" in topics and own.rules is None)
+        if is_next:
+            self._next_second = now + 1.0 - EVERY / 2
+            own.now = standing(self.responder)
+            own.judged = self._pulse.judged()
+            own.rules = self._rules().list if "rules" in topics else None
+        if others is None:
+            told = _told(own, self._pulse.since, is_next)
+        else:
+            told = others.current(own, self._pulse.since, is_next)
+            self._packed |= others.packed(own, is_next)
+        self._current |= {topic: orjson.dumps(value) for topic, value in told.items()}
 
-    def _update(self, viewer: Viewer, gone: list[int]) -> dict[str, Any]:
-        update: dict[str, Any] = {}
-        if viewer.hello is not None:
-            update["hello"], viewer.hello = viewer.hello, None
-        if viewer.is_reset:
-            update["reset"], viewer.is_reset = True, False
-        for name, data in self._current.items():
-            if (name in ("now", "verdict") or name in viewer.topics) and viewer.told.get(name) != data:
-                viewer.told[name] = data
-                update[name] = orjson.Fragment(data)
-        made, dropped = self._pulse.made, self._pulse.dropped
-        begin = max(0, viewer.samples - dropped)
-        samples = made[begin : begin + MOST_SAMPLES]
-        if samples:
-            update["samples"] = samples
-            viewer.samples = dropped + begin + len(samples)
-        if viewer.rows is not None:
-            update |= viewer.rows.take()
-        if viewer.lanes is not None:
-            lanes = viewer.lanes.take()
-            if lanes:
-                update["lanes"] = lanes
-            if gone:
-                update["gone"] = gone
-        return update
 
-    def _now(self) -> dict[str, Any]:
-        """How it stands: what runs, and all that was counted since the last reset."""
-        responder = self.responder
-        ledger, timing = responder.ledger, responder.timing
-        counters = ledger.counters
-        in_flight: dict[str, int] = {}
-        streams = 0
-        for playback in tuple(responder.playing):
-            exchange = playback.exchange
-            in_flight[exchange.alias] = in_flight.get(exchange.alias, 0) + 1
-            streams += exchange.planned is not None
-        aliases: dict[str, int] = {}
-        statuses: dict[str, int] = {}
-        for (alias, status, _), count in counters.requests.items():
-            aliases[alias] = aliases.get(alias, 0) + count
-            statuses[str(status)] = statuses.get(str(status), 0) + count
-        return {
-            "running": ledger.running,
-            "streams": streams,
-            "in_flight": in_flight,
-            "waiting": {alias: waiting for alias, (_, waiting) in responder.queues.lengths().items()},
-            "answered": aliases,
-            "statuses": statuses,
-            "faults": dict(counters.faults),
-            "left": dict(counters.clients_left),
-            "blocked": timing.blocked_by_client,
-            "journal": len(ledger.journal),
-        }
-
-    def _gates(self) -> dict[str, Any]:
-        gates = self.responder.gates
-        waiting: dict[str, list[dict[str, Any]]] = {}
-        counts: dict[str, int] = {}
-        disclosure = self.responder.ledger.disclosure
-        for playback in tuple(self.responder.playing):
-            name = playback.waits_at
-            if name is None:
-                continue
-            counts[name] = counts.get(name, 0) + 1
-            if len(who := waiting.setdefault(name, [])) < MOST_WAITING:
-                exchange = playback.exchange
-                path = disclosure.target(exchange.path)[:200]
-                who.append({"id": exchange.id, "alias": exchange.alias, "path": path, "events": exchange.events})
-        shown: dict[str, Any] = {}
-        # Those that several processes share are known by who waits there.
-        for name in [*waiting, *(name for name in gates.names() if name not in waiting)][:MOST_GATES]:
-            state = gates.state(name)
-            state["waiting"] = max(state["waiting"], counts.get(name, 0))
-            shown[name] = {**state, "who": waiting.get(name, [])}
-        return shown
+def _told(own: Own, since: float, is_next: bool) -> dict[str, Any]:
+    """How it stands in one process that is alone: gates and, if the next second has begun, all else."""
+    told: dict[str, Any] = {} if own.gates is None else {"gates": own.gates}
+    if is_next:
+        verdict = judge(own.judged, BIN)
+        length = sum(second.length for second in own.judged)
+        told["now"] = own.now
+        told["verdict"] = {
+            "verdict": verdict.word, "reasons": verdict.reasons, "since": since, "seconds": length, **verdict.figures,
+        }  # fmt: skip
+        if own.rules is not None:
+            told["rules"] = [(rule.name, rule.fitted, rule.applied) for rule in own.rules]
+    return told

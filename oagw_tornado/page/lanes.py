@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oagw_tornado.page.numbering import Numbering
 from oagw_tornado.page.rows import MOST_LOOKED_AT, row_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ class Lanes:
     A stream keeps its lane while it runs, and after that until another needs the room; ``gone`` tells the page.
     """
 
-    def __init__(self, journal: Journal, fits: RequestFilter, disclosure: Disclosure) -> None:
+    def __init__(
+        self, journal: Journal, fits: RequestFilter, disclosure: Disclosure, numbering: Numbering | None = None
+    ) -> None:
         self._journal = journal
+        self._numbering = numbering or Numbering()
         self._fits = fits
         self._disclosure = disclosure
         self._newest = 0
@@ -49,6 +53,11 @@ class Lanes:
     def running(self) -> set[Exchange]:
         """The exchanges whose latest events are of interest."""
         return {lane.exchange for lane in self._lanes.values() if lane.exchange.ended is None}
+
+    @property
+    def told(self) -> list[int]:
+        """What the page calls those by that it knows."""
+        return [self._numbering.of(number) for number, lane in self._lanes.items() if lane.told >= 0]
 
     def choose(self) -> list[int]:
         """Give lanes to streams that have come; the result are those that lost theirs. Call it before `take`."""
@@ -75,20 +84,20 @@ class Lanes:
         return gone
 
     def _make_room(self, gone: list[int]) -> bool:
-        if len(self._lanes) < MOST_LANES:
+        if len(self._lanes) < self._numbering.share(MOST_LANES):
             return True
         ended = next((number for number, lane in self._lanes.items() if lane.exchange.ended is not None), None)
         if ended is None:
             return False
         if self._lanes.pop(ended).told >= 0:
-            gone.append(ended)
+            gone.append(self._numbering.of(ended))
         return True
 
     def take(self) -> list[dict[str, Any]]:
         """What has changed, the newest stream first. A lane that is not known has ``row``; ``from`` is the place of
         the first of its new instants."""
         found: list[dict[str, Any]] = []
-        room = MOST_INSTANTS
+        room = self._numbering.share(MOST_INSTANTS)
         for number, lane in reversed(self._lanes.items()):
             exchange = lane.exchange
             noted = 0 if exchange.planned is None else min(len(exchange.planned), len(exchange.actual or ()))
@@ -96,9 +105,10 @@ class Lanes:
             if lane.is_over or (lane.told >= noted and exchange.ended is None) or room <= 0:
                 continue
             end = min(noted, begin + room)
-            change: dict[str, Any] = {"n": number, "from": begin, "events": exchange.events}
+            shown = self._numbering.of(number)
+            change: dict[str, Any] = {"n": shown, "from": begin, "events": exchange.events}
             if lane.told < 0:
-                change["row"] = row_of(number, exchange, self._disclosure) | {"gate": exchange.gate}
+                change["row"] = row_of(shown, exchange, self._disclosure) | {"gate": exchange.gate}
             if exchange.planned is not None and exchange.actual is not None:
                 change["planned"] = [round(offset, 5) for offset in exchange.planned.between(begin, end)]
                 change["actual"] = [round(offset, 5) for offset in exchange.actual[begin:end]]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from oagw_tornado.evidence.timing import BINS_PER_SECOND
-from oagw_tornado.evidence.verdict import DEFAULT_BUDGET, Second, is_bad, judge, merged, quantile
+from oagw_tornado.evidence.verdict import Second
+from oagw_tornado.page.samples import Judged, Samples, as_json, sample_of
 
 if TYPE_CHECKING:
     from oagw_tornado.evidence.exchange import Exchange
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 KEPT = 600
 #: Exchanges of the journal, and seconds, that are looked at in one go.
 SHARE = 300
-_BIN = 1 / BINS_PER_SECOND
-# Seconds of a bad time that a verdict is put down to, one by one; older ones are taken together.
-_BAD_SECONDS = 20
 # Seconds of a second that may have passed before counting began: a reset is noticed with the next update.
 _GRACE = 0.2
 
@@ -43,6 +40,8 @@ class Pulse:
         self.made: list[dict[str, Any]] = []
         # How many were dropped before the first of `made`.
         self.dropped = 0
+        #: The same samples in a form that those of several processes can be added in; None: nobody adds them.
+        self.apart: Samples | None = None
         self.since = 0.0
         self._past: Iterator[None] = iter(())
         self._told = 0.0
@@ -55,18 +54,22 @@ class Pulse:
     def stop(self) -> None:
         """Nobody watches."""
         self._ledger.counters.first_event_times = None
-        self.made.clear()
+        self._drop(len(self.made))
         self._past = iter(())
 
+    def _drop(self, number: int) -> None:
+        del self.made[:number]
+        self.dropped += number
+        if self.apart is not None:
+            del self.apart.made[:number]
+            self.apart.dropped = self.dropped
+
     def _begin(self) -> None:
-        self.dropped += len(self.made)
-        self.made.clear()
+        self._drop(len(self.made))
         self.since = self._signs.since
         whole = self._signs.whole_seconds()
         self._told = whole[-1].ended if whole else 0.0
-        # All that was before, in two heaps: a verdict needs to know what went wrong in the bad ones.
-        self._good: Second | None = None
-        self._bad: list[Second] = []
+        self._judged = Judged()
         self._past = self._look_back(whole)
         self._counts_from = time()
         self._count()
@@ -85,32 +88,29 @@ class Pulse:
         next(self._past, None)
         for second in self._signs.whole_seconds(self._told):
             self._told = second.ended
-            self._judge_later(second)
-            self.made.append(self._sample(second))
+            self._judged.add(second)
+            self._add(second, *self._counted_in(second))
         if len(self.made) > 3 * KEPT:
-            del self.made[:KEPT]
-            self.dropped += KEPT
+            self._drop(KEPT)
         return False
 
-    def verdict(self) -> dict[str, Any]:
-        """As ``/_sim/verdict`` says it, on whole seconds."""
-        seconds = [*([self._good] if self._good is not None else ()), *self._bad]
-        verdict = judge(seconds, _BIN)
-        length = sum(second.length for second in seconds)
-        return {
-            "verdict": verdict.word, "reasons": verdict.reasons, "since": self.since, "seconds": length,
-            **verdict.figures,
-        }  # fmt: skip
+    def judged(self) -> list[Second]:
+        """The whole seconds that a verdict is on: bad ones apart, as far as these are few, and all good ones as one."""
+        return self._judged.seconds
 
-    def _judge_later(self, second: Second) -> None:
-        if is_bad(second, _BIN, DEFAULT_BUDGET):
-            self._bad.append(second)
-            if len(self._bad) > _BAD_SECONDS:
-                self._bad[:2] = [merged(self._bad[0], self._bad[1])]
-        else:
-            self._good = second if self._good is None else merged(self._good, second)
+    def _add(
+        self,
+        second: Second,
+        requests: int | None,
+        first: list[float] | None,
+        faults: int | None = None,
+        left: int | None = None,
+    ) -> None:
+        self.made.append(as_json(second, requests, first, faults, left))
+        if self.apart is not None:
+            self.apart.made.append(sample_of(second, requests, first, faults, left))
 
-    def _sample(self, second: Second) -> dict[str, Any]:
+    def _counted_in(self, second: Second) -> tuple[int | None, list[float] | None, int | None, int | None]:
         before = self._number, self._faults, self._left
         self._count()
         times = self._ledger.counters.first_event_times or []
@@ -118,14 +118,8 @@ class Pulse:
         begun = second.ended - second.length
         if begun < self._counts_from - _GRACE:
             # What came in the first part of it was not counted.
-            return _as_json(second, *self._journaled(begun, second.ended))
-        return _as_json(
-            second,
-            requests=self._number - before[0],
-            first=first,
-            faults=self._faults - before[1],
-            left=self._left - before[2],
-        )
+            return (*self._journaled(begun, second.ended), None, None)
+        return self._number - before[0], first, self._faults - before[1], self._left - before[2]
 
     def _journaled(self, begin: float, end: float) -> tuple[int | None, list[float] | None]:
         """How many came between two instants, and the times of their first events; None if it takes long to tell."""
@@ -160,41 +154,11 @@ class Pulse:
         for number, second in enumerate(reversed(seconds), 1):
             start = int(second.ended - second.length / 2)
             known = start > known_from
-            self.made.append(
-                _as_json(second, came.get(start, 0) if known else None, sorted(first.get(start, ())) if known else None)
-            )
-            self._judge_later(second)
+            self._add(second, came.get(start, 0) if known else None, sorted(first.get(start, ())) if known else None)
+            self._judged.add(second)
             if number % (SHARE // 5) == 0:
                 yield
 
 
 def _all(exchange: Exchange) -> bool:
     return True
-
-
-def _as_json(
-    second: Second,
-    requests: int | None = None,
-    first: list[float] | None = None,
-    faults: int | None = None,
-    left: int | None = None,
-) -> dict[str, Any]:
-    late = [quantile(second.late, share, _BIN, second.latest) for share in (0.5, 0.99)]
-    late.append(second.latest if second.late else None)
-    return {
-        "t": round(second.ended, 3),
-        "length": round(second.length, 4),
-        "requests": requests,
-        "events": sum(second.late.values()),
-        "late": [None if value is None else round(value * 1000, 3) for value in late],
-        "first": None if first is None else [_milliseconds(first, share) for share in (0.5, 0.99, 1.0)],
-        "blocked": second.blocked,
-        "faults": faults,
-        "left": left,
-        "cpu": round(second.cpu / second.length, 4) if second.length else None,
-    }
-
-
-def _milliseconds(values: list[float], share: float) -> float | None:
-    """The value of rank ceil(share * n) of `values`, which rise."""
-    return round(values[max(0, -int(-share * len(values) // 1) - 1)] * 1000, 3) if values else None

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.evidence.request_filter import RequestFilter
+from oagw_tornado.page.numbering import Numbering
 
 if TYPE_CHECKING:
     from oagw_tornado.evidence.credentials import Disclosure
@@ -27,8 +28,11 @@ _MODEL = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.){0,200})"')
 class Rows:
     """What one page was told of the journal, and what it has yet to be told."""
 
-    def __init__(self, journal: Journal, fits: RequestFilter, disclosure: Disclosure) -> None:
+    def __init__(
+        self, journal: Journal, fits: RequestFilter, disclosure: Disclosure, numbering: Numbering | None = None
+    ) -> None:
         self._journal = journal
+        self._numbering = numbering or Numbering()
         self._fits = fits
         self._disclosure = disclosure
         self._newest = journal.newest
@@ -40,20 +44,21 @@ class Rows:
     def take(self) -> dict[str, Any]:
         """What has changed: ``rows``, at most `MOST_ROWS`; and ``skipped``, how many came too fast to be told."""
         found: dict[str, Any] = {}
-        rows = self._changed(MOST_ROWS)
+        most = self._numbering.share(MOST_ROWS)
+        rows = self._changed(most)
         newest = self._journal.newest
         skipped = max(0, newest - self._newest - MOST_LOOKED_AT)
         for number in range(self._newest + 1 + skipped, newest + 1):
             exchange = self._journal.numbered(number)
             if exchange is None or not self._fits(exchange):
                 continue
-            if len(rows) < MOST_ROWS:
+            if len(rows) < most:
                 rows.append(self._row(number, exchange))
             else:
                 skipped += 1
         self._newest = newest
         if self._oldest:
-            rows += self._older(MOST_ROWS - len(rows))
+            rows += self._older(most - len(rows))
         if rows:
             found["rows"] = rows
         if skipped:
@@ -86,11 +91,11 @@ class Rows:
     def _row(self, number: int, exchange: Exchange) -> dict[str, Any]:
         if exchange.ended is None and len(self._followed) < MOST_FOLLOWED:
             self._followed[number] = (exchange, exchange.status)
-        return row_of(number, exchange, self._disclosure)
+        return row_of(self._numbering.of(number), exchange, self._disclosure)
 
 
 def row_of(number: int, exchange: Exchange, disclosure: Disclosure) -> dict[str, Any]:
-    """One exchange in a line; `number` is its place in the journal."""
+    """One exchange in a line; `number` is what the page calls it by."""
     return {
         "n": number,
         "id": exchange.id,
