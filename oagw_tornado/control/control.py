@@ -40,6 +40,9 @@ class Shared(Protocol):
     async def reload(self, config: Config) -> str:
         """As `ControlPlane.reload`, for all. Raises ConfigError, too."""
 
+    def watch(self, feed: LiveFeed) -> None:
+        """Have `feed` tell of all of them."""
+
     async def forget_journals(self) -> None:
         """Forget what the store has of the journal here and, where that was asked for, of those who are gone."""
 
@@ -93,6 +96,8 @@ class ControlPlane:
             from oagw_tornado.page.feed import LiveFeed
 
             self._live = LiveFeed(self.responder, lambda: self.rules, self.signs)
+            if self.sharing is not None:
+                self.sharing.watch(self._live)
         return self._live
 
     @property

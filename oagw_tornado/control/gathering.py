@@ -13,13 +13,14 @@ import msgspec
 
 from oagw_tornado.control import replays
 from oagw_tornado.control.control import ControlPlane
-from oagw_tornado.control.journal_of_all import JournalOfAll, Selection, entries_left, mark_of
+from oagw_tornado.control.departed import DepartedMembers
+from oagw_tornado.control.journal_of_all import JournalOfAll, Selection, mark_of
 from oagw_tornado.control.leaving import TOGETHER, Leaving
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.carried import Numbered, carried, received
+from oagw_tornado.evidence.members_verdict import judge_members
 from oagw_tornado.evidence.merging import (
     counters_as_plain,
-    late_of,
     merged_counters,
     merged_timing,
     second_as_plain,
@@ -29,7 +30,7 @@ from oagw_tornado.evidence.merging import (
 )
 from oagw_tornado.evidence.metrics import Collector, Gauges
 from oagw_tornado.evidence.timing import BINS_PER_SECOND
-from oagw_tornado.evidence.verdict import history, judge
+from oagw_tornado.evidence.verdict import history
 from oagw_tornado.evidence.vital_signs import KEPT
 from oagw_tornado.state.redis_store import RedisStore
 
@@ -52,6 +53,7 @@ class Gathering:
     ) -> None:
         self.journals = journals
         self._control = control
+        self.departed = DepartedMembers(link, journals)
         self._leaving = Leaving(control.journal, journals)
         self._link = link
         self._store = store
@@ -71,8 +73,8 @@ class Gathering:
         if "timing" in kinds or "seconds" in kinds or "counters" in kinds:
             await self._add_departed(gathered, labels, question.get("window"))
         if "rules" in kinds:
-            await self._count_rules(gathered.get("rules", {}))
-        gates = await self._store.gates.all_states() if "gates" in kinds else {}
+            await self.count_rules(gathered.get("rules", {}))
+        gates = await self.gate_states() if "gates" in kinds else {}
         return ControlOfAll(self._control, gathered, labels, gates, journal)
 
     async def push(self, is_whole: bool = True) -> None:
@@ -147,14 +149,12 @@ class Gathering:
         """The journals of those who are there, and what those have left who are gone."""
         journal, turns = JournalOfAll(), Turns()
         given = gathered.get("journal", {})
-        left = await self.journals.left(there)
-        for each in left:
-            given.pop(each.member, None)  # what it gave before it went is part of what it has left
-            selection = Selection(self._control.disclosure, question)
-            slices = [written async for written in self.journals.slices(each)]
-            async for exchange in entries_left(slices, each.runs, turns):
-                if selection.fits(exchange) and selection.takes(exchange, mark_of(each.member)):
-                    journal.add(exchange, mark_of(each.member))
+        async for member, entries in self.departed.journals(there):
+            given.pop(member, None)  # what it gave before it went is part of what it has left
+            selection, mark = Selection(self._control.disclosure, question), mark_of(member)
+            for _, exchange in entries:
+                if not selection.is_over and selection.fits(exchange) and selection.takes(exchange, mark):
+                    journal.add(exchange, mark)
         for member, pieces in given.items():
             for piece in pieces:
                 for _, exchange in received(piece):
@@ -163,7 +163,11 @@ class Gathering:
                     await turns.rest()
         return journal
 
-    async def _count_rules(self, counted: dict[str, list[Any]]) -> None:
+    async def gate_states(self) -> dict[str, Any]:
+        """How the gates stand, by name. Raises StateAway."""
+        return await self._store.gates.all_states()
+
+    async def count_rules(self, counted: dict[str, list[Any]]) -> None:
         """Have the rules here know how often they have fitted and applied anywhere."""
         store = await self._store.counts()
         others = [piece for member, pieces in counted.items() if member != self._membership.member for piece in pieces]
@@ -178,16 +182,12 @@ class Gathering:
         self, gathered: dict[str, dict[str, list[Any]]], labels: dict[str, str], window: float | None
     ) -> None:
         """What those have measured that are gone."""
-        for name, label, packed, rows in await self._link.call("departed", *labels):
-            member = name.decode()
-            labels[member] = label.decode() or member
-            totals = msgspec.msgpack.decode(packed)
-            seconds = [second_of(msgspec.msgpack.decode(row)) for row in rows]
-            totals["timing"]["late"] = late_of(seconds)
-            gathered.setdefault("timing", {})[member] = [totals["timing"]]
-            gathered.setdefault("counters", {})[member] = [totals["counters"]]
+        for each in await self.departed.measured(labels):
+            labels[each.member] = each.label
+            gathered.setdefault("timing", {})[each.member] = [each.totals["timing"]]
+            gathered.setdefault("counters", {})[each.member] = [each.totals["counters"]]
             if window is None:
-                gathered.setdefault("seconds", {})[member] = [[second_as_plain(second) for second in seconds]]
+                gathered.setdefault("seconds", {})[each.member] = [[second_as_plain(one) for one in each.seconds]]
 
 
 class ControlOfAll(ControlPlane):
@@ -222,24 +222,11 @@ class ControlOfAll(ControlPlane):
     def verdict(self, budget: float, window: float | None, with_history: bool = False) -> dict[str, Any]:
         """On all members: void if one of them is, as what it served is part of what was measured."""
         width = 1 / BINS_PER_SECOND
-        together = [second for seconds in self._seconds.values() for second in seconds]
-        whole = judge(together, width, budget)
-        apart = {member: judge(seconds, width, budget) for member, seconds in self._seconds.items()}
-        reasons = [
-            f"{self._labels.get(member, member)}: {reason}" for member, each in apart.items() for reason in each.reasons
-        ]
-        is_void = any(each.void for each in apart.values())
+        labelled = [(self._labels.get(member, member), seconds) for member, seconds in self._seconds.items()]
         began = [seconds[0].ended - seconds[0].length for seconds in self._seconds.values() if seconds]
         view = {
-            "verdict": "void" if is_void else "innocent",
-            "reasons": reasons,
+            **judge_members(labelled, width, budget),
             "since": min(self._since if window is None else began, default=self.signs.since),
-            "seconds": max((sum(each.length for each in seconds) for seconds in self._seconds.values()), default=0.0),
-            **whole.figures,
-            "members": [
-                {"member": self._labels.get(member, member), "verdict": each.word, **each.figures}
-                for member, each in apart.items()
-            ],
         }
         if with_history:
             view["history"] = sorted(

@@ -8,6 +8,7 @@ from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.gathering import Gathering
 from oagw_tornado.control.routes import handler_of
 from oagw_tornado.control.sharing import Sharing
+from oagw_tornado.control.watching import Watching
 from oagw_tornado.state.probe import START_PATIENCE
 from oagw_tornado.state.store import StateAway
 
@@ -22,7 +23,8 @@ async def join(shared: SharedState, control: ControlPlane, terms: Terms, predece
     membership = shared.membership
     terms.share(shared.store)
     gathering = Gathering(control, shared.link, shared.store, membership, shared.journals)
-    control.sharing = Sharing(control, shared.store, membership, gathering, handler_of)
+    control.sharing = sharing = Sharing(control, shared.store, membership, gathering, handler_of)
+    sharing.watching = Watching(control, shared.link, membership, gathering)
     control.responder.health.details = lambda: {"state": shared.health()}
     try:
         await membership.join(START_PATIENCE, predecessor)

@@ -3,14 +3,10 @@ have left with the store."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-import msgspec
-
-from oagw_tornado.control.turns import Turns
-from oagw_tornado.evidence.carried import progressed, received
 from oagw_tornado.evidence.exchange import Exchange
 from oagw_tornado.evidence.journal import Fits
 from oagw_tornado.evidence.request_filter import RequestFilter
@@ -75,23 +71,6 @@ class Selection:
         takes = self._before is None or number_of(exchange, mark) < self._before
         self._given += takes
         return takes
-
-
-async def entries_left(slices: Sequence[bytes], runs: bytes, turns: Turns) -> AsyncIterator[Exchange]:
-    """What a member has left, each request once: in the order in which they came; what ran was killed with it."""
-    found: dict[int, Exchange] = {}
-    for written in slices:
-        for number, exchange in received(written):
-            if turns.is_over:
-                await turns.rest()
-            found[number] = exchange
-    ages: dict[int, tuple[Sequence[Any], float]] = {}
-    for some in msgspec.msgpack.decode(runs) if runs else ():
-        ages.update((number, (progress, age)) for number, progress, age in msgspec.msgpack.decode(some))
-    for number, exchange in sorted(found.items()):
-        if exchange.ended is None:
-            progressed(exchange, *ages.get(number, ((), 0.0)))
-        yield exchange
 
 
 def mark_of(member: str) -> int:

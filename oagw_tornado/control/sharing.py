@@ -30,8 +30,10 @@ from oagw_tornado.wire.connection import ReplyConnection
 
 if TYPE_CHECKING:
     from oagw_tornado.control.gathering import Gathering
+    from oagw_tornado.control.watching import Watching
     from oagw_tornado.gateway.handler import ExchangeHandler
     from oagw_tornado.gateway.responder import Responder
+    from oagw_tornado.page.feed import LiveFeed
 
 Find = Callable[[str, str], "tuple[type[ExchangeHandler], tuple[str, ...]] | None"]
 
@@ -43,6 +45,7 @@ class Sharing:
         self, control: ControlPlane, store: RedisStore, membership: Membership, gathering: Gathering, find: Find
     ) -> None:
         self.membership = membership
+        self.watching: Watching
         self._gathering = gathering
         self._control = control
         self._store = store
@@ -86,6 +89,10 @@ class Sharing:
             upstreams = {each.alias: dict(each.given) for each in config.upstreams} if changes.upstreams else None
             await self.membership.change({"reload": {"options": options, "rules": rules, "upstreams": upstreams}})
         return changes.text
+
+    def watch(self, feed: LiveFeed) -> None:
+        """As of `Shared`."""
+        self.watching.share(feed)
 
     async def forget_journals(self) -> None:
         """As of `Shared`."""

@@ -43,7 +43,9 @@ PATIENCE = 60.0
 class Others(Protocol):
     """What other processes that share the state add. `page.others.OtherMembers` does."""
 
-    series: Series
+    @property
+    def series(self) -> Series:
+        """The samples of all."""
 
     def joined(self, viewer: Viewer) -> None:
         """Somebody watches here."""
@@ -205,8 +207,7 @@ class LiveFeed:
         """Make anew what is the same for all: gates each time, what is counted once a second."""
         topics = {topic for viewer in self.viewers for topic in viewer.topics}
         own, others = self._own, self.others
-        if "gates" in topics:
-            own.gates = gates_here(self.responder)
+        own.gates = gates_here(self.responder) if "gates" in topics else None
         now = time()
         is_next = now >= self._next_second or ("rules" in topics and own.rules is None)
         if is_next:
@@ -218,7 +219,8 @@ class LiveFeed:
             told = _told(own, self._pulse.since, is_next)
         else:
             told = others.current(own, self._pulse.since, is_next)
-            self._packed |= others.packed(own, is_next)
+            if any(viewer.is_far for viewer in self.viewers):
+                self._packed |= others.packed(own, is_next)
         self._current |= {topic: orjson.dumps(value) for topic, value in told.items()}
 
 

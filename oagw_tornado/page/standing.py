@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from oagw_tornado.evidence.verdict import Second
-    from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.evidence.metrics import Counters
+    from oagw_tornado.evidence.verdict import Second
     from oagw_tornado.gateway.responder import Responder
+    from oagw_tornado.knobs.rule import Rule
 
 #: Gates that are told of, and of each one those that wait there.
 MOST_GATES = 100

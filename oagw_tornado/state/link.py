@@ -110,6 +110,10 @@ class Link:
             self._wake.set()
         return future
 
+    def publish(self, channel: str, word: bytes) -> None:
+        """Say something to all who listen on a channel; nobody waits for it."""
+        self.call("tell", channel, word).add_done_callback(_forget)
+
     async def ask(self, script: str, *arguments: Argument) -> Any:
         """As `call`, at once and ahead of all that waits: for who brings the store up to date when it is back.
 

@@ -70,6 +70,8 @@ class Membership:
         self.push: Callable[[bool], Awaitable[None]]
         self.questions = Questions(link, member)
         store.entries.settle = self.questions.settle
+        #: What else is said to this member or to all, by its first word: it gets the rest.
+        self.words: dict[bytes, Callable[[bytes], None]] = {}
         #: Seconds since the state began, by this process' clock (monotonic).
         self.began = time.monotonic()
         self._link = link
@@ -280,6 +282,10 @@ class Membership:
             self._store.entries.gone(*word.decode().split(" ", 2)[1:])
         elif word.startswith(b"ask "):
             self._do(self.questions.answer_to(orjson.loads(word[4:])))
+        else:
+            name, _, rest = word.partition(b" ")
+            if name in self.words:
+                self.words[name](rest)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         self.hold(asyncio.create_task(_quietly(work)))

@@ -197,6 +197,9 @@ end
 return told
 """
 
+#: prefix, channel, word: says it to all who listen.
+TELL: Final = "return redis.call('PUBLISH', p..ARGV[2], ARGV[3])"
+
 #: All of them by name.
 SCRIPTS: Final = {
     "join": PRELUDE + _WIPE + JOIN,
@@ -208,6 +211,7 @@ SCRIPTS: Final = {
     "acknowledge": PRELUDE + ACKNOWLEDGE,
     "members": PRELUDE + MEMBERS,
     "leave": PRELUDE + LEAVE,
+    "tell": PRELUDE + TELL,
     "ask": PRELUDE + ASK,
     "ask-one": PRELUDE + ASK_ONE,
     "answer": PRELUDE + ANSWER,
