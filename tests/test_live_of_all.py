@@ -13,7 +13,9 @@ from redis_server import RedisServer
 from test_live import Watching, watching
 from wire import EVENTS, VisibleServer
 
-from oagw_tornado.page.samples import Sample, SeriesOfAll
+from oagw_tornado.page.numbering import MOST_PLACES, Numbering
+from oagw_tornado.page.others import OtherMembers
+from oagw_tornado.page.samples import MOST_AT_ONCE, Sample, SeriesOfAll
 from oagw_tornado.page.together import gates_together, summed
 
 NUMBERS = itertools.count()
@@ -129,12 +131,12 @@ def test_a_message_that_is_lost_is_told_again(two: list[VisibleServer], monkeypa
     monkeypatch.setattr("oagw_tornado.page.far_viewer.LOST", 0.2)
     with watching(one) as page:
         page.until(lambda page: len(page.now.get("now", {}).get("members", ())) == 2)
-        other.inside(lambda simulator: [lose(far) for far in simulator.control.live.viewers])
+        other.inside(lambda simulator: list(map(lose, simulator.control.live.viewers)))
         talk(other.port, request(CHAT, chat(), headers={"X-Request-Id": "lost"}))
         page.until(lambda page: any(row["id"] == "lost" for row in page.rows.values()))
 
 
-def lose(far: Any) -> None:
+def lose(far: Any) -> bool:
     """Have its next message be lost."""
     channel = far._channel
     publish = channel._publish
@@ -143,6 +145,7 @@ def lose(far: Any) -> None:
         channel._publish = publish
 
     channel._publish = once
+    return True
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -152,7 +155,40 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def test_pages_elsewhere_are_bounded(two: list[VisibleServer], monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = two
+    monkeypatch.setattr("oagw_tornado.control.watching.MOST_FAR", 1)
+    with watching(one) as page:
+        until(lambda: viewers(other) == 1)
+        talk(one.port, request(CHAT, chat()))
+        page.until(lambda page: len(page.rows) == 1)
+        assert viewers(other) == 1
+
+
 # Without a socket.
+
+
+def test_members_that_a_page_tells_apart_are_bounded() -> None:
+    def say(asked: dict[str, Any]) -> None:
+        pass
+
+    others = OtherMembers("me", "here/0", say, lambda is_watched: None, lambda: "1")
+    others.present({str(number): "" for number in range(MOST_PLACES + 10)})
+    assert sorted(others._places.values()) == list(range(MOST_PLACES))
+    numbers = {Numbering(place).of(number) for place in (0, 1, MOST_PLACES - 1) for number in (1, 2, 3)}
+    assert len(numbers) == 9
+
+
+def test_seconds_are_added_some_at_a_time() -> None:
+    series = SeriesOfAll()
+    for number in range(50):
+        series.add("one", sample(101.0 + number, 1))
+    series.look(200.0, ("one",))
+    assert [second["t"] for second in series.made] == list(range(131, 151)), "the latest first"
+    for _ in range(2):
+        series.look(200.0, ("one",))
+    assert len(series.made) == 50
+    assert MOST_AT_ONCE == 20
 
 
 def sample(ended: float, requests: int, late: int = 0, length: float = 1.0) -> Sample:

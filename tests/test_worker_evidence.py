@@ -10,10 +10,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from redis_server import RedisServer
+from test_live import watching
 from test_workers import PROXY, TOKEN, ask, children, many, program, until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
@@ -48,7 +50,8 @@ def test_the_journal_of_a_killed_worker_is_shown_until_reset(redis: RedisServer)
             until(lambda: ask(port, "GET", "/_sim/requests/cut")[1]["events_sent"] > 10)
             before = ask(port, "GET", "/_sim/requests/cut")[1]
             until(lambda: left(redis, "left") >= 221)
-            time.sleep(1.2)  # what runs is told of once a second
+            until(lambda: known_to_run(redis, "left"))
+            time.sleep(1.2)  # how far it has come is told of once a second
             for number, victim in enumerate(children(running.process.pid)):
                 os.kill(victim, signal.SIGKILL)
                 running.wait_for(f"worker {number} is ready again")
@@ -60,7 +63,9 @@ def test_the_journal_of_a_killed_worker_is_shown_until_reset(redis: RedisServer)
         entries = ask(port, "GET", "/_sim/requests?alias=stream-test&outcome=complete&events=1")[1]["requests"]
         assert [len(entry["events"]["actual"]) for entry in entries] == [4] * 20
         shown = [entry["time"] for entry in ask(port, "GET", "/_sim/requests?limit=50")[1]["requests"]]
-        assert (len(shown), shown) == (50, sorted(shown, reverse=True))
+        every = [entry["time"] for entry in ask(port, "GET", "/_sim/requests")[1]["requests"]]
+        assert every == sorted(every, reverse=True)
+        assert shown == every[:50]
         assert len(ask(port, "GET", "/_sim/requests?format=har")[1]["log"]["entries"]) == 221
         report: dict[str, Any] = ask(port, "GET", "/_sim/report?format=json")[1]
         assert report["counts"]["outcomes"] == {"complete": 220, "killed": 1}
@@ -74,3 +79,41 @@ def test_the_journal_of_a_killed_worker_is_shown_until_reset(redis: RedisServer)
         assert outcomes(port) == {"complete": 10}
         assert ask(port, "POST", "/_sim/reset")[0] == 204
         assert (outcomes(port), left(redis, "left")) == ({}, 0)
+
+
+def test_the_page_shows_what_a_killed_worker_has_left(redis: RedisServer) -> None:
+    with program(redis, "--port=0", prefix="page") as running:
+        port = running.ready()
+        workers = children(running.process.pid)
+        asyncio.run(many(port, f"{PROXY}/weather/current", 30))
+        with socket.create_connection(("127.0.0.1", port)) as stream:
+            path = f"{PROXY}/stream-test/events?count=inf&interval=20ms"
+            stream.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-Id: cut\r\n{TOKEN}\r\n\r\n".encode())
+            until(lambda: left(redis, "page") >= 31)
+            until(lambda: known_to_run(redis, "page"))
+            for number, victim in enumerate(workers):
+                os.kill(victim, signal.SIGKILL)
+                running.wait_for(f"worker {number} is ready again")
+        server: Any = SimpleNamespace(port=port)
+        with watching(server, "/_sim/live?show=requests") as page:
+            page.until(lambda page: len(page.rows) == 31)
+            killed = [row for row in page.rows.values() if row["outcome"] == "killed"]
+            assert [(row["id"], row["status"], row["ended"] > 0) for row in killed] == [("cut", 200, True)]
+            page.until(lambda page: page.now.get("now", {}).get("answered") == {"weather": 30})
+            assert page.now["now"]["journal"] == 31
+            page.until(lambda page: len(page.now["verdict"]["members"]) == 4)
+            asyncio.run(many(port, f"{PROXY}/weather/current", 20))
+            until(lambda: left(redis, "page") >= 51)
+            time.sleep(1.2)  # what is counted is told of once a second
+        os.kill(children(running.process.pid)[0], signal.SIGKILL)
+        with watching(server, "/_sim/live?show=requests") as page:
+            page.until(lambda page: page.now.get("now", {}).get("answered") == {"weather": 50})
+            page.until(lambda page: len(page.rows) == 51)
+
+
+def known_to_run(redis: RedisServer, prefix: str) -> bool:
+    """Whether the store knows of a request that runs how far it has come."""
+    from redis import Redis
+
+    with Redis(port=redis.port) as client:
+        return any(len(client.hget(key, "runs") or b"") > 10 for key in client.keys(f"{{{prefix}}}:journal:*"))

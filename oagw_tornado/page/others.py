@@ -104,6 +104,7 @@ class OtherMembers:
             self._watched(False)
             self._mail.clear()
             self._got.clear()
+            self._places = {self._name: 0}
             self.began_anew()
 
     def began_anew(self) -> None:

@@ -73,7 +73,7 @@ class App extends HTMLElement {
   #build() {
     this.state = h("output", { class: "state", "aria-live": "polite" });
     this.verdict = h("span", { class: "verdict" });
-    this.alone = h("span", { class: "quiet", hidden: true, title: "Several processes share their state. This page shows the one that it is connected to; changes are made in all of them." }, "one of several processes");
+    this.members = h("span", { class: "quiet", hidden: true });
     this.pauseButton = button("Pause", () => this.#pause(), { kind: "quiet", hint: "p" });
     this.themeButton = button("", () => this.#theme(THEMES[(THEMES.indexOf(this.theme) + 1) % 3]), { kind: "quiet", hint: "t" });
     this.tabs = VIEWS.map((name, number) =>
@@ -89,7 +89,7 @@ class App extends HTMLElement {
       h("header", {},
         h("h1", {}, "oagw", h("span", {}, "-tornado")),
         h("nav", { "aria-label": "Views" }, this.tabs),
-        h("div", { class: "right" }, this.alone, this.verdict, this.state, this.pauseButton, this.themeButton,
+        h("div", { class: "right" }, this.members, this.verdict, this.state, this.pauseButton, this.themeButton,
           button("?", () => this.#help(), { kind: "quiet", "aria-label": "Keys", hint: "Keys" }))),
       this.main, this.bar);
   }
@@ -164,7 +164,10 @@ class App extends HTMLElement {
     this.verdict.title = verdict?.reasons?.join("\n") || "The server itself was on time";
     if (!hello) return;
     this.querySelector("h1").title = `oagw-tornado ${hello.version}`;
-    this.alone.hidden = !hello["shares-state"];
+    const members = this.store.now?.members ?? [];
+    this.members.hidden = !hello["shares-state"] || !members.length;
+    say(this.members, members.length === 1 ? "1 process" : `${members.length} processes`);
+    this.members.title = `This page shows, and changes, all of them:\n${members.join("\n")}`;
   }
 
   #pause() {

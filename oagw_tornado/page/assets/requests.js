@@ -90,7 +90,7 @@ class Requests extends HTMLElement {
 
   #order() {
     if (!this.#stale) return;
-    this.#ordered = [...this.#rows.values()].sort((a, b) => b.n - a.n);
+    this.#ordered = [...this.#rows.values()].sort((a, b) => begun(b) - begun(a) || b.n - a.n);
     for (const row of this.#ordered.splice(MOST)) this.#rows.delete(row.n);
     this.#stale = false;
   }
@@ -173,6 +173,11 @@ class Requests extends HTMLElement {
     else return false;
     return true;
   }
+}
+
+/* Numbers of several processes say nothing of the order. A request without a time is arriving yet. */
+function begun(row) {
+  return row.time || Infinity;
 }
 
 function clockText(time) {
