@@ -62,8 +62,9 @@ def test_the_journal_of_a_killed_worker_is_shown_until_reset(redis: RedisServer)
         assert cut["ended"] > 0.2
         entries = ask(port, "GET", "/_sim/requests?alias=stream-test&outcome=complete&events=1")[1]["requests"]
         assert [len(entry["events"]["actual"]) for entry in entries] == [4] * 20
-        shown = [entry["time"] for entry in ask(port, "GET", "/_sim/requests?limit=50")[1]["requests"]]
-        every = [entry["time"] for entry in ask(port, "GET", "/_sim/requests")[1]["requests"]]
+        # Microseconds: in one and the same they may stand in any order.
+        shown = [int(entry["time"] * 1e6) for entry in ask(port, "GET", "/_sim/requests?limit=50")[1]["requests"]]
+        every = [int(entry["time"] * 1e6) for entry in ask(port, "GET", "/_sim/requests")[1]["requests"]]
         assert every == sorted(every, reverse=True)
         assert shown == every[:50]
         assert len(ask(port, "GET", "/_sim/requests?format=har")[1]["log"]["entries"]) == 221
