@@ -18,7 +18,7 @@ from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.gateway.service_states import ServiceStates
 from oagw_tornado.knobs.ignored_fields import MOST_FIELDS, NOTHING_IGNORED, parse_ignored
 from oagw_tornado.recordings import recording
-from oagw_tornado.recordings.asked import MOST_NUMBERED, asked
+from oagw_tornado.recordings.compared_request import MOST_NUMBERED, compared_request
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.replaying import index, loading
 from oagw_tornado.replaying.handlers import MissHandler, ReplayHandler
@@ -90,7 +90,8 @@ def test_orders_are_bounded() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     replays = Replays((ReplayHandler, MissHandler), str, lambda aliases: None, Order(ServiceStates()))
     for _ in range(MOST_REMEMBERED + 5):
-        replays.missed_by(_Exchange(), Miss("a", asked("GET", "x", "", b""), index.Index(), NOTHING_IGNORED), None)  # type: ignore[arg-type]
+        miss = Miss("a", compared_request("GET", "x", "", b""), index.Index(), NOTHING_IGNORED)
+        replays.missed_by(_Exchange(), miss, None)  # type: ignore[arg-type]
     assert len(replays.missed) == replays.latest.maxlen == MOST_REMEMBERED
     offsets = array("d", range(MOST_EVENTS // 10))
     for number in range(MOST_REMEMBERED + 5):
@@ -124,14 +125,18 @@ def test_a_miss_among_many_is_found_quickly(many: Path, monkeypatch: pytest.Monk
 def _asked(body: Any) -> Any:
     import json
 
-    return asked("POST", "v1/chat/completions", "", json.dumps(body).encode())
+    return compared_request("POST", "v1/chat/completions", "", json.dumps(body).encode())
 
 
 def test_numbers_of_a_large_body_count_as_they_are_written() -> None:
     few, many = b"[%b]" % b",".join([b"2.0"] * 100), b"[%b]" % b",".join([b"2.0"] * (MOST_NUMBERED + 1))
-    assert asked("POST", "x", "", few).key == asked("POST", "x", "", few.replace(b".0", b"")).key
-    assert asked("POST", "x", "", many).key == asked("POST", "x", "", many.replace(b",", b" , ")).key
-    assert asked("POST", "x", "", many).key != asked("POST", "x", "", many.replace(b".0", b"")).key
+
+    def key_of(body: bytes) -> object:
+        return compared_request("POST", "x", "", body).key
+
+    assert key_of(few) == key_of(few.replace(b".0", b""))
+    assert key_of(many) == key_of(many.replace(b",", b" , "))
+    assert key_of(many) != key_of(many.replace(b".0", b""))
 
 
 def test_fields_are_bounded() -> None:

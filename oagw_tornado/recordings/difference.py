@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from oagw_tornado.recordings.asked import ComparedRequest
+from oagw_tornado.recordings.compared_request import ComparedRequest
 
 #: Places that are looked for; more count as so many.
 MOST_DIFFERENCES = 1000

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from oagw_tornado.gateway.upstream_failure import FAILURES
 from oagw_tornado.knobs.ignored_fields import IgnoredFields
-from oagw_tornado.recordings.asked import ComparedRequest, asked
+from oagw_tornado.recordings.compared_request import ComparedRequest, compared_request
 from oagw_tornado.recordings.format import SUFFIX, RecordingError, RecordingHead
 from oagw_tornado.recordings.recording import read_head
 
@@ -181,14 +181,14 @@ def read_entry(
     return alias or head.alias, *_entry(directory, name, head, ignored)
 
 
-def asked_in(head: RecordingHead, ignored: IgnoredFields) -> ComparedRequest:
+def compared_request_in(head: RecordingHead, ignored: IgnoredFields) -> ComparedRequest:
     """What the request of a recording asks for."""
     request = head.request
     masked = _masked_in(request.query)
     if masked:
         ignored = ignored._replace(parameters=ignored.parameters | masked)
     kind = next((value for name, value in request.headers if name.lower() == "content-type"), "")
-    return asked(request.method, request.path, request.query, request.body or b"", kind, ignored)
+    return compared_request(request.method, request.path, request.query, request.body or b"", kind, ignored)
 
 
 def _masked_in(query: str) -> frozenset[str]:
@@ -200,7 +200,7 @@ def _masked_in(query: str) -> frozenset[str]:
 def _entry(
     directory: str, name: str, head: RecordingHead, ignored: IgnoredFields
 ) -> tuple[bool, frozenset[str], IndexedRecording]:
-    request = asked_in(head, ignored)
+    request = compared_request_in(head, ignored)
     is_hash = head.request.body is None and head.request.body_bytes > 0
     key = request.key_by_hash(head.request.body_sha256) if is_hash else request.key
     entry = IndexedRecording(directory, name, head.at, request.method, request.path, key, request.traits(), head.ended)

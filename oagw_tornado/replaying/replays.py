@@ -14,11 +14,11 @@ from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.gateway.router import Route
 from oagw_tornado.knobs.ignored_fields import IgnoredFields
-from oagw_tornado.recordings.asked import ComparedRequest, asked
+from oagw_tornado.recordings.compared_request import ComparedRequest, compared_request
 from oagw_tornado.recordings.difference import Difference, difference
 from oagw_tornado.recordings.format import RecordingError
 from oagw_tornado.recordings.recording import read_head
-from oagw_tornado.replaying.index import Index, IndexedRecording, Library, asked_in, read_entry, read_library
+from oagw_tornado.replaying.index import Index, IndexedRecording, Library, compared_request_in, read_entry, read_library
 from oagw_tornado.replaying.loading import Loader, give_turn
 from oagw_tornado.replaying.order import Order
 from oagw_tornado.replaying.sources import Source, never_asked, real_aliases, sources_of
@@ -228,7 +228,7 @@ class Replays:
         source, index = found
         kind = request.headers.get("Content-Type") or ""
         ignored = index.heeding(source.ignored)
-        wanted = asked(request.method or "", route.path, request.query, request.body, kind, ignored)
+        wanted = compared_request(request.method or "", route.path, request.query, request.body, kind, ignored)
         entries = index.find(wanted, lambda: sha256(request.body).hexdigest())
         if source.on_miss == "record":
             # What was broken off here is asked again, and recorded whole.
@@ -288,7 +288,7 @@ def find_nearest(miss: Miss) -> Nearest | None:
                 head = read_head(file)
         except (OSError, RecordingError):
             continue
-        first, differences = difference(asked_in(head, miss.ignored), miss.request)
+        first, differences = difference(compared_request_in(head, miss.ignored), miss.request)
         if first is not None:
             other = Nearest(entry.name, first, differences)
             found = other if found is None else min(found, other, key=_distance)

@@ -65,12 +65,13 @@ class ComparedRequest(NamedTuple):
         return array("I", sorted(found)[:MOST_TRAITS])
 
 
-def asked(
+def compared_request(
     method: str, path: str, query: str, body: bytes, content_type: str = "", ignored: IgnoredFields = NOTHING_IGNORED
 ) -> ComparedRequest:
-    """What a request asks for. `path` is what follows the alias, `query` is without its ``?``.
+    """A request as it is compared with others. `path` is what follows the alias, `query` is without its ``?``.
 
-    >>> asked("POST", "a%20b", "x=1&y=2", b'{"a": 1, "b": 2.0}') == asked("POST", "a b", "y=2&x=1", b'{"b":2,"a":1}')
+    >>> first = compared_request("POST", "a%20b", "x=1&y=2", b'{"a": 1, "b": 2.0}')
+    >>> first == compared_request("POST", "a b", "y=2&x=1", b'{"b":2,"a":1}')
     True
     """
     text, document = _body(body, content_type.lower(), content_type, ignored)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oagw_tornado.knobs.ignored_fields import ignored_fields, parse_ignored
-from oagw_tornado.recordings.asked import ComparedRequest, asked
+from oagw_tornado.recordings.compared_request import ComparedRequest, compared_request
 from oagw_tornado.recordings.difference import MOST_DIFFERENCES, difference
 
 JSON_VALUES = st.recursive(
@@ -24,7 +24,7 @@ JSON_VALUES = st.recursive(
 
 def of(body: Any, query: str = "", **others: Any) -> ComparedRequest:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return asked("POST", "v1/x", query, content, **{"content_type": "application/json", **others})
+    return compared_request("POST", "v1/x", query, content, **{"content_type": "application/json", **others})
 
 
 def _reversed(value: Any) -> Any:
@@ -68,7 +68,11 @@ def test_what_is_the_same_and_what_is_not(one: bytes, other: bytes, are_same: bo
 def test_query_path_form_and_multipart() -> None:
     assert of(b"", "b=2&a=1&a=0").key == of(b"", "a=1&a=0&b=2").key != of(b"", "a=0&a=1&b=2").key
     assert of(b"", "a=%7Ex&b=").key == of(b"", "b=&a=~x").key != of(b"", "a=~x").key
-    assert asked("GET", "/a%20b", "", b"").key == asked("GET", "a b", "", b"").key != asked("PUT", "a b", "", b"").key
+    assert (
+        compared_request("GET", "/a%20b", "", b"").key
+        == compared_request("GET", "a b", "", b"").key
+        != compared_request("PUT", "a b", "", b"").key
+    )
     form = "application/x-www-form-urlencoded; charset=utf-8"
     assert of(b"b=2&a=1", content_type=form).key == of(b"a=1&b=2", content_type=form).key
     parts = [
@@ -126,7 +130,7 @@ def test_of_long_texts_the_place_is_shown_where_they_part() -> None:
 
 
 def test_queries_methods_and_many_differences() -> None:
-    first, count = difference(asked("GET", "a", "x=1&y=2", b""), asked("POST", "b", "x=3", b""))
+    first, count = difference(compared_request("GET", "a", "x=1&y=2", b""), compared_request("POST", "b", "x=3", b""))
     assert first is not None
     assert (first.at, count) == ("method", 4)
     one, other = of(list(range(5000))), of(list(range(1, 5001)))
@@ -136,8 +140,8 @@ def test_queries_methods_and_many_differences() -> None:
 @given(st.text(max_size=20), st.text(max_size=20), st.binary(max_size=40))
 def test_nothing_that_is_asked_is_too_strange(path: str, query: str, body: bytes) -> None:
     encoded = quote(path, safe="/", errors="replace")
-    request = asked("POST", encoded, query, body)
+    request = compared_request("POST", encoded, query, body)
     assert len(request.key) == 16
     assert len(request.traits()) <= 96
-    first, _ = difference(request, asked("GET", "x", "a=%ff", b"\xff"))
+    first, _ = difference(request, compared_request("GET", "x", "a=%ff", b"\xff"))
     assert str(first)
