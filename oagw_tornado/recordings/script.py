@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from oagw_tornado.recordings.recording import Recording
-from oagw_tornado.recordings.said import Said
-from oagw_tornado.recordings.said_anthropic import anthropic_message, anthropic_stream
-from oagw_tornado.recordings.said_openai import (
+from oagw_tornado.recordings.anthropic_output import anthropic_message, anthropic_stream
+from oagw_tornado.recordings.model_output import ModelOutput
+from oagw_tornado.recordings.openai_output import (
     chat_completion,
     chat_stream,
     completion,
@@ -21,6 +20,7 @@ from oagw_tornado.recordings.said_openai import (
     response,
     response_stream,
 )  # fmt: skip
+from oagw_tornado.recordings.recording import Recording
 from oagw_tornado.reply.sse import Event, EventDecoder
 from oagw_tornado.units.documents import DocumentError, read_json
 from oagw_tornado.units.durations import format_duration
@@ -60,7 +60,7 @@ def script_of(recording: Recording) -> Scripted:
         raise ValueError(f"there was no reply: {recording.ended}")
     path = recording.head.request.path.rstrip("/")
     readers = next((each for end, each in _DIALECTS.items() if f"/{path}".endswith(f"/{end}")), None)
-    said = Said()
+    said = ModelOutput()
     if readers is not None:
         if reply.status >= 400:
             said.add_error(openai_error(_document(recording), reply.status))
@@ -77,7 +77,7 @@ def script_of(recording: Recording) -> Scripted:
     return _http_reply(recording)
 
 
-def _end(said: Said, recording: Recording) -> None:
+def _end(said: ModelOutput, recording: Recording) -> None:
     if recording.ended not in ("complete", "client-left"):
         said.left_out.append(f"it ended with {recording.ended or 'the recorder'}: a fault such as reset does that")
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 
-from oagw_tornado.recordings.said import Said
-from oagw_tornado.recordings.said_openai import openai_error
+from oagw_tornado.recordings.model_output import ModelOutput
+from oagw_tornado.recordings.openai_output import openai_error
 from oagw_tornado.reply.sse import Event
 from oagw_tornado.units.documents import DocumentError, read_json
 
 
-def anthropic_stream(said: Said, at: int, event: Event) -> None:
+def anthropic_stream(said: ModelOutput, at: int, event: Event) -> None:
     """One event of a message."""
     try:
         document = read_json(event.data.encode())
@@ -35,7 +35,7 @@ def anthropic_stream(said: Said, at: int, event: Event) -> None:
         said.add_error(openai_error(document))
 
 
-def anthropic_message(said: Said, at: int, document: dict[str, Any]) -> None:
+def anthropic_message(said: ModelOutput, at: int, document: dict[str, Any]) -> None:
     """A message that was sent whole."""
     for place, block in enumerate(document.get("content") or ()):
         if isinstance(block, dict):
@@ -47,7 +47,7 @@ def anthropic_message(said: Said, at: int, document: dict[str, Any]) -> None:
     _count(said, document.get("usage"))
 
 
-def _begin(said: Said, at: int, block: dict[str, Any], place: Any) -> None:
+def _begin(said: ModelOutput, at: int, block: dict[str, Any], place: Any) -> None:
     kind = block.get("type")
     if kind == "tool_use":
         said.begin("tool", place, at, name=block.get("name"), id=block.get("id"))
@@ -62,7 +62,7 @@ def _begin(said: Said, at: int, block: dict[str, Any], place: Any) -> None:
         said.leave_out(f"a block of the type {kind}"[:80])
 
 
-def _go_on(said: Said, at: int, delta: dict[str, Any], place: Any) -> None:
+def _go_on(said: ModelOutput, at: int, delta: dict[str, Any], place: Any) -> None:
     said.add("text", delta.get("text"), at, place)
     said.add("reasoning", delta.get("thinking"), at, place)
     said.add("tool", delta.get("partial_json"), at, place)
@@ -72,7 +72,7 @@ def _go_on(said: Said, at: int, delta: dict[str, Any], place: Any) -> None:
         said.leave_out("citations")
 
 
-def _count(said: Said, usage: Any) -> None:
+def _count(said: ModelOutput, usage: Any) -> None:
     if not isinstance(usage, dict):
         return
     cached, written = usage.get("cache_read_input_tokens") or 0, usage.get("cache_creation_input_tokens") or 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oagw_tornado.recordings.said import Said
+from oagw_tornado.recordings.model_output import ModelOutput
 from oagw_tornado.reply.sse import Event
 from oagw_tornado.units.documents import DocumentError, read_json
 
@@ -27,14 +27,14 @@ def _payload(event: Event) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _first(document: dict[str, Any], said: Said) -> dict[str, Any]:
+def _first(document: dict[str, Any], said: ModelOutput) -> dict[str, Any]:
     choices = [each for each in document.get("choices") or () if isinstance(each, dict)]
     if any(each.get("index", 0) for each in choices):
         said.leave_out("more than one choice: the first is kept")
     return next((each for each in choices if not each.get("index", 0)), {})
 
 
-def _count_chat(document: dict[str, Any], said: Said) -> None:
+def _count_chat(document: dict[str, Any], said: ModelOutput) -> None:
     usage = document.get("usage")
     if isinstance(usage, dict):
         prompt, output = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
@@ -46,7 +46,7 @@ def _count_chat(document: dict[str, Any], said: Said) -> None:
         )
 
 
-def chat_stream(said: Said, at: int, event: Event) -> None:
+def chat_stream(said: ModelOutput, at: int, event: Event) -> None:
     """One event of a chat completion."""
     document = _payload(event)
     if document is None:
@@ -60,7 +60,7 @@ def chat_stream(said: Said, at: int, event: Event) -> None:
     _count_chat(document, said)
 
 
-def chat_completion(said: Said, at: int, document: dict[str, Any]) -> None:
+def chat_completion(said: ModelOutput, at: int, document: dict[str, Any]) -> None:
     """A chat completion that was sent whole."""
     choice = _first(document, said)
     _message(said, at, choice.get("message") or {})
@@ -68,7 +68,7 @@ def chat_completion(said: Said, at: int, document: dict[str, Any]) -> None:
     _count_chat(document, said)
 
 
-def _message(said: Said, at: int, message: dict[str, Any]) -> None:
+def _message(said: ModelOutput, at: int, message: dict[str, Any]) -> None:
     thought = message.get("reasoning_content") or message.get("reasoning")
     said.add("reasoning", thought, at)
     said.add("text", message.get("content"), at)
@@ -84,7 +84,7 @@ def _message(said: Said, at: int, message: dict[str, Any]) -> None:
         said.leave_out("audio and annotations")
 
 
-def completion_stream(said: Said, at: int, event: Event) -> None:
+def completion_stream(said: ModelOutput, at: int, event: Event) -> None:
     """One event of a completion."""
     document = _payload(event)
     if document is not None and "error" in document:
@@ -93,7 +93,7 @@ def completion_stream(said: Said, at: int, event: Event) -> None:
         completion(said, at, document)
 
 
-def completion(said: Said, at: int, document: dict[str, Any]) -> None:
+def completion(said: ModelOutput, at: int, document: dict[str, Any]) -> None:
     """A completion that was sent whole, or an event of one."""
     choice = _first(document, said)
     said.add("text", choice.get("text"), at)
@@ -112,7 +112,7 @@ _DELTAS = {
 }
 
 
-def response_stream(said: Said, at: int, event: Event) -> None:
+def response_stream(said: ModelOutput, at: int, event: Event) -> None:
     """One event of a response."""
     document = _payload(event)
     if document is None:
@@ -129,7 +129,7 @@ def response_stream(said: Said, at: int, event: Event) -> None:
         said.add_error(openai_error(document))
 
 
-def response(said: Said, at: int, document: dict[str, Any]) -> None:
+def response(said: ModelOutput, at: int, document: dict[str, Any]) -> None:
     """A response that was sent whole."""
     for place, item in enumerate(document.get("output") or ()):
         if not isinstance(item, dict):
@@ -153,7 +153,7 @@ def _is_call(item: dict[str, Any]) -> bool:
     return item.get("type") in ("function_call", "custom_tool_call")
 
 
-def _end_response(said: Said, document: dict[str, Any]) -> None:
+def _end_response(said: ModelOutput, document: dict[str, Any]) -> None:
     usage = document.get("usage")
     if isinstance(usage, dict):
         said.count(

@@ -21,7 +21,7 @@ class _Part:
         self.more: dict[str, Any] = {}
 
 
-class Said:
+class ModelOutput:
     """All parts, in the order in which they began."""
 
     def __init__(self) -> None:
