@@ -184,6 +184,7 @@ def play(
     """
     result: Result = {}
     _, on_client = machine.processors()
+    used, begun = machine.cpu_seconds_of_children(), monotonic()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, str(number)) for number in range(len(requests))]
         for file, request in zip(files, requests, strict=True):
@@ -199,4 +200,5 @@ def play(
                     at_mark(*result.values())
     if client.returncode:
         raise Wrong(f"the load client ended with {client.returncode}")
-    return result
+    used, seconds = machine.cpu_seconds_of_children() - used, monotonic() - begun
+    return result | {"client_busy": used / seconds}

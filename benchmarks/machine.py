@@ -102,6 +102,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(max(_scheduled(each), _ticked(each)) for each in family(pid))
 
 
+def cpu_seconds_of_children() -> float:
+    """Processor time of all processes that this one has started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def _scheduled(pid: int) -> float:
     """To the nanosecond, of the threads that there are still."""
     try:

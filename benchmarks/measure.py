@@ -40,7 +40,7 @@ def summary(result: Result) -> str:
     if late := result.get("late_ms"):
         line += f"   late p50 {late['p50']:8.2f} p99 {late['p99']:8.2f} max {late['max']:8.2f}"
         line += f" earliest {late['min']:6.3f} ms"
-    return f"{line}   {result['peak_mb']:6.1f} MB"
+    return f"{line}   {result['peak_mb']:6.1f} MB   client busy {result['client_busy']:4.0%}"
 
 
 def load_results(path: Path) -> dict[str, dict[str, list[Result]]]:

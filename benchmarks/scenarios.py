@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from benchmarks import machine, variants
-from benchmarks.load import Load, RequestLoad, StreamLoad
+from benchmarks.load import STEADY, Load, RequestLoad, StreamLoad
 from benchmarks.products import COMPARED
 from benchmarks.servers import AIOHTTP, FLOOR, PROTOCOL, SERVERS, SIMULATOR, Server, Streams
 
@@ -81,7 +82,8 @@ def leading(load: Load, servers: Iterable[Server], first: tuple[Server, Server],
 
 def paced(streams: int, per_second: float, ramp: float = 1.0) -> StreamLoad:
     """So many streams for so long that all of them are open for the seconds that a steady state needs."""
-    return StreamLoad(streams, Streams(round((ramp + 7.25) * per_second), 1 / per_second), ramp)
+    events = math.ceil((ramp + STEADY + 0.25) * per_second) + 1  # the first is at once
+    return StreamLoad(streams, Streams(events, 1 / per_second), ramp)
 
 
 def as_many_as_fit(streams: int) -> int:

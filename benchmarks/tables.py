@@ -78,7 +78,7 @@ def _heads(scenario: Scenario) -> list[str]:
     if scenario.is_requests:
         return [*heads, "requests/s", "p50 ms", "p99 ms"]
     late_heads = [f"late {PERCENTILES[0]} ms", *PERCENTILES[1:], "earliest", "own p99", "waited p99"]
-    return [*heads, *late_heads, "peak MB", "KiB/stream"]
+    return [*heads, *late_heads, "peak MB", "KiB/stream", "client busy"]
 
 
 PERCENTILES = ("p50", "p99", "p99.9", "max")
@@ -104,6 +104,7 @@ def _others(scenario: Scenario, runs: Runs, name: str) -> list[str]:
         text(values(runs, name, "own", "admission_wait_ms", "p99")),
         text(values(runs, name, "peak_mb"), "{:.0f}".format),
         text([] if "kb_per_stream" in scenario.costs else values(runs, name, "kb_per_stream"), "{:.1f}".format),
+        text(values(runs, name, "client_busy"), "{:.0%}".format),
     ]
 
 

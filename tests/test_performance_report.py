@@ -28,7 +28,7 @@ MADE_UP = """if True:
         late["percentiles"] = [[10 ** (-step / 10), step] for step in range(40)]
         kept = {"late_ms": late} if of.is_paced else {}
         own = {"late_ms": {"p99": 0.9}, "admission_wait_ms": {"p99": 0.4}} if server.timing else {}
-        sums = {"streams": of.count, "complete": of.count, "peak_mb": 2 * cost, "kb_per_stream": cost, "own": own}
+        sums = {"streams": of.count, "complete": of.count, "peak_mb": 2 * cost, "kb_per_stream": cost, "own": own, "client_busy": 0.25}
         steady = None if of.streams.events == 60 else cost
         costs = {"us_per_event": cost, "us_per_steady_event": steady, "us_per_stream": 5 * cost}
         return {**sums, **costs, **kept}
