@@ -12,7 +12,7 @@ from benchmarks.variants import RESOLUTIONS, TERMS
 
 #: The same number of events a second on more and more streams; the same streams, faster and faster.
 STREAMS = ("streams-250", "steady", "streams-4000", "streams-10000")
-RATES = ("rate-2", "rate-5", "steady", "rate-40")
+RATES = ("rate-5", "steady", "rate-40")
 
 
 class Point(NamedTuple):

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 from urllib.request import urlopen
 
@@ -117,6 +117,7 @@ def _warm_up(server: Server, port: int, streams: Streams) -> None:
     warm = warm_up(server, streams)
     count = round(server.warming * 300) or 1
     play("streams", port, [server.stream(warm)], [count, server.warming, 0, warm.gap * 1000, warm.events, 60])
+    sleep(server.settling)
 
 
 def _told(port: int, server: Server) -> dict[str, Any]:
@@ -145,6 +146,7 @@ def measure_requests(server: Server, load: RequestLoad) -> Result:
     request = server.requests.get(load.ours, server.weather)
     with running(server, on_server) as (port, pid):
         play("requests", port, [request], [load.connections, min(0.5, load.seconds) + server.warming])
+        sleep(server.settling)
         used = machine.cpu_seconds(pid)
         result = play("requests", port, [request], [load.connections, load.seconds])
         used = machine.cpu_seconds(pid) - used

@@ -22,7 +22,7 @@ RESULTS = machine.CACHE / "load.json"
 
 def smoke(case: Case) -> Case:
     """The same in a second and with next to no load: it shows that the programs work."""
-    load, server = case.load, replace(case.server, warming=0)
+    load, server = case.load, replace(case.server, warming=0, settling=0)
     if isinstance(load, RequestLoad):
         return replace(case, server=server, load=replace(load, connections=2, seconds=0.2), rounds=1)
     small = replace(load, count=5, streams=Streams(8, 0.01), ramp=0.02)

@@ -85,7 +85,7 @@ def rates(costs: Curves, late: Curves, path: Path) -> None:
     figure, (time, lateness_axes) = plt.subplots(1, 2, figsize=(11, 4.5), dpi=110)
     for axes, curves in ((time, costs), (lateness_axes, late)):
         draw(axes, curves)
-        logarithmic(axes, (2, 5, 20, 40), "events/s of each of 1,000 streams")
+        logarithmic(axes, (5, 20, 40), "events/s of each of 1,000 streams")
     time.set_ylim(bottom=0)
     logarithmic_milliseconds(lateness_axes)
     time.set_ylabel("µs of processor time per event, all streams open")

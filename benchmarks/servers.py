@@ -77,6 +77,8 @@ class Server:
     """Arguments that its command needs to play these streams, where a request cannot ask for a pace."""
     prepare: Callable[[int, list[Streams]], None] = lambda port, streams: None
     """Tells it, once it serves, which streams it will be asked for."""
+    settling: float = 0.0
+    """Seconds after its first reply until it has loaded all that it loads."""
     warming: float = 0.0
     """Seconds of load before it is measured, beside a stream: a compiler at run time waits for what is done often."""
     timing: str = ""
@@ -147,6 +149,7 @@ SIMULATOR = Server(
     _simulator_stream,
     get(proxied("weather/current?city=Paris")),
     words_from=len(LEAD),
+    settling=1.5,
     timing="/_sim/timing",
     requests={
         "chat": chat("hello", stream=False),

@@ -153,8 +153,9 @@ def test_a_product_does_the_same_work(name, tmp_path):
 
 
 def test_all_of_it_takes_less_than_twenty_minutes():
+    """With those of one client, and with servers that fall behind their plan."""
     *_, total = run("-m", "benchmarks.measure", "--plan").splitlines()
-    assert 0 < int(total.split()[1]) <= 19 * 60
+    assert 0 < int(total.split()[1]) <= 18 * 60
 
 
 def test_what_cannot_be_installed_is_named():
