@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oagw_tornado.services.openai.chat.reply import conversation_in
-from oagw_tornado.units.remembered import Remembered
+from oagw_tornado.units.caches import CachedFunction
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "oagw_tornado"
@@ -36,7 +36,7 @@ SHARED = {
 
 MUTABLE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 MAKERS = {"dict", "list", "set", "deque", "defaultdict", "OrderedDict", "Counter", "WeakKeyDictionary"}
-CACHES = {"cache", "lru_cache", "cached_property", "HeadLines", "Remembered"}
+CACHES = {"cache", "lru_cache", "cached_property", "HeadLines", "CachedFunction"}
 
 
 def called(node: ast.expr) -> str:
@@ -99,7 +99,7 @@ def test_what_is_asked_for_once_pushes_out_nothing_that_is_asked_for_again() -> 
         made.append(number)
         return number * number
 
-    remembered = Remembered(square, 4)
+    remembered = CachedFunction(square, 4)
     assert [remembered(7) for _ in range(3)] == [49, 49, 49]
     assert made == [7, 7]
     for number in range(100, 200):
@@ -116,7 +116,7 @@ def test_of_what_is_asked_for_again_the_least_asked_for_goes() -> None:
         made.append(number)
         return number * number
 
-    remembered = Remembered(square, 2)
+    remembered = CachedFunction(square, 2)
     for number in (1, 1, 2, 2, 1, 3, 3):
         remembered(number)
     made.clear()

@@ -120,17 +120,17 @@ class Terms:
         if len(query) > _LONGEST_KEPT:
             return split_query(query)
         if self._queries is None:
-            from oagw_tornado.units.remembered import Remembered
+            from oagw_tornado.units.caches import CachedFunction
 
-            self._queries = Remembered(split_query, 128)
+            self._queries = CachedFunction(split_query, 128)
         return self._queries(query)
 
     def _asked_again(self) -> Callable[..., Knobs]:
         """As `_asked_once`, which it remembers."""
         if self._asked is None:
-            from oagw_tornado.units.remembered import Remembered
+            from oagw_tornado.units.caches import CachedFunction
 
-            self._asked = Remembered(self._asked_once, 128)
+            self._asked = CachedFunction(self._asked_once, 128)
         return self._asked
 
     def explain(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from oagw_tornado.knobs.facts import Facts
 from oagw_tornado.knobs.rule import Rule
-from oagw_tornado.units.remembered import Kept
+from oagw_tornado.units.caches import RepeatCache
 
 if TYPE_CHECKING:
     from oagw_tornado.knobs.text_index import TextIndex
@@ -115,7 +115,7 @@ class RuleIndex:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
-        self._places: Kept[tuple[str, str], Place] = Kept(_MOST_PLACES)
+        self._places: RepeatCache[tuple[str, str], Place] = RepeatCache(_MOST_PLACES)
         # Most places have the same few rules.
         self._same: dict[tuple[int, ...], Bucket] = {}
 

@@ -27,15 +27,15 @@ LINGER_BYTES = 64 << 20
 class Timed(Protocol):
     """What can wait: a connection of either engine."""
 
-    patience: Patience | None
-    """The one that it waits under; only `Patience` sets it."""
+    timeout_queue: TimeoutQueue | None
+    """The queue that it is in; only `TimeoutQueue` sets it."""
 
-    def time_out(self, patience: Patience) -> None:
-        """The time of `patience` is up."""
+    def time_out(self, timeout_queue: TimeoutQueue) -> None:
+        """The timeout of the queue that it was in has passed."""
 
 
-class Patience:
-    """Those who wait for one kind of thing. All have the same time, so they are in the order of their deadlines."""
+class TimeoutQueue:
+    """Connections that wait for one kind of thing. All have the same timeout, so their deadlines are in order."""
 
     __slots__ = ("seconds", "_waiting")
 
@@ -45,7 +45,7 @@ class Patience:
         self._waiting: dict[Timed, float] = {}
 
     def allow(self, seconds: float) -> None:
-        """Give this much time from now on; who waits gets no more than that either."""
+        """Set the timeout from now on; connections that wait already get no more than that either."""
         self.seconds = seconds or inf
         latest = monotonic() + self.seconds
         for who, deadline in self._waiting.items():
@@ -55,15 +55,15 @@ class Patience:
         return len(self._waiting)
 
     def begin(self, who: Timed) -> None:
-        """Give `who` this much time from now on, and no other time."""
-        patience = who.patience
-        if patience is not None:
-            del patience._waiting[who]
-        who.patience = self
+        """Start the timeout of `who`, in this queue only."""
+        timeout_queue = who.timeout_queue
+        if timeout_queue is not None:
+            del timeout_queue._waiting[who]
+        who.timeout_queue = self
         self._waiting[who] = monotonic() + self.seconds
 
     def overdue(self, now: float) -> list[Timed]:
-        """Those whose time is up; they wait no longer."""
+        """Takes out those whose deadline has passed."""
         overdue = []
         for who, deadline in self._waiting.items():
             if deadline > now:
@@ -75,21 +75,21 @@ class Patience:
 
 
 def end_wait(who: Timed) -> None:
-    """Let `who` take the time it needs."""
-    patience = who.patience
-    if patience is not None:
-        del patience._waiting[who]
-        who.patience = None
+    """Stop the timeout of `who`."""
+    timeout_queue = who.timeout_queue
+    if timeout_queue is not None:
+        del timeout_queue._waiting[who]
+        who.timeout_queue = None
 
 
 class Deadlines:
-    """The four kinds of patience of one server, and the timer that ends them."""
+    """The four timeout queues of one server, and the timer that checks them."""
 
     def __init__(self, limits: Limits) -> None:
-        self.idle = Patience(limits.idle_timeout)
-        self.head = Patience(limits.header_timeout)
-        self.body = Patience(limits.body_timeout)
-        self.linger = Patience(LINGER_TIME)
+        self.idle = TimeoutQueue(limits.idle_timeout)
+        self.head = TimeoutQueue(limits.header_timeout)
+        self.body = TimeoutQueue(limits.body_timeout)
+        self.linger = TimeoutQueue(LINGER_TIME)
         self._timer: asyncio.TimerHandle | None = None
 
     def configure(self, limits: Limits) -> None:
@@ -104,10 +104,10 @@ class Deadlines:
         def sweep() -> None:
             self._timer = loop.call_later(SWEEP, sweep)
             now = monotonic()
-            for patience in (self.idle, self.head, self.body, self.linger):
-                for who in patience.overdue(now):
+            for timeout_queue in (self.idle, self.head, self.body, self.linger):
+                for who in timeout_queue.overdue(now):
                     try:
-                        who.time_out(patience)
+                        who.time_out(timeout_queue)
                     except Exception:
                         # An error of one connection must not keep the others waiting for ever.
                         log.exception("a connection could not be ended")

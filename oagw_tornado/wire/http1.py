@@ -17,7 +17,7 @@ from time import monotonic
 from tornado import httputil
 
 from oagw_tornado.wire.connection import DROPPED_BYTES
-from oagw_tornado.wire.deadlines import LEAST_RATE, Patience, end_wait
+from oagw_tornado.wire.deadlines import LEAST_RATE, TimeoutQueue, end_wait
 from oagw_tornado.wire.head import Head, Refused
 from oagw_tornado.wire.known_heads import LONGEST
 from oagw_tornado.wire.lingering import LingeringConnection
@@ -270,12 +270,12 @@ class Http1Connection(LingeringConnection):
                 self._reader = None
         if self._is_read and self._is_answered and not self._queued:
             # The time of a head runs from its first byte; one more byte does not wind it up again.
-            patience = deadlines.head if waiting else deadlines.idle
+            timeout_queue = deadlines.head if waiting else deadlines.idle
             if not self._goes_on:
                 if self._has_ended:
                     self.close()
-                elif self.patience is not patience:
-                    patience.begin(self)
+                elif self.timeout_queue is not timeout_queue:
+                    timeout_queue.begin(self)
         if waiting > MOST_WAITING:
             self._transport.pause_reading()
         elif reader is not None and not self._transport.is_reading() and not self._has_ended:
@@ -325,16 +325,16 @@ class Http1Connection(LingeringConnection):
         if self._is_read and self._is_answered and self._lingered < 0:
             self.close()
 
-    def time_out(self, patience: Patience) -> None:
+    def time_out(self, timeout_queue: TimeoutQueue) -> None:
         deadlines = self._server.deadlines
         if self._fd < 0 or self._queued or self._lingered >= 0:
             self.abort()
-        elif patience is deadlines.idle:
+        elif timeout_queue is deadlines.idle:
             self.close()
-        elif patience is deadlines.body and self._body_size >= LEAST_RATE * patience.seconds:
+        elif timeout_queue is deadlines.body and self._body_size >= LEAST_RATE * timeout_queue.seconds:
             # A large body on a slow line.
             self._body_size = 0
-            patience.begin(self)
+            timeout_queue.begin(self)
         else:
             self._refuse(408, "Request timeout: the request did not arrive in time")
 

@@ -15,7 +15,7 @@ from oagw_tornado.wire.sockets import bind, unlink
 from oagw_tornado.wire.tcp_listening import BACKLOG
 
 if TYPE_CHECKING:
-    from oagw_tornado.wire.door import Door
+    from oagw_tornado.wire.preamble import Preamble
     from oagw_tornado.wire.server import Server
     from oagw_tornado.wire.tls import TlsTerms
 
@@ -52,7 +52,7 @@ class Listeners:
         """Listen on them all, with the sockets of those that are `bound` already. Raises CannotListen; then no address
         is held. `owns_files`: Unix sockets have no other owner, and their files go in the end."""
         self._bound: list[tuple[Listener, list[socket.socket]]] = []
-        self._doors: list[Door] = []
+        self._preambles: list[Preamble] = []
         # The files of Unix sockets, with their inodes.
         self._files: list[tuple[str, int]] = []
         for listener in listeners:
@@ -79,30 +79,30 @@ class Listeners:
         """The addresses, with the ports that they have."""
         return [listener.url(_port(sockets)) for listener, sockets in self._bound]
 
-    async def open(self, server: Server, terms_for: Callable[[Listener], TlsTerms | None], patience: float) -> None:
-        """Have `server` serve them. `terms_for` gives what an address needs for TLS, `patience` is of `Door`."""
+    async def open(self, server: Server, terms_for: Callable[[Listener], TlsTerms | None], timeout: float) -> None:
+        """Have `server` serve them. `terms_for` gives what an address needs for TLS; `timeout` is as in `Preamble`."""
         for listener, sockets in self._bound:
             terms = terms_for(listener)
             take: Callable[[socket.socket], None] = server.take
             if _has_door(listener):
-                from oagw_tornado.wire.door import Door
+                from oagw_tornado.wire.preamble import Preamble
 
-                door = Door(listener, partial(_take, server, terms), patience)
-                self._doors.append(door)
-                take = door.take
+                preamble = Preamble(listener, partial(_take, server, terms), timeout)
+                self._preambles.append(preamble)
+                take = preamble.take
             elif terms is not None:
                 take = partial(server.take, terms=terms)
             await server.listen(sockets, BACKLOG, take)
 
-    def configure(self, patience: float) -> None:
-        """Have this `patience` at the doors from now on."""
-        for door in self._doors:
-            door.patience = patience or None
+    def configure(self, timeout: float) -> None:
+        """Set the timeout of the preambles, in seconds, from now on."""
+        for preamble in self._preambles:
+            preamble.timeout = timeout or None
 
     def stop_accepting(self) -> None:
-        """Close the doors; the sockets are the server's."""
-        for door in self._doors:
-            door.close()
+        """Stop taking connections; the sockets belong to the server."""
+        for preamble in self._preambles:
+            preamble.close()
         files, self._files = self._files, []
         for path, number in files:
             unlink(path, number)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from tornado.iostream import IOStream, StreamClosedError
 
 from oagw_tornado.wire.connection import Delegate
-from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, Patience, end_wait
+from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, TimeoutQueue, end_wait
 from oagw_tornado.wire.head import CHUNKED, Head, Limits, Refused, check_start, parse_head, too_large
 from oagw_tornado.wire.server import Server
 
@@ -53,14 +53,14 @@ class RequestStream(IOStream):
     is_reset = False
 
     def __init__(self, connection: socket.socket, server: StreamServer, **options: Any) -> None:
-        self.patience: Patience | None = None
+        self.timeout_queue: TimeoutQueue | None = None
         self._server = server
         self.number = server.next_number()
         # The head that tornado is about to hear of.
         self.head: Head | None = None
         # While a head is read: what began it and was taken already.
         self._first_byte: bytes | None = None
-        # Bytes of body under the patience that holds, and bytes read once the connection lingers.
+        # Bytes of body since the timeout was started, and bytes read once the connection lingers.
         self._body_size = 0
         self._lingered = -1
         self._linger_over: Future[None] | None = None
@@ -102,11 +102,11 @@ class RequestStream(IOStream):
         await self.read_until_close()
         raise StreamClosedError
 
-    def _begin(self, patience: Patience) -> None:
-        """Wait no longer than `patience`. Tornado goes on with what it has read from a client that has left, which
+    def _begin(self, timeout_queue: TimeoutQueue) -> None:
+        """Wait no longer than `timeout_queue`. Tornado goes on with what it has read from a client that has left, which
         would be kept here, with all that it asked, until its time is over."""
         if not self.closed():
-            patience.begin(self)
+            timeout_queue.begin(self)
 
     def _framing(self, head: Head) -> bytes:
         """A head that has tornado read the body, and leaves all else to us."""
@@ -196,13 +196,13 @@ class RequestStream(IOStream):
 
     # Time, and the ends of both sides.
 
-    def time_out(self, patience: Patience) -> None:
+    def time_out(self, timeout_queue: TimeoutQueue) -> None:
         deadlines = self._server.deadlines
-        if patience is deadlines.body and self._body_size >= LEAST_RATE * patience.seconds:
+        if timeout_queue is deadlines.body and self._body_size >= LEAST_RATE * timeout_queue.seconds:
             # A large body on a slow line.
             self._body_size = 0
-            patience.begin(self)
-        elif patience is deadlines.idle or patience is deadlines.linger or self.reply.is_over:
+            timeout_queue.begin(self)
+        elif timeout_queue is deadlines.idle or timeout_queue is deadlines.linger or self.reply.is_over:
             self.close()
         else:
             self.reply.refuse(Refused(408, "Request timeout: the request did not arrive in time"))

@@ -13,7 +13,7 @@ from socket import AF_UNIX, SO_LINGER, SOL_SOCKET, socket
 from typing import Any, cast
 
 from oagw_tornado.wire.connection import UNIX, Delegate, ReplyConnection
-from oagw_tornado.wire.deadlines import Patience
+from oagw_tornado.wire.deadlines import TimeoutQueue
 from oagw_tornado.wire.head import Limits
 from oagw_tornado.wire.known_heads import KnownHeads
 from oagw_tornado.wire.server import Server
@@ -39,7 +39,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     """The sending half of a connection on an asyncio transport."""
 
     __slots__ = (
-        "patience",
+        "timeout_queue",
         "_server",
         "_transport",
         "_fd",
@@ -54,7 +54,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
 
     def __init__(self, server: SocketServer) -> None:
         super().__init__()
-        self.patience: Patience | None = None
+        self.timeout_queue: TimeoutQueue | None = None
         self._server = server
         # When it was accepted, until its first request is read.
         self._accepted: tuple[float, float] | None = server.turn.accepted
@@ -191,7 +191,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
             self.socket.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
             self.abort()
 
-    def time_out(self, patience: Patience) -> None:
+    def time_out(self, timeout_queue: TimeoutQueue) -> None:
         """A client has taken too long."""
         raise NotImplementedError
 

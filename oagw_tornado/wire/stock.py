@@ -272,7 +272,7 @@ class StockServer(StreamServer, httputil.HTTPServerConnectionDelegate):
     def stop_accepting(self) -> None:
         super().stop_accepting()
         for stream in list(self.streams):
-            if stream.patience is self.deadlines.idle or stream.patience is self.deadlines.head:
+            if stream.timeout_queue is self.deadlines.idle or stream.timeout_queue is self.deadlines.head:
                 stream.close()
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from oagw_tornado.wire.http1 import Http1Connection
 from oagw_tornado.wire.tls_refusal import PLAIN_HTTP
 
 if TYPE_CHECKING:
-    from oagw_tornado.wire.deadlines import Patience
+    from oagw_tornado.wire.deadlines import TimeoutQueue
     from oagw_tornado.wire.socket_connection import SocketServer
     from oagw_tornado.wire.tls import TlsTerms
 
@@ -174,8 +174,8 @@ class TlsConnection(Http1Connection):
         self._say_goodbye()
         super()._linger()
 
-    def time_out(self, patience: Patience) -> None:
+    def time_out(self, timeout_queue: TimeoutQueue) -> None:
         if self._is_secure:
-            super().time_out(patience)
+            super().time_out(timeout_queue)
         else:
             self.abort()

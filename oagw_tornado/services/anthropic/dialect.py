@@ -17,7 +17,7 @@ from oagw_tornado.services.anthropic.requests import CountRequest, MessagesReque
 from oagw_tornado.services.anthropic.writing import write
 from oagw_tornado.services.context import Context
 from oagw_tornado.services.dialect import Asked, ModelDialect, reply_to
-from oagw_tornado.units.remembered import Remembered
+from oagw_tornado.units.caches import CachedFunction
 
 #: Bytes of a request's body up to which it is known again as one that was found good.
 LONGEST_KEPT = 4096
@@ -36,7 +36,7 @@ def _check(body: bytes) -> None:
     check_request(read_body(body, MessagesRequest), body)
 
 
-_check_once = Remembered(_check, 128)
+_check_once = CachedFunction(_check, 128)
 
 
 def check_request(request: CountRequest, body: bytes) -> None:

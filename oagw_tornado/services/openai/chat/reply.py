@@ -16,7 +16,7 @@ from oagw_tornado.services.dialect import Asked, canned_parts, reply_of, reply_t
 from oagw_tornado.services.openai.chat.dialect import CHAT
 from oagw_tornado.services.openai.chat.shared_document import SharedDocument, shared_document
 from oagw_tornado.services.openai.chat.shared_stream import SharedStream, perform, shared_stream
-from oagw_tornado.units.remembered import Remembered
+from oagw_tornado.units.caches import CachedFunction
 
 #: Bytes of a request's body up to which it is known again.
 LONGEST_KEPT = 4096
@@ -57,8 +57,8 @@ def _prepare(body: bytes, settings: tuple[Any, ...], script: Script | None) -> P
 
 
 # Those who test load ask the same again and again.
-_read_once = Remembered(_read, 128)
-_prepare_once = Remembered(_prepare, 128)
+_read_once = CachedFunction(_read, 128)
+_prepare_once = CachedFunction(_prepare, 128)
 
 
 def chat_reply(body: bytes, context: Context, script: Script | None = None) -> Reply:

@@ -22,14 +22,14 @@ _RESET = struct.pack("ii", 1, 0)
 Take = Callable[[socket.socket, str | None], None]
 
 
-class Door:
+class Preamble:
     """Passes the connections of one listener on, each when its PROXY header or handshake fault is done."""
 
-    def __init__(self, listener: Listener, take: Take, patience: float) -> None:
-        """A PROXY header, and the first byte of a handshake that is to fail, have `patience` seconds to arrive."""
+    def __init__(self, listener: Listener, take: Take, timeout: float) -> None:
+        """A PROXY header, and the first byte of a handshake that is to fail, have `timeout` seconds to arrive."""
         self._listener = listener
         self._take = take
-        self.patience = patience or None
+        self.timeout = timeout or None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, connection: socket.socket) -> None:
@@ -39,14 +39,14 @@ class Door:
         task.add_done_callback(self._tasks.discard)
 
     def close(self) -> None:
-        """Turn those away who are still at the door."""
+        """Close the connections that are not through yet."""
         for task in self._tasks:
             task.cancel()
 
     async def _let_in(self, connection: socket.socket) -> None:
         try:
             fault = self._listener.tls_fault
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.timeout):
                 client = await _read_origin(connection) if self._listener.proxy_protocol else None
                 if fault is not None and fault.kind == "reset-in-handshake":
                     await _readable(connection)

@@ -15,7 +15,7 @@ _LOOKS = 4
 _USES_COUNTED = 64
 
 
-class Kept(Generic[K, V]):
+class RepeatCache(Generic[K, V]):
     """At most `most` values by key: those offered twice recently.
 
     A value offered once is not kept, so it evicts nothing. Eviction takes a value that was not used since it was last
@@ -34,7 +34,7 @@ class Kept(Generic[K, V]):
         self._seen_before: set[K] = set()
 
     def get(self, key: K) -> V | None:
-        """The value of that key, used now; None: there is none."""
+        """The value of that key, which counts as a use; None if there is none."""
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -42,7 +42,7 @@ class Kept(Generic[K, V]):
         return kept[0]  # type: ignore[no-any-return]
 
     def offer(self, key: K, value: V) -> None:
-        """Keep a value that is not None, if this is not the first time."""
+        """Keep a value other than None, unless the key is offered for the first time."""
         if self._is_seen_again(key) and (len(self._kept) < self._most or self._makes_room()):
             self._kept[key] = [value, 0]
 
@@ -75,15 +75,15 @@ class Kept(Generic[K, V]):
         return False
 
 
-class Remembered(Generic[P, R]):
-    """`function`, remembering what it gave to arguments that it got twice lately, as `Kept` does.
+class CachedFunction(Generic[P, R]):
+    """`function`, with its results cached for arguments that it got twice recently: see `RepeatCache`.
 
-    The arguments are hashable, and the function is pure; what it raises is not kept.
+    The arguments are hashable, and the function is pure; exceptions are not cached.
     """
 
     def __init__(self, function: Callable[P, R], most: int) -> None:
         self._function = function
-        self._known: Kept[object, tuple[R]] = Kept(most)
+        self._known: RepeatCache[object, tuple[R]] = RepeatCache(most)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         known = self._known.get(args)

@@ -16,7 +16,7 @@ from wire import CHAT, PROXY, Client, chat, post, serving
 from oagw_tornado.services.openai.chat.reply import chat_reply
 from oagw_tornado.services.openai.context import Context
 from oagw_tornado.services.openai.errors import InvalidRequest
-from oagw_tornado.units.remembered import Kept, Remembered
+from oagw_tornado.units.caches import CachedFunction, RepeatCache
 from oagw_tornado.wire.connection import status_and_fields
 
 LATIN = st.text(st.characters(max_codepoint=255), max_size=12)
@@ -126,7 +126,7 @@ def test_who_asks_for_much_pushes_out_nothing_that_is_used() -> None:
         asked.append(number)
         return number
 
-    remembered = Remembered(ask, 128)
+    remembered = CachedFunction(ask, 128)
     for _ in range(3):
         remembered(-1)
     asked.clear()
@@ -140,7 +140,7 @@ def test_who_asks_for_much_pushes_out_nothing_that_is_used() -> None:
 
 
 def test_what_nobody_uses_any_more_goes() -> None:
-    kept: Kept[int, str] = Kept(4)
+    kept: RepeatCache[int, str] = RepeatCache(4)
     for number in range(4):
         for _ in range(2):
             kept.offer(number, "x")
@@ -153,7 +153,7 @@ def test_what_nobody_uses_any_more_goes() -> None:
 
 
 def test_what_is_asked_once_is_not_kept() -> None:
-    kept: Kept[int, str] = Kept(4)
+    kept: RepeatCache[int, str] = RepeatCache(4)
     for number in range(100):
         kept.offer(number, "x")
     assert len(kept) == 0
