@@ -40,7 +40,9 @@ def test_what_is_taken_for_a_plain_start_is_what_the_options_say(arguments: list
     assert read_config(arguments, {}, str) == replace(Config(), host=address[0], port=address[1])
 
 
-@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--prot", "1"], ["--port"], ["--itl", "5ms"], ["check"]])
+@pytest.mark.parametrize(
+    "arguments", [["--port", "70000"], ["--prot", "1"], ["--port"], ["--itl", "5ms"], ["check"], ["1", "1"]]
+)
 def test_any_other_start_reads_all_options_first(arguments: list[str]) -> None:
     assert plain_address(arguments, {}) is None
     assert plain_address([], {"OAGW_SIM_ITL": "5ms"}) is None

@@ -18,13 +18,16 @@ _PREFIX = "OAGW_SIM_"
 def plain_address(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, int] | None:
     """Host and port, if `arguments` and environment give these at most, and well; else None."""
     host, port = DEFAULT_HOST, DEFAULT_PORT
+    has_argument = False
     if any(name.startswith(_PREFIX) for name in environ):
         return None
     remaining = iter(arguments)
     for argument in remaining:
         name, equals, value = argument.partition("=")
         if name not in ("--host", "--port"):
-            name, value = "--port", argument
+            if has_argument:  # one port is all that is an argument by itself
+                return None
+            name, value, has_argument = "--port", argument, True
         elif not equals:
             value = next(remaining, "")
         if name == "--port" and _is_port(value):
