@@ -3,7 +3,7 @@
     locust -f locustfile.py --headless --host http://127.0.0.1:8765 --users 100 --spawn-rate 50 --run-time 30s
 
 Each of the three is a row of Locust's statistics, with its own percentiles, summed up over all workers. At the end the
-simulator judges itself: if it was late for reasons of its own, the run is void, and Locust exits with 3.
+simulator judges itself: if it was itself late, the run is void, and Locust exits with 3.
 
 From the environment: OAGW_AUTH_TOKEN (default test-integration-token), OAGW_PROMPT, OAGW_LATE_P99, which is the
 lateness that the simulator is allowed at p99 (default 2ms), and, where the control plane is not at the host or wants a
