@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from longest_turn import LongestTurn
 from raw_http import CHAT, request, talk
+from redis_server import RedisServer
 from wire import VisibleServer
 
 LONG = " ".join(f"{number * 7919 % 999_983:x}" for number in range(120_000))
@@ -62,3 +63,29 @@ def test_a_client_that_leaves_meanwhile(oagw: VisibleServer) -> None:
 def _of_id(simulator: Any, id: str) -> list[Any]:
     found = simulator.responder.ledger.journal.find(id)
     return [] if found is None else [found]
+
+
+@pytest.fixture(scope="module")
+def sharing() -> Iterator[VisibleServer]:
+    """One that shares its state, and has a rule that is counted there."""
+    with RedisServer() as redis, VisibleServer(state=redis.url) as server:
+        rules: list[dict[str, Any]] = [
+            {"match": {"last-message": f"*weather {number} please*"}, "reply": f"said {number}"}
+            for number in range(899)
+        ]
+        few = {"name": "few", "match": {"last-message": "*rest"}, "when": {"first": 1}, "reply": "counted"}
+        server.control.call("PUT", "/_sim/rules", body=[*rules, few])
+        yield server
+
+
+def test_nobody_is_held_up_where_the_state_is_shared(sharing: VisibleServer) -> None:
+    body = chat(LONG + "".join(f"weather {number} pleas_" for number in range(900)) + " rest")
+    seconds, counted = [], 0
+    for _ in range(2):
+        with LongestTurn(sharing) as longest:
+            reply = talk(sharing.port, request(CHAT, body), patience=30)
+        assert reply.status == 200
+        counted += b'"counted"' in reply.body
+        seconds.append(longest.seconds)
+    assert counted == 1
+    assert min(seconds) < 0.06
