@@ -130,7 +130,8 @@ def serve_by_workers(
     def greet(addresses: list[str], port: int, page: str | None) -> None:
         _greet(config, addresses, port, page)
 
-    return run_workers(number, config, extensions, serve_one, say, greet, reloads=bool(files.paths))
+    reloads = bool(files.paths) or has_replays(config)
+    return run_workers(number, config, extensions, serve_one, say, greet, reloads)
 
 
 def _run_command(name: str, arguments: Sequence[str]) -> int:

@@ -82,7 +82,8 @@ class Sharing:
         """As `ControlPlane.reload`, for all. Raises ConfigError and StateAway."""
         started = self._control.started_as
         changes = changes_between(started, config)
-        if changes.options or changes.rules or changes.upstreams:
+        # Recordings are read again whatever has changed.
+        if changes.options or changes.rules or changes.upstreams or self._control.replays is not None:
             self._control.check_reload(config)
             options = {option.name: _given(option, value) for option, value in changes.options.items()}
             rules = list(config.rules) if changes.rules else None

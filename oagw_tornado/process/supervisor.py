@@ -77,6 +77,7 @@ class Supervisor:
         self._say = say
         self._patience = patience
         self._reloads = reloads
+        self._had_terminal = os.isatty(2)
         self._hopeless = hopeless
         self._is_ready = False
         self._ending = 0.0
@@ -192,6 +193,8 @@ class Supervisor:
                 self._code = 128 + number
                 return
             self._end(0)
+        elif number == signal.SIGHUP and self._had_terminal and not os.isatty(2):
+            self._end(0)  # the terminal is gone
         elif number == signal.SIGHUP:
             ready = next((worker for worker in self._workers if worker.is_ready and worker.pid), None)
             if ready is not None:

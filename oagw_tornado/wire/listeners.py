@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -48,16 +48,19 @@ class Listeners:
         listeners: Iterable[Listener],
         bound: Mapping[Listener, list[socket.socket]] = MappingProxyType({}),
         owns_files: bool = True,
+        taken: Sequence[list[socket.socket]] = (),
     ) -> None:
-        """Listen on them all, with the sockets of those that are `bound` already. Raises CannotListen; then no address
-        is held. `owns_files`: Unix sockets have no other owner, and their files go in the end."""
+        """Listen on them all, with the sockets of those that are `bound` already, or with what is `taken` for each of
+        them. Raises CannotListen; then no address is held. `owns_files`: Unix sockets have no other owner, and their
+        files go in the end."""
         self._bound: list[tuple[Listener, list[socket.socket]]] = []
         self._preambles: list[Preamble] = []
         # The files of Unix sockets, with their inodes.
         self._files: list[tuple[str, int]] = []
-        for listener in listeners:
+        for number, listener in enumerate(listeners):
             try:
-                self._bound.append((listener, bound.get(listener) or bind(listener)))
+                sockets = taken[number] if taken else bound.get(listener) or bind(listener)
+                self._bound.append((listener, sockets))
             except OSError as error:
                 self.close()
                 raise CannotListen(listener, error) from error

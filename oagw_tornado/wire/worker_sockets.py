@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Mapping
+from typing import NamedTuple
 
 from oagw_tornado.config.config import Config, control_listeners_of, listeners_of
 from oagw_tornado.config.listeners import Listener
@@ -17,25 +17,36 @@ from oagw_tornado.wire.listeners import CannotListen, Listeners
 from oagw_tornado.wire.sockets import adopt, bind
 from oagw_tornado.wire.tcp_listening import BACKLOG, listen_on
 
-Bound = Mapping[Listener, list[socket.socket]]
+
+class _Own(NamedTuple):
+    """Those of one worker, by address: two addresses may be written alike, with a port that is any."""
+
+    public: list[list[socket.socket]]
+    apart: list[list[socket.socket]]
+
+    @property
+    def all(self) -> list[socket.socket]:
+        return [sock for sockets in (*self.public, *self.apart) for sock in sockets]
 
 
 class WorkerSockets:
     """The sockets of all workers. Raises CannotListen; then no address is held."""
 
     def __init__(self, config: Config, workers: int) -> None:
-        self._bound: list[dict[Listener, list[socket.socket]]] = [{} for _ in range(workers)]
+        self._owned = [_Own([], []) for _ in range(workers)]
         self._public = listeners_of(config)
         self._apart = control_listeners_of(config)
-        for listener in self._public + self._apart:
-            try:
-                for each, sockets in zip(self._bound, _sockets(listener, workers), strict=True):
-                    each[listener] = sockets
-            except OSError as error:
-                self.close()
-                raise CannotListen(listener, error) from error
+        for listeners, is_public in ((self._public, True), (self._apart, False)):
+            for listener in listeners:
+                try:
+                    for own, sockets in zip(self._owned, _sockets(listener, workers), strict=True):
+                        (own.public if is_public else own.apart).append(sockets)
+                except OSError as error:
+                    self.close()
+                    raise CannotListen(listener, error) from error
         # What names the addresses, and removes the files of Unix sockets in the end.
-        self._named = (Listeners(self._public, self._bound[0]), Listeners(self._apart, self._bound[0]))
+        first = self._owned[0]
+        self._named = (Listeners(self._public, taken=first.public), Listeners(self._apart, taken=first.apart))
 
     @property
     def addresses(self) -> tuple[list[str], list[str]]:
@@ -49,21 +60,21 @@ class WorkerSockets:
 
     def of_worker(self, number: int) -> tuple[Listeners, Listeners]:
         """What worker `number` serves, in its own process: it holds the sockets of no other."""
-        own = self._bound[number]
-        kept = {sock.fileno() for sockets in own.values() for sock in sockets}
-        for each in self._bound:
-            for sock in (sock for sockets in each.values() for sock in sockets):
+        own = self._owned[number]
+        kept = {sock.fileno() for sock in own.all}
+        for each in self._owned:
+            for sock in each.all:
                 if sock.fileno() not in kept and sock.fileno() >= 0:
                     sock.close()
         return (
-            Listeners(self._public, own, owns_files=False),
-            Listeners(self._apart, own, owns_files=False),
+            Listeners(self._public, owns_files=False, taken=own.public),
+            Listeners(self._apart, owns_files=False, taken=own.apart),
         )
 
     def close(self) -> None:
         """Hold them no longer; who serves them goes on."""
-        for each in self._bound:
-            for sock in (sock for sockets in each.values() for sock in sockets):
+        for each in self._owned:
+            for sock in each.all:
                 sock.close()
 
     def remove_files(self) -> None:
