@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
+from oagw_tornado.state.failures import in_words
 from oagw_tornado.state.store import StateAway
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class Link:
                 continue
             if isinstance(result, Exception):
                 # A store that was started anew knows no scripts; one that is out of memory, or read-only, says so.
-                future.set_exception(StateAway(_said(result)))
+                future.set_exception(StateAway(in_words(result, self.address)))
                 self._lost(result)
             else:
                 future.set_result(result)
@@ -199,7 +200,7 @@ class Link:
     def _lost(
         self, error: Exception, batch: list[tuple[tuple[Argument, ...], asyncio.Future[Any]]] | None = None
     ) -> None:
-        said = _said(error)
+        said = in_words(error, self.address)
         if not self.error:
             self.since = time.time()
             log.error("the state is away: %s: %s", self.address, said)
@@ -213,14 +214,6 @@ class Link:
             if not future.done():
                 future.set_exception(StateAway(reason))
                 future.add_done_callback(_forget)
-
-
-def _said(error: Exception) -> str:
-    """One line; what a password or a version of the server is to blame for is ``refused: …``."""
-    from redis.exceptions import AuthenticationError, ResponseError
-
-    text = " ".join(str(error).split())[:200] or type(error).__name__
-    return f"refused: {text}" if isinstance(error, (AuthenticationError, ResponseError)) else text
 
 
 def _is_answer(error: Exception) -> bool:

@@ -92,6 +92,14 @@ class Membership:
     async def join(self, patience: float, predecessor: str = "") -> None:
         """Come in, in the place of `predecessor` if there is one, trying for so many seconds. Raises StateAway."""
         await self._link.open(patience)
+        try:
+            await self._come_in(predecessor)
+        except StateAway:
+            await self._link.close()
+            raise
+        self._standing = [asyncio.create_task(each, name="state") for each in (self._beats(), self._listen())]
+
+    async def _come_in(self, predecessor: str) -> None:
         sent = time.monotonic()
         told = await self._link.call("join", self.member, LEASE, self.label, predecessor)
         self._link.epoch, seq, passed = told[0].decode(), told[1], float(told[2])
@@ -100,7 +108,6 @@ class Membership:
         await self.follow()
         self._applied = max(self._applied, seq)
         self._lease = sent + LEASE
-        self._standing = [asyncio.create_task(each, name="state") for each in (self._beats(), self._listen())]
 
     async def leave(self) -> None:
         """Go, and say so if anybody can hear it."""

@@ -27,17 +27,20 @@ def check_state(config: Config) -> None:
         return
     require_client()
     from redis import Redis
-    from redis.exceptions import AuthenticationError, RedisError
+    from redis.exceptions import RedisError
+
+    from oagw_tornado.state.failures import in_words
 
     deadline = time.monotonic() + START_PATIENCE
     while True:
-        client = Redis.from_url(config.state.url, socket_timeout=2.0, socket_connect_timeout=2.0)
+        client = Redis.from_url(config.state.url, socket_timeout=2.0, socket_connect_timeout=2.0, protocol=2)
         try:
             client.ping()
             return
         except (RedisError, OSError) as error:
-            if time.monotonic() > deadline or isinstance(error, AuthenticationError):
-                raise ConfigError("--state", f"{config.state}: {' '.join(str(error).split())[:200]}") from None
+            said = in_words(error, config.state)
+            if time.monotonic() > deadline or said.startswith("refused: "):
+                raise ConfigError("--state", f"{config.state}: {said}") from None
         finally:
             client.close()
         time.sleep(0.2)
