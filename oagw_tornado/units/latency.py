@@ -144,7 +144,7 @@ class Normal(NamedTuple):
         mean, deviation = self.mean, self.deviation
         for z in _normal_deviates(random):
             gap = mean + z * deviation
-            yield 0.0 if gap <= 0.0 else gap if gap < LONGEST else LONGEST
+            yield 0.0 if gap <= 0.0 else gap if gap < LONGEST else LONGEST  # noqa: FURB136 - min() costs as much as the draw
 
     def __str__(self) -> str:
         return f"normal({format_duration(self.mean)},{format_duration(self.deviation)})"
@@ -180,7 +180,7 @@ class Lognormal(NamedTuple):
             z = _RATIO * (first - 0.5) / second
             if z * z <= _SURE - _SLOPE * second or z * z / 4.0 <= -log(second):
                 gap = median * exp(z * sigma)
-                yield gap if gap < LONGEST else LONGEST
+                yield gap if gap < LONGEST else LONGEST  # noqa: FURB136 - min() costs as much as the draw
 
     def __str__(self) -> str:
         return f"lognormal({format_duration(self.median)},{self.sigma:.15g})"
@@ -210,7 +210,7 @@ class Exponential(NamedTuple):
         mean, uniform, log = self.mean, random.random, math.log
         while True:
             gap = mean * (-log(1.0 - uniform()))
-            yield gap if gap < LONGEST else LONGEST
+            yield gap if gap < LONGEST else LONGEST  # noqa: FURB136 - min() costs as much as the draw
 
     def __str__(self) -> str:
         return f"exponential({format_duration(self.mean)})"
