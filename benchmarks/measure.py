@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.load import RequestLoad, Result, measure
 from benchmarks.scenarios import SCENARIOS, Case, Scenario
-from benchmarks.servers import Streams, Wrong
+from benchmarks.servers import Streams
 
 RESULTS = machine.CACHE / "load.json"
 
@@ -64,7 +65,7 @@ def once(case: Case) -> Result:
     """The result of a run, or why there is none."""
     try:
         return measure(case.server, case.load)
-    except (Wrong, OSError, ValueError) as error:
+    except Exception as error:  # whatever it is: an hour of results must not be lost for one run
         return {"error": f"{type(error).__name__}: {error}"}
 
 
@@ -86,14 +87,20 @@ def run(name: str, scenario: Scenario, out: Path) -> int:
     return failed
 
 
+def is_whole(scenario: Scenario, runs: dict[str, list[Result]]) -> bool:
+    """Whether there is a result of each run that can be made here."""
+    good = {name: sum("error" not in run for run in of) for name, of in runs.items()}
+    return all(good.get(case.name, 0) >= case.rounds or case.server.lacks() for case in scenario.cases)
+
+
 def chosen(options: argparse.Namespace) -> dict[str, Scenario]:
     """The scenarios that were asked for, changed as was asked."""
     there = load_results(options.out) if options.resume else {}
     found = {}
     for name in options.scenario or SCENARIOS:
-        if name in there:
-            continue
         scenario = SCENARIOS[name]
+        if is_whole(scenario, there.get(name, {})):
+            continue
         if options.servers:
             named = options.servers.split(",")
             scenario = replace(scenario, cases=tuple(case for case in scenario.cases if case.name in named))
@@ -112,10 +119,17 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="next to no load: do the programs work?")
     parser.add_argument("--rounds", type=int, help="rounds of each case")
     parser.add_argument("--servers", help="comma-separated names of the cases to run, of a scenario's own")
-    parser.add_argument("--resume", action="store_true", help="leave out the scenarios that FILE has")
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out the scenarios that FILE has a result of each run of"
+    )
     parser.add_argument("--plan", action="store_true", help="say what would be run, and how long it takes")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file that the results are added to")
     return parser.parse_args(arguments)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End the server that runs, too: what was measured is in the file."""
+    sys.exit(128 + number)
 
 
 def main(arguments: list[str]) -> int:
@@ -132,6 +146,7 @@ def main(arguments: list[str]) -> int:
         print(f"no load is measured: {reason}")
         return 0
     machine.allow_descriptors()
+    signal.signal(signal.SIGTERM, _stop)
     if None in machine.processors():
         print("one processor for both: the client disturbs what it measures")
     failed = sum(run(name, scenario, options.out) for name, scenario in scenarios.items())

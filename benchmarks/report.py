@@ -66,6 +66,8 @@ def draw(measured: Measured, folder: Path) -> list[str]:
     from benchmarks import pictures
 
     folder.mkdir(parents=True, exist_ok=True)
+    for earlier in folder.glob("*.png"):
+        earlier.unlink()
     steady, peak, p99 = ("us_per_steady_event",), ("peak_mb",), ("late_ms", "p99")
     found: dict[str, tuple[Any, ...]] = {
         "lateness": (curves.lateness(measured),),
@@ -76,7 +78,6 @@ def draw(measured: Measured, folder: Path) -> list[str]:
     }
     drawn = []
     for name, (kind, figures) in zip(PICTURES, found.items(), strict=True):
-        (folder / name).unlink(missing_ok=True)
         if figures[0]:
             getattr(pictures, kind)(*figures, folder / name)
             drawn.append(name)
