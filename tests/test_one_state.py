@@ -208,6 +208,25 @@ def test_timing_verdict_and_metrics_are_of_all(two: list[SimulatorThread]) -> No
         assert 'oagw_requests_total{alias="stream-test",source="upstream",status="200"} 3.0' in metrics
 
 
+def test_metrics_of_models_are_of_all(two: list[SimulatorThread]) -> None:
+    one, other = two
+    chat = {"model": "gpt-4", "messages": [{"role": "user", "content": "one two three"}]}
+    for server, stream in ((one, False), (other, True), (other, True)):
+        path = f"{PROXY}/openai/v1/chat/completions?interval=0ms"
+        assert ask(server, "POST", path, {**chat, "stream": stream}, BEARER)[0] == 200
+    shown = {model_metrics(server) for server in two}
+    assert len(shown) == 1
+    (metrics,) = shown
+    assert 'vllm:request_success_total{engine="0",finished_reason="stop",model_name="gpt-4"} 3.0' in metrics
+    assert 'vllm:time_to_first_token_seconds_count{engine="0",model_name="gpt-4"} 2.0' in metrics
+    assert 'vllm:generation_tokens_total{engine="0",model_name="gpt-4"}' in metrics
+
+
+def model_metrics(server: SimulatorThread) -> str:
+    text: str = call(server, "openai/metrics")[1]
+    return "\n".join(line for line in text.splitlines() if "_created" not in line)
+
+
 def test_upstreams_and_health_are_of_all(two: list[SimulatorThread]) -> None:
     one, other = two
     assert ask(one, "PUT", "/_sim/upstreams/mine", {"service": "weather"})[0] == 200

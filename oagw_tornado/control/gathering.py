@@ -18,6 +18,7 @@ from oagw_tornado.control.journal_of_all import JournalOfAll, Selection, mark_of
 from oagw_tornado.control.leaving import TOGETHER, Leaving
 from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.carried import Numbered, carried, received
+from oagw_tornado.evidence.inference_merging import inference_as_plain
 from oagw_tornado.evidence.members_verdict import judge_members
 from oagw_tornado.evidence.merging import (
     counters_as_plain,
@@ -32,6 +33,7 @@ from oagw_tornado.evidence.metrics import Collector, Gauges
 from oagw_tornado.evidence.timing import BINS_PER_SECOND
 from oagw_tornado.evidence.verdict import history
 from oagw_tornado.evidence.vital_signs import KEPT
+from oagw_tornado.gateway.inference_metrics import inference_here
 from oagw_tornado.state.redis_store import RedisStore
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 #: Bytes of bodies after which a piece of a journal leaves.
 _PIECE = 256 * 2**10
+# Replies of models that are counted at a time before these counts are pushed.
+_COUNTED = 100
 #: Members whose measurements are kept when they are gone.
 MOST_DEPARTED = 256
 
@@ -77,6 +81,15 @@ class Gathering:
         gates = await self.gate_states() if "gates" in kinds else {}
         return ControlOfAll(self._control, gathered, labels, gates, journal)
 
+    async def inference(self, alias: str) -> list[dict[str, Any]]:
+        """What the models of an alias did at each member, as `evidence.inference_merging` has it. Raises StateAway."""
+        asked = {"kinds": ["inference"], "alias": alias}
+        found = {member: piece async for member, (_, piece) in self._membership.questions.ask_all(asked)}
+        there = [name for name, _, _ in await self._membership.members()]
+        left = {each.member: dict(each.totals["inference"]) for each in await self.departed.measured(there)}
+        pieces = [piece for member, piece in found.items() if member not in left]
+        return pieces + [told[alias] for told in left.values() if alias in told]
+
     async def push(self, is_whole: bool = True) -> None:
         """Tell the store what has happened here and, if it is to be whole, what was measured. Raises StateAway."""
         if is_whole:
@@ -86,13 +99,19 @@ class Gathering:
     def _push_measurements(self) -> None:
         control, epoch = self._control, self._link.epoch
         control.responder.settle()
+        for counters in control.responder.inference.values():
+            counters.settle(_COUNTED)
         if epoch != self._pushed_epoch:
             self._pushed, self._pushed_epoch = control.signs.since, epoch
         seconds = control.signs.whole_seconds(self._pushed)
         if seconds:
             self._pushed = seconds[-1].ended
         ledger = control.responder.ledger
-        totals = {"timing": timing_totals(control.timing), "counters": counters_as_plain(ledger.counters)}
+        totals: dict[str, Any] = {
+            "timing": timing_totals(control.timing),
+            "counters": counters_as_plain(ledger.counters),
+            "inference": [(alias, inference_as_plain(each)) for alias, each in control.responder.inference.items()],
+        }
         packed = [msgspec.msgpack.encode(second_as_plain(second)) for second in seconds]
         member = self._membership.member
         self._link.send_decision("push", member, msgspec.msgpack.encode(totals), KEPT, MOST_DEPARTED, *packed)
@@ -117,6 +136,8 @@ class Gathering:
             for start in range(0, len(seconds), 50):
                 yield "seconds", [second_as_plain(second) for second in seconds[start : start + 50]]
                 await turns.rest()
+        if "inference" in kinds:
+            yield "inference", await inference_here(control.responder, question["alias"])
         if "replays" in kinds:
             async for piece in replays.told(control.replays, question["limit"], question["events"]):
                 yield "replays", piece

@@ -25,6 +25,7 @@ async def join(shared: SharedState, control: ControlPlane, terms: Terms, predece
     gathering = Gathering(control, shared.link, shared.store, membership, shared.journals)
     control.sharing = sharing = Sharing(control, shared.store, membership, gathering, handler_of)
     sharing.watching = Watching(control, shared.link, membership, gathering)
+    control.responder.inference_of_all = gathering.inference
     control.responder.health.details = lambda: {"state": shared.health()}
     try:
         await membership.join(START_PATIENCE, predecessor)

@@ -6,11 +6,13 @@ import asyncio
 import sys
 from collections import Counter
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from oagw_tornado.evidence.inference import InferenceCollector, Load
+from oagw_tornado.evidence.inference import InferenceCollector, InferenceCounters, Load
 from oagw_tornado.evidence.metrics import CONTENT_TYPE, render
+from oagw_tornado.gateway.refusal import state_away
 from oagw_tornado.reply.reply import Reply
+from oagw_tornado.state.store import StateAway
 
 if TYPE_CHECKING:
     from oagw_tornado.gateway.responder import Responder
@@ -24,12 +26,33 @@ async def inference_metrics(responder: Responder, alias: str, models: tuple[str,
     if "prometheus_client" not in sys.modules:
         # Loading it takes tens of milliseconds, by which no stream is to be late: beside the loop, not in it.
         await asyncio.get_running_loop().run_in_executor(None, import_module, "prometheus_client")
+    if responder.inference_of_all is None:
+        counters = await _settled(responder, alias)
+        load = _load(responder, alias, most)
+    else:
+        from oagw_tornado.evidence.inference_merging import merged_inference
+
+        try:
+            counters, load = merged_inference(await responder.inference_of_all(alias), most)
+        except StateAway as away:
+            return state_away(str(away))
+    return Reply(200, (("Content-Type", CONTENT_TYPE),), render(InferenceCollector(counters, load, models)))
+
+
+async def inference_here(responder: Responder, alias: str) -> dict[str, Any]:
+    """The same of this process alone, as plain values."""
+    from oagw_tornado.evidence.inference_merging import inference_as_plain
+
+    counters = await _settled(responder, alias)
+    return inference_as_plain(counters, _load(responder, alias, None))
+
+
+async def _settled(responder: Responder, alias: str) -> InferenceCounters:
     counters = responder.inference_of(alias)
     while counters.settle(_AT_A_TIME):
         await asyncio.sleep(0)
     responder.settle()
-    collector = InferenceCollector(counters, _load(responder, alias, most), models)
-    return Reply(200, (("Content-Type", CONTENT_TYPE),), render(collector))
+    return counters
 
 
 def _load(responder: Responder, alias: str, most: int | None) -> Load:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from random import Random
 from time import monotonic, time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from oagw_tornado.config.config import Config
 from oagw_tornado.evidence.exchange import Exchange
@@ -83,6 +83,8 @@ class Responder:
         self.states = ServiceStates()
         # What the models of each alias said, in tokens.
         self.inference: dict[str, InferenceCounters] = {}
+        # Gives the same of an alias for each process that shares the state, as plain values; None: this one is alone.
+        self.inference_of_all: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None
         # Replies under way that are more than one write.
         self.playing: set[Delivery] = set()
         self.configure(config)
