@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from oagw_tornado.control.turns import Turns
 from oagw_tornado.evidence.carried import Bodies, Numbered, carried, progress_of
 from oagw_tornado.state.left_journals import MOST_ENTRIES, LeftJournals, Slice
 
@@ -21,11 +20,10 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.exchange import Exchange
     from oagw_tornado.evidence.journal import Journal
 
-#: Entries that are written in one go, and bytes of their bodies and events.
+#: Entries that are written in one go, and bytes that these hold in the journal.
 TOGETHER = 100
-_SLICE = 256 * 2**10
-# Seconds that are looked at requests in one go, and requests that run which are told of in one.
-_SHARE = 0.0005
+_SLICE = 2**20
+# Requests that run which are told of in one go.
 _AT_A_TIME = 1000
 #: Bytes of bodies that are left at a time; of all further ones only the beginning is.
 MOST_OF_BODIES = 2 * 2**20
@@ -73,45 +71,38 @@ class Leaving:
         self._arriving.clear()
         self._running.clear()
 
-    def _new(self, newest: int) -> Iterator[Numbered | None]:
-        """What is to be left now; None for each that is not."""
-        journal = self._journal
+    async def _slices(self, newest: int) -> AsyncIterator[Slice]:
+        bodies = Bodies(MOST_OF_BODIES, LEAST_OF_A_BODY)
+        for batch in self._batches(newest):
+            if batch:
+                yield Slice(len(batch), carried(batch, bodies))
+            await asyncio.sleep(0)
+
+    def _batches(self, newest: int) -> Iterator[list[Numbered]]:
+        """What is to be left now, a little at a time."""
+        journal, running = self._journal, self._running
         begin = max(self._newest, newest - min(journal.size, MOST_ENTRIES))
         self._newest = newest
-        arriving, running = self._arriving, self._running
-        for number in [*running]:
-            exchange = running[number]
-            if exchange.ended is not None or not exchange.held:
-                del running[number]
-                yield (number, exchange) if exchange.held else None
-            else:
-                yield None
-        for number in [*arriving, *range(begin + 1, newest + 1)]:
-            found = journal.numbered(number)
-            arriving.pop(number, None)
-            if found is not None and found.ended is None:
-                kept = running if found.wall else arriving
-                if len(kept) < MOST_RUNNING:
-                    kept[number] = found
-            yield (number, found) if found is not None and found.wall else None
+        over = [each for each in running.items() if each[1].ended is not None or not each[1].held]
+        for number, _ in over:
+            del running[number]
+        yield from _cut([each for each in over if each[1].held])
+        arrived = [each for number in self._arriving for each in journal.between(number, number)]
+        self._arriving.clear()
+        yield from _cut(self._admitted(arrived))
+        for number in range(begin + 1, newest + 1, TOGETHER):
+            yield from _cut(self._admitted(journal.between(number, min(number + TOGETHER - 1, newest))))
 
-    async def _slices(self, newest: int) -> AsyncIterator[Slice]:
-        batch: list[Numbered] = []
-        bodies = Bodies(MOST_OF_BODIES, LEAST_OF_A_BODY)
-        size = 0
-        turns = Turns(_SHARE)
-        for each in self._new(newest):
-            if each is not None:
-                batch.append(each)
-                size += len(each[1].body_head) + 16 * len(each[1].actual or ())
-                if len(batch) == TOGETHER or size > _SLICE:
-                    yield Slice(len(batch), carried(batch, bodies))
-                    batch, size = [], 0
-                    await turns.rest()
-            elif turns.is_over:
-                await turns.rest()
-        if batch:
-            yield Slice(len(batch), carried(batch, bodies))
+    def _admitted(self, fresh: list[Numbered]) -> list[Numbered]:
+        """Those of which the request is known; what runs is kept in mind."""
+        unended = [each for each in fresh if each[1].ended is None]
+        if not unended:
+            return fresh
+        for number, exchange in unended:
+            kept = self._running if exchange.wall else self._arriving
+            if len(kept) < MOST_RUNNING:
+                kept[number] = exchange
+        return [each for each in fresh if each[1].wall]
 
     async def _progress(self) -> AsyncIterator[bytes]:
         running, now = [*self._running.items()], time.monotonic()
@@ -121,3 +112,19 @@ class Leaving:
             yield msgspec.msgpack.encode(
                 [progress_of(number, exchange, now - exchange.admitted) for number, exchange in some]
             )
+
+
+def _cut(entries: list[Numbered]) -> Iterator[list[Numbered]]:
+    """Pieces of which each is written in a moment."""
+    if len(entries) <= TOGETHER and sum(exchange.held for _, exchange in entries) <= _SLICE:
+        yield entries
+        return
+    piece: list[Numbered] = []
+    size = 0
+    for each in entries:
+        piece.append(each)
+        size += each[1].held
+        if len(piece) == TOGETHER or size > _SLICE:
+            yield piece
+            piece, size = [], 0
+    yield piece

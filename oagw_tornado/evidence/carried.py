@@ -79,25 +79,32 @@ def carried(exchanges: Iterable[Numbered], bodies: Bodies | None = None) -> byte
     shown: list[dict[str, Any]] = []
     heads: dict[int, int] = {}
     lines: list[Any] = []
-    rows = []
+    # One list for each of these, as most requests in a row have the same of each.
+    numbers, of_heads, of_knobs, rows = [], [], [], []
+    own: Any = None
+    written: Any = None
+    at_knobs, at_head = -1, -1
     for number, exchange in exchanges:
-        own, headers = exchange.knobs, exchange.headers
-        of_knobs = -1
-        if own is not None:
-            of_knobs = knobs.setdefault(id(own), len(shown))
-            if of_knobs == len(shown):
+        if exchange.knobs is not own:
+            own = exchange.knobs
+            at_knobs = -1 if own is None else knobs.setdefault(id(own), len(shown))
+            if at_knobs == len(shown):
                 shown.append(knobs_as_json(own))
         # Requests whose heads are the same have one list of lines between them.
-        written = getattr(headers, "lines", None)
-        key = id(headers if written is None else written)
-        head = heads.setdefault(key, len(lines))
-        if head == len(lines):
-            lines.append(dict(headers.items()) if written is None else written)
+        head = getattr(exchange.headers, "lines", None)
+        if head is None or head is not written:
+            written = head
+            at_head = heads.setdefault(id(exchange.headers if head is None else head), len(lines))
+            if at_head == len(lines):
+                lines.append(dict(exchange.headers.items()) if head is None else head)
         fields = _fields_of(exchange)
         if bodies is not None and exchange.body_head:
             fields = bodies.cut(exchange, fields)
-        rows.append((number, head, of_knobs, fields))
-    batch = (shown, lines, rows)
+        numbers.append(number)
+        of_heads.append(at_head)
+        of_knobs.append(at_knobs)
+        rows.append(fields)
+    batch = (shown, lines, numbers, of_heads, of_knobs, rows)
     try:
         return _encode(batch)
     except (UnicodeEncodeError, OverflowError):
@@ -106,10 +113,10 @@ def carried(exchanges: Iterable[Numbered], bodies: Bodies | None = None) -> byte
 
 def received(batch: bytes) -> Iterator[Numbered]:
     """The exchanges of a batch with their numbers."""
-    shown, heads, rows = _decode(batch)
+    shown, heads, *columns = _decode(batch)
     knobs = [_carried_knobs(each) for each in shown]
     headers = [_headers(each) for each in heads]
-    for number, head, of_knobs, fields in rows:
+    for number, head, of_knobs, fields in zip(*columns, strict=True):
         exchange = Exchange("", "", "", "", headers[head])
         for name, value in zip(_FIELDS, fields, strict=True):
             setattr(exchange, name, value)

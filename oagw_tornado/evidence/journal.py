@@ -84,6 +84,11 @@ class Journal:
         """The exchange of that number, if it is still here."""
         return self._kept.get(number)
 
+    def between(self, first: int, last: int) -> list[tuple[int, Exchange]]:
+        """The exchanges with the numbers from `first` to `last` that are still here."""
+        kept = self._kept
+        return [(number, kept[number]) for number in range(max(first, self._oldest), last + 1) if number in kept]
+
     def add(self, exchange: Exchange) -> None:
         """Take one more in; the oldest go if there is no room."""
         headers = exchange.headers
