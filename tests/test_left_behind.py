@@ -7,6 +7,7 @@ import gc
 import logging
 import socket
 import struct
+from collections.abc import Iterator
 
 import pytest
 from wire import CHAT, PROXY, WEATHER, chat, get, post
@@ -25,6 +26,15 @@ WAYS = {
     "a stream": get(WEATHER) + post(CHAT, chat(), "X-Sim-Itl: 20ms") * 3,
     "a large reply": get(f"{PROXY}/stream-test/events?count=2000&size=4KiB&interval=0") * 2,
 }
+
+
+@pytest.fixture(autouse=True)
+def from_here() -> Iterator[None]:
+    """Only what comes from here on is looked at: a test run has a million objects, which take half a second a look."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def held() -> int:

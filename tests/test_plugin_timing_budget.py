@@ -16,10 +16,17 @@ STREAM = """
 """
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plugin but this one: others take longer to load than all that is shown here."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def run(pytester: pytest.Pytester, ini: str, test: str) -> pytest.RunResult:
     pytester.makeini(f"[pytest]\nfilterwarnings = error\n{ini}")
     pytester.makepyfile(STREAM + test)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--strict-markers")
+    arguments = ("-p", "no:cacheprovider", "-p", "oagw_tornado.testing.plugin", "--strict-markers")
+    return pytester.runpytest_subprocess(*arguments)
 
 
 def test_a_budget_that_is_not_kept_is_an_error_of_a_test_that_passed(pytester: pytest.Pytester) -> None:

@@ -152,7 +152,8 @@ def test_several_runs_are_one_file() -> None:
     assert [one["label"] for one in data_of(html)["runs"]] == [EVIL, "b"]
 
 
-def test_the_plugin_writes_one(pytester: pytest.Pytester) -> None:
+def test_the_plugin_writes_one(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others take long to load
     pytester.makepyfile(
         """
     def ask(client):
@@ -169,7 +170,9 @@ def test_the_plugin_writes_one(pytester: pytest.Pytester) -> None:
     def test_without(): pass
 """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--oagw-report=report.html")
+    result = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-p", "oagw_tornado.testing.plugin", "--oagw-report=report.html"
+    )
     result.assert_outcomes(passed=3)
     runs = data_of((pytester.path / "report.html").read_text())["runs"]
     assert [(run["label"].partition("::")[2], run["counts"]["requests"]) for run in runs] == [

@@ -56,11 +56,15 @@ def test_every_file_is_tested():
 
 
 @pytest.mark.parametrize("server", ["process", "thread"])
-def test_pytest(folder, server):
+def test_pytest(folder, server, monkeypatch):
     ini = folder / "pytest.ini"
     ini.write_text(re.sub(r"(?m)^oagw_server = .*", f"oagw_server = {server}", ini.read_text()))
     files = ("test_chat.py", "test_arrived.py", "test_client.py", "test_gateway.py")
-    assert "5 passed" in run(folder, sys.executable, "-m", "pytest", *files)
+    # Once with all plugins that are installed, as found by pytest; these take longer to load than the tests.
+    alone = ("-p", "oagw_tornado.testing.plugin") if server == "thread" else ()
+    if alone:
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    assert "5 passed" in run(folder, sys.executable, "-m", "pytest", *alone, *files)
 
 
 def test_unittest(folder):
