@@ -55,7 +55,7 @@ LAST_REQUESTS = 0.1
 
 
 class Simulator:
-    """A whole simulated gateway. Lives on the running loop from `start` to `stop`."""
+    """A whole simulated gateway. It lives on the running loop from `start` to `stop`."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Simulator:
         listening: tuple[Listeners, Listeners] | None = None,
         place: tuple[int, str] = (0, ""),
     ) -> None:
-        """`upstreams` are more aliases, or others in the place of those that are there; `faults` are more of these.
+        """`upstreams` adds or replaces aliases; `faults` adds faults.
 
         What installed packages offer comes with them, unless `extensions` are given: then these are all there are.
         `listening` is what `wire.listeners.listen` gave for this configuration, if somebody listens already. `place`
@@ -161,7 +161,7 @@ class Simulator:
 
     @property
     def control(self) -> ControlPlane:
-        """What the control endpoints act on; loaded when the first asks, as a plain start has no use for it."""
+        """What the control plane acts on; loaded on first use, because a plain start does not need it."""
         if self._control is None:
             from oagw_tornado.control.control import ControlPlane
 
@@ -206,19 +206,19 @@ class Simulator:
 
     @property
     def preparations(self) -> tuple[Callable[[], object], ...]:
-        """What the first stream or request of a kind would wait for, to be called before while nobody waits."""
+        """Loaders of what the first stream or request of each kind would wait for, to be called while nobody waits."""
         loads = [each.load for each in self._table.values() if isinstance(each, LoadedUpstream)]
         return (self.pacer.prepare, *loads, lambda: self.control)
 
     @property
     def open_connections(self) -> int:
-        """How many clients are connected."""
+        """The number of connected clients."""
         servers = (self._server, self._control_server)
         return sum(server.open_connections for server in servers if server is not None)
 
     @property
     def addresses(self) -> str:
-        """Where it listens, in words."""
+        """The addresses on which it listens, in words."""
         return addresses_in_words(self.listeners.urls, self.control_listeners.urls)
 
     @property
@@ -232,7 +232,7 @@ class Simulator:
         return page_server(self.config, self.control_listeners.urls)
 
     async def drain(self, timeout: float) -> None:
-        """Stop accepting, and give the replies under way `timeout` seconds to finish; then cut them off."""
+        """Stop accepting, give replies in progress `timeout` seconds to finish, then cut them off."""
         self.responder.health.is_draining = True
         # Control has addresses of its own until the end, if it has any.
         server = self._server
@@ -248,7 +248,7 @@ class Simulator:
         self.responder.cut_off()
 
     async def stop(self) -> None:
-        """End at once, and give back all that was held."""
+        """End at once, and release everything."""
         if self._server is None:
             return
         self.responder.cut_off()

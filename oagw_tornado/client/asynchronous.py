@@ -28,8 +28,8 @@ Bytes = bytes  # the class below has a method of that name
 class AsyncResponse(ReplyHead):
     """A reply whose body has not been read yet.
 
-    Reading it to its end gives the connection back; so does `close` or ``async with``, and each of them breaks off a
-    stream that still runs. All that reads raises the client's errors.
+    Reading it to its end returns the connection to the pool; so does `close` or ``async with``, which break off a
+    stream that is still running. Everything that reads raises the client's errors.
     """
 
     def __init__(self, reply: httpx.Response, deadline: float | None) -> None:
@@ -37,7 +37,7 @@ class AsyncResponse(ReplyHead):
         self._deadline = deadline  # in the loop's time
 
     async def bytes(self) -> Bytes:
-        """The whole body; once read it is kept."""
+        """The whole body, which is kept once read."""
         with translated():
             async with asyncio.timeout_at(self._deadline):
                 return await self._reply.aread()
@@ -52,7 +52,7 @@ class AsyncResponse(ReplyHead):
         return self._decoded_json(await self.bytes())
 
     async def iter_bytes(self) -> AsyncIterator[Bytes]:
-        """The body as it arrives, piece by piece, nothing held back."""
+        """The body, piece by piece as it arrives."""
         pieces = self._reply.aiter_bytes()
         while True:
             with translated():
@@ -78,7 +78,7 @@ class AsyncResponse(ReplyHead):
                 yield event
 
     async def close(self) -> None:
-        """Leave, whatever the server still has to say."""
+        """Close the connection to the reply, even in mid-stream."""
         await self._reply.aclose()
 
     async def __aenter__(self) -> Self:
@@ -94,7 +94,7 @@ class AsyncOagwClient:
     """A client of the gateway at `base_url`, for one event loop.
 
     `timeout` is in seconds and limits a request as a whole, from the call to the last byte of its body, whatever the
-    caller does in between; None: no limit. A stream that is to run longer wants its own (``execute(timeout=…)``).
+    caller does in between; None means no limit. A stream that runs longer needs its own (``execute(timeout=…)``).
     """
 
     def __init__(self, base_url: str, token: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -135,14 +135,14 @@ class AsyncOagwClient:
     ) -> AsyncResponse:
         """Send a request to the upstream `alias` and return its reply once the headers are there.
 
-        A status of 4xx or 5xx is a reply like any other. Raises OagwConnectionError, OagwTimeoutError or
-        OagwResponseError; whatever reads the body raises them, too.
+        A 4xx or 5xx status is a reply like any other. Raises OagwConnectionError, OagwTimeoutError or
+        OagwResponseError; so does everything that reads the body.
         """
         url = self._target.proxy_url(alias, path, params)
         return await self._send(method, url, self._deadline(timeout), headers, json=json, content=content)
 
     async def gateway_status(self) -> AsyncResponse:
-        """What the gateway says of itself."""
+        """The gateway's own status document."""
         return await self._send("GET", self._target.status_url(), self._deadline(UNSET), None)
 
     def _deadline(self, timeout: float | Unset | None) -> float | None:

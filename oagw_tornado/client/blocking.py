@@ -28,12 +28,12 @@ Bytes = bytes  # the class below has a method of that name
 class Response(ReplyHead):
     """A reply whose body has not been read yet.
 
-    Reading it to its end gives the connection back; so does `close`, ``with``, or dropping the response, and each
-    of them breaks off a stream that still runs. All that reads raises the client's errors.
+    Reading it to its end returns the connection to the pool; so does `close`, ``with``, or dropping the response, which
+    break off a stream that is still running. Everything that reads raises the client's errors.
     """
 
     def bytes(self) -> Bytes:
-        """The whole body; once read it is kept."""
+        """The whole body, which is kept once read."""
         with translated():
             return self._reply.read()
 
@@ -47,7 +47,7 @@ class Response(ReplyHead):
         return self._decoded_json(self.bytes())
 
     def iter_bytes(self) -> Iterator[Bytes]:
-        """The body as it arrives, piece by piece, nothing held back."""
+        """The body, piece by piece as it arrives."""
         with translated():
             yield from self._reply.iter_bytes()
 
@@ -64,7 +64,7 @@ class Response(ReplyHead):
             yield from events
 
     def close(self) -> None:
-        """Leave, whatever the server still has to say."""
+        """Close the connection to the reply, even in mid-stream."""
         self._reply.close()
 
     def __enter__(self) -> Self:
@@ -83,7 +83,7 @@ class OagwClient:
     """A client of the gateway at `base_url`. It may be shared by threads.
 
     `timeout` is in seconds and limits a request as a whole, from the call to the last byte of its body, whatever the
-    caller does in between; None: no limit. A stream that is to run longer wants its own (``execute(timeout=…)``).
+    caller does in between; None means no limit. A stream that runs longer needs its own (``execute(timeout=…)``).
     """
 
     def __init__(self, base_url: str, token: str | None = None, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -117,14 +117,14 @@ class OagwClient:
     ) -> Response:
         """Send a request to the upstream `alias` and return its reply once the headers are there.
 
-        A status of 4xx or 5xx is a reply like any other. Raises OagwConnectionError, OagwTimeoutError or
-        OagwResponseError; whatever reads the body raises them, too.
+        A 4xx or 5xx status is a reply like any other. Raises OagwConnectionError, OagwTimeoutError or
+        OagwResponseError; so does everything that reads the body.
         """
         url = self._target.proxy_url(alias, path, params)
         return self._send(method, url, timeout, headers, json=json, content=content)
 
     def gateway_status(self) -> Response:
-        """What the gateway says of itself."""
+        """The gateway's own status document."""
         return self._send("GET", self._target.status_url(), UNSET, None)
 
     def _send(

@@ -17,7 +17,7 @@ import httpx
 
 
 class Deadline:
-    """The instant at which a request has to be over, body included; never, if made of None."""
+    """The instant by which a request, including its body, must be finished; None means no limit."""
 
     def __init__(self, timeout: float | None) -> None:
         self._at = None if timeout is None else time.monotonic() + timeout
@@ -39,7 +39,7 @@ def _left(limit: Any, expired: type[httpcore.TimeoutException]) -> float | None:
 
 
 class DeadlineStream(httpcore.NetworkStream):
-    """A connection whose reads and writes end at a deadline."""
+    """A connection whose reads and writes time out at a deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream

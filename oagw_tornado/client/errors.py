@@ -10,19 +10,19 @@ import httpx
 
 
 class OagwError(Exception):
-    """The base of the client's errors."""
+    """Base class of the client's errors."""
 
 
 class OagwConnectionError(OagwError, ConnectionError):
-    """No connection could be made, or it was lost (reset) in the middle."""
+    """No connection could be made, or it was lost (reset) during the request."""
 
 
 class OagwTimeoutError(OagwError, TimeoutError):
-    """The time of the request, body included, is up."""
+    """The timeout of the request, including its body, has passed."""
 
 
 class OagwResponseError(OagwError, ValueError):
-    """The reply is not what it has to be: no valid HTTP, ended before its end, no JSON, no event stream."""
+    """The reply is not what was expected: invalid HTTP, incomplete, not JSON, or not an event stream."""
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class ErrorSource(Enum):
 
 
 class Unset(Enum):
-    """A parameter that was not given, where None has a meaning of its own."""
+    """A parameter that was not given, where None has its own meaning."""
 
     UNSET = "unset"
 
@@ -43,7 +43,7 @@ UNSET = Unset.UNSET
 
 
 class Target:
-    """Where requests go and who sends them."""
+    """Where requests go, and the token they carry."""
 
     def __init__(self, base_url: str, token: str | None) -> None:
         base_url = base_url.rstrip("/")
@@ -53,7 +53,7 @@ class Target:
         self._headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
 
     def headers_with(self, more: Mapping[str, str] | None) -> httpx.Headers:
-        """The headers of a request; those of the caller come first, Authorization too."""
+        """The headers of a request; the caller's take precedence, including Authorization."""
         headers = httpx.Headers(self._headers)
         headers.update(more)
         return headers

@@ -24,7 +24,7 @@ _ENDINGS = frozenset((Action.END, Action.CLOSE, Action.RESET, Action.STALL))
 
 
 def whole(low: int, high: int = _MOST) -> Callable[[str], int]:
-    """A reader of whole numbers between two bounds."""
+    """A parser of whole numbers between two bounds."""
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 18 and low <= int(text) <= high):
@@ -35,7 +35,7 @@ def whole(low: int, high: int = _MOST) -> Callable[[str], int]:
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """A reader of one name out of a few."""
+    """A parser of one of several names."""
 
     def read(text: str) -> str:
         if text not in names:
@@ -52,7 +52,7 @@ def _written(value: Any) -> str:
 
 
 class Stage(IntEnum):
-    """When a fault has its turn among several. Within a stage they are applied in the order in which they are given."""
+    """When a fault is applied among several. Within a stage, they are applied in the order given."""
 
     EVENTS = 0  # sees the events one by one, as the service said them
     WRITES = 1  # sees the writes, after events-per-write joined events
@@ -63,7 +63,7 @@ S = TypeVar("S", bound="Step | Run")
 
 
 class Point(NamedTuple, Generic[S]):
-    """Where a fault strikes: the instant, and what was still to come."""
+    """Where a fault strikes: the instant, and the steps that follow."""
 
     at: float
     rest: Iterator[S]
@@ -78,8 +78,8 @@ class Fault(ABC):
     It strikes after `at_event` content events (0: after the head, before the first byte of the body), or, if
     `after` is there, that many seconds after the request was admitted (0: before the head).
 
-    A parameter is a line in `parameters` and an attribute, whose value in the class is its default; one without a
-    default must be given. A fault is not changed once it is made.
+    A parameter is an entry in `parameters` and an attribute, whose value in the class is its default; one without a
+    default is required. A fault is immutable.
     """
 
     type: ClassVar[str]
@@ -112,7 +112,7 @@ class Fault(ABC):
         return f"<fault {self}>"
 
     def __str__(self) -> str:
-        """As it is given, with the parameters that were."""
+        """The fault as written, with the parameters that were given."""
         text = self.type
         for name, (field, _) in self.parameters.items():
             if field in self.__dict__:
@@ -128,14 +128,14 @@ class Fault(ABC):
 
     @abstractmethod
     def strike(self, schedule: Schedule, reply: Reply, random: Random) -> Steps:
-        """The schedule with this fault in it. Lazy: a schedule may have no end."""
+        """The schedule with this fault in it. Lazy, because a schedule may have no end."""
 
     def struck(self, step: Step) -> Step:
-        """`step` as the one with which this fault strikes; the evidence counts it when the step is played."""
+        """Marks `step` as the one with which this fault strikes, which is recorded when the step is played."""
         return step._replace(faults=(*step.faults, self.type))
 
     def last(self, step: Step) -> Step:
-        """`step` as the one with which this fault ends the reply."""
+        """Marks `step` as the one with which this fault ends the reply."""
         return self.struck(step)._replace(outcome=f"fault:{self.type}")
 
     @property
@@ -145,8 +145,8 @@ class Fault(ABC):
     def amend(self, reply: Reply, blame: str) -> Reply:
         """The reply this fault makes of `reply`, before there is a schedule.
 
-        Raises InapplicableKnob if it has no meaning for that reply.
-        `blame` is who says an error that this fault brings up: ``upstream`` or ``gateway``.
+        Raises InapplicableKnob if the fault cannot apply to that reply.
+        `blame` is the source of an error caused by this fault: ``upstream`` or ``gateway``.
         """
         if reply.frames is None:
             if self.streams_only:

@@ -45,7 +45,7 @@ _IMPOSSIBLE = {
 
 
 class ExchangeHandler(LazyHandler):
-    """One exchange. Subclasses define ``get``, ``post`` … as with tornado; a method that is not there is a 405.
+    """One exchange. Subclasses define ``get``, ``post`` … as in Tornado; a method that is not defined is a 405.
 
     Defining a class that uses what cannot work here raises TypeError.
     """
@@ -82,11 +82,11 @@ class ExchangeHandler(LazyHandler):
 
     @property
     def config(self) -> Config:
-        """The simulator's configuration as it is now."""
+        """The simulator's current configuration."""
         return self.responder.config
 
     def respond(self, reply: Reply) -> None:
-        """Give the reply, once for each request. A client that has left gets none."""
+        """Send the reply, once per request. A client that has left gets none."""
         if self.is_finished:
             raise RuntimeError("the request has its reply already")
         if not self._is_over:
@@ -160,7 +160,7 @@ class ExchangeHandler(LazyHandler):
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Log what nobody expected. An HTTPError is a reply, and the access log has those."""
+        """Log an unexpected exception. An HTTPError is a reply, and the access log has those."""
         if not isinstance(value, (tornado.web.HTTPError, InapplicableKnob)):
             request = self.request
             target = self.responder.ledger.disclosure.target(request.uri or "")[:200]
@@ -192,7 +192,7 @@ class ExchangeHandler(LazyHandler):
 
 
 def refuse_impossible(cls: type[ExchangeHandler]) -> None:
-    """Raise TypeError if `cls` uses something of tornado's that cannot work in this gateway."""
+    """Raise TypeError if `cls` uses a feature of Tornado that cannot work in this gateway."""
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] == "tornado" and base is not tornado.web.RequestHandler:
             raise TypeError(f"{cls.__qualname__}: {base.__name__} of tornado is not supported by this gateway")

@@ -36,7 +36,7 @@ _GATE = re.compile(r"[A-Za-z0-9._~:-]{1,128}", re.ASCII)
 
 
 class Lifetime(NamedTuple):
-    """How long an access token is good."""
+    """Lifetime of an access token."""
 
     seconds: float
 
@@ -45,7 +45,7 @@ class Lifetime(NamedTuple):
 
 
 class KeepAlive(NamedTuple):
-    """A sign of life in a stream that has nothing else to say for `interval` seconds."""
+    """A keep-alive in a stream that has been silent for `interval` seconds."""
 
     interval: float
     form: Literal["own", "comment", "event"] = "own"
@@ -57,7 +57,7 @@ class KeepAlive(NamedTuple):
 
 @record
 class Knobs:
-    """The knobs that hold for one request. Times in seconds; None means: not set, it is as the service has it."""
+    """The knobs in effect for one request. Times in seconds; None means not set: the service's own behaviour."""
 
     latency: Latency = ZERO
     header_delay: Latency = ZERO
@@ -129,7 +129,7 @@ class Knobs:
 
 
 class Knob(NamedTuple):
-    """One knob in one of its forms. `parse` makes a value of a text; its ValueError says what was expected."""
+    """One knob in one of its forms. `parse` turns a text into a value; its ValueError says what was expected."""
 
     name: str
     """As options, files, rules, ``X-Sim-<Name>`` and ``sim-<name>`` have it."""
@@ -145,7 +145,7 @@ class Knob(NamedTuple):
 
 
 def resolve(base: Knobs, given: Mapping[str, str]) -> Knobs:
-    """`base` with the knobs that are `given` by name in their place. Raises KnobError."""
+    """`base` with the knobs that are `given` by name replaced. Raises KnobError."""
     return replace(base, **read_knobs(given)) if given else base
 
 
@@ -180,7 +180,7 @@ def read_knobs(given: Mapping[str, str]) -> dict[str, Any]:
 def knobs_in_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The knobs in ``X-Sim-<Name>`` headers, by name; the names are in the form that tornado gives to all headers.
 
-    A repeated header is as one whose values are joined by commas: several faults, say.
+    The values of a repeated header are joined by commas, for example several faults.
     """
     # Looked for in every request, and hardly ever there.
     names = [name for name in headers if name[:6] == "X-Sim-"]
@@ -203,7 +203,7 @@ def split_query(query: str) -> tuple[str, dict[str, str]]:
 def as_text(value: object) -> str:
     """A value from JSON or YAML as `Knob.parse` reads it; a list of texts and numbers is joined by commas.
 
-    Raises ValueError if it is nothing that can be written in one word.
+    Raises ValueError if it cannot be written as a single text.
     """
     if isinstance(value, list):
         return ",".join(map(_word, value))

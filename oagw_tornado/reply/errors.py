@@ -19,7 +19,7 @@ from oagw_tornado.units.knob_errors import InapplicableKnob
 
 
 class ErrorForm(NamedTuple):
-    """How a service words its errors. All of it pure functions and values."""
+    """How a service words its errors: pure functions and values."""
 
     word: Callable[[Problem, str, float], Reply]
     """The reply that says what is wrong, with the service's own headers. It gets the id of the request, and the
@@ -35,7 +35,7 @@ class ErrorForm(NamedTuple):
 
 
 def plain(problem: Problem, request_id: str, now: float) -> Reply:
-    """The reply of a service that says no more than what is wrong."""
+    """The reply of a service that has no error format of its own."""
     return json_reply(plain_error(problem), problem.status)
 
 
@@ -45,13 +45,13 @@ def plain_error(problem: Problem) -> dict[str, str]:
 
 
 def said_beside(problem: Problem) -> dict[str, str]:
-    """Type, code and parameter of `problem`, as far as they are there."""
+    """Type, code and parameter of `problem`, if present."""
     members = {"type": problem.type, "code": problem.code, "param": problem.param}
     return {name: value for name, value in members.items() if value is not None}
 
 
 def injected(status: int) -> Problem:
-    """An error of which only the status is known."""
+    """An error with only a known status."""
     return Problem(status, f"{phrase(status)} (injected)")
 
 
@@ -66,7 +66,7 @@ def gateway_error(status: int, error: str, message: str = "", hint: str = "", **
 
 
 class Errors(NamedTuple):
-    """The errors of the reply to one request."""
+    """The error wording for the reply to one request."""
 
     form: ErrorForm = PLAIN
     request_id: str = ""
@@ -107,5 +107,5 @@ def retry_headers(seconds: float) -> Headers:
 
 
 def no_retry(code: int) -> Headers:
-    """What a gateway adds where sending the same request again cannot help."""
+    """The header that a gateway adds if retrying the same request cannot help."""
     return (("X-Should-Retry", "false"),) if 400 <= code < 500 and code not in (408, 409, 425, 429) else ()

@@ -30,7 +30,7 @@ SERVER_ERROR = Problem(500, "The server had an error while processing your reque
 
 
 def error_object(problem: Problem) -> dict[str, str | None]:
-    """An error as the OpenAI API and all that follow it have it."""
+    """An error in the format of the OpenAI API and its imitators."""
     return {"message": problem.message, "type": problem.type, "param": problem.param, "code": problem.code}
 
 

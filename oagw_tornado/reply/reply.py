@@ -27,11 +27,11 @@ EVENT_STREAM: Headers = (
 
 @dataclass(slots=True)
 class Reply:
-    """One reply. `body` is sent whole; if `frames` is there the reply is a stream, and `body` is not looked at. A large
-    body may be given in `pieces`, which are made as the client takes them.
+    """One reply. `body` is sent whole; if there are `frames`, the reply is a stream and `body` is ignored. A large
+    body may be given in `pieces`, which are produced as the client reads.
 
-    `pace` names the knob that spaces the content frames. `error_event` writes the frame that tells a client of this
-    stream that something went wrong in the middle of it; `error_forms` are other ways to fail, by name.
+    `pace` names the knob that spaces the content frames. `error_event` writes the frame that reports an error in the
+    middle of this stream; `error_forms` are other ways to report one, by name.
     """
 
     status: int = 200
@@ -63,18 +63,18 @@ class Reply:
 
     @property
     def is_event_stream(self) -> bool:
-        """It is a stream of server-sent events."""
+        """Whether it is a stream of server-sent events."""
         return self.frames is not None and any(
             name == "Content-Type" and value.startswith("text/event-stream") for name, value in self.headers
         )
 
     def last_word(self, events: int) -> bytes:
-        """What this stream says if it cannot go on, after so many events."""
+        """The frame that ends this stream if it cannot continue, after so many events."""
         return self.error_event(None, events)
 
 
 def json_reply(payload: Any, status: int = 200, headers: Headers = ()) -> Reply:
-    """A buffered JSON reply. orjson never writes NaN or Infinity: they would come out as null."""
+    """A buffered JSON reply. orjson writes NaN and Infinity as null."""
     return Reply(status, JSON + headers if headers else JSON, write_json(payload))
 
 

@@ -33,7 +33,7 @@ BODY_PIECE = 1 << 18
 
 
 class Action(Enum):
-    """What a step does when its time has come."""
+    """What a step does at its instant."""
 
     HEAD = "status line and headers leave"
     WRITE = "data leaves as body bytes, in one write"
@@ -51,7 +51,7 @@ HEAD, WRITE, END = Action.HEAD, Action.WRITE, Action.END
 
 
 class Frame(NamedTuple):
-    """One thing a service says in a stream: a whole SSE event, say."""
+    """One unit of a stream, such as a whole SSE event."""
 
     data: bytes
     content: bool = True
@@ -68,10 +68,10 @@ WITH_HEAD: Latency = Fixed(0.0)
 
 
 class Stream:
-    """The frames of a stream in three parts: what opens it, its content, what closes it.
+    """The frames of a stream in three parts: opening, content, closing.
 
-    A content frame is `before`, one of `contents`, and `after`: most of an event is the same in all of a stream.
-    Iterating gives the frames. Kept apart, the parts make a `Run` of the content.
+    A content frame is `before`, one of `contents`, and `after`, because most of an event is the same throughout a
+    stream. Iterating yields the frames. Kept separate, the parts make a `Run` of the content.
     """
 
     __slots__ = ("opening", "contents", "closing", "before", "after", "leading")
@@ -138,7 +138,7 @@ class Step(NamedTuple):
 
 
 class Run:
-    """Content events one after the other, each of them `before`, one of `contents`, and `after`, a gap apart.
+    """Consecutive content events, each of them `before`, one of `contents`, and `after`, a gap apart.
 
     The first is due at `at`, each following one the next of `gaps`, in seconds, after the one before it. `at` moves
     along with what is taken, so whatever comes behind the run knows when its last event was due. With a `limit` of 0

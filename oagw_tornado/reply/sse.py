@@ -58,8 +58,8 @@ def encode(
 ) -> bytes:
     r"""One whole event, with the blank line that ends it.
 
-    `retry` is in milliseconds. Without `data` nothing is dispatched at the other end, but `id` and `retry` hold
-    and a comment keeps the connection busy; ``""`` is data and dispatched. An empty `id` takes the last id back.
+    `retry` is in milliseconds. Without `data` nothing is dispatched to the client, but `id` and `retry` take effect
+    and a comment keeps the connection busy; ``""`` is data and is dispatched. An empty `id` resets the last id.
 
     >>> encode("First line\nsecond line", id="1", event="update")
     b'id: 1\nevent: update\ndata: First line\ndata: second line\n\n'
@@ -99,7 +99,7 @@ def _lines(field: str, value: str, line_ending: str) -> str:
 
 
 def encode_comment(text: str = "", *, line_ending: str = "\n") -> bytes:
-    """A comment in a block of its own: seen on the wire, and by no client that follows the format."""
+    """A comment in a block of its own: visible on the wire, but ignored by every conforming client."""
     return encode(None, comment=text, line_ending=line_ending)
 
 
@@ -122,7 +122,7 @@ def with_line_ending(encoded: bytes, line_ending: str) -> bytes:
 
 
 class EventDecoder:
-    """Bytes in, events out, as they become complete: an event is there with the first byte of its blank line.
+    """Bytes in, events out as they become complete: an event is complete at the first byte of its blank line.
 
     The bytes may be cut anywhere, within a character or between CR and LF too. Time is linear in the bytes
     however they are cut, memory bounded by `max_event_size`, which limits the lines of an event taken together.
@@ -148,7 +148,7 @@ class EventDecoder:
         self._retry: int | None = None
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The events that are complete with `chunk`.
+        """The events that `chunk` completes.
 
         Raises EventTooLarge, which holds the events before the one that is; the decoder is of no use after that.
         """

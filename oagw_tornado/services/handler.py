@@ -13,8 +13,8 @@ from oagw_tornado.gateway.router import ON_REQUEST, PROXIED
 class ServiceHandler(ExchangeHandler):
     """A handler of a simulated upstream.
 
-    Override `serve`, or single methods as in tornado (``get``, ``post``, …): then the others are answered 405. Either
-    may be a coroutine, and ends with `respond` or with tornado's own ``write`` and ``finish``. PATCH and OPTIONS reach
+    Override `serve`, or single methods as in Tornado (``get``, ``post``, …), in which case the others get a 405. Either
+    may be a coroutine, and ends with `respond` or with Tornado's own ``write`` and ``finish``. PATCH and OPTIONS reach
     a handler that defines ``patch`` or ``options``.
     """
 

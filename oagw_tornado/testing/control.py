@@ -24,7 +24,7 @@ class ControlError(Exception):
 
 
 class Control:
-    """Changes how a running simulator behaves and tells what it saw.
+    """Changes how a running simulator behaves, and reports what it saw.
 
     Options, knobs and parts of a rule are keyword arguments with their own names, with ``_`` for ``-``:
     ``add_rule(when={"first": 2}, fault="status;code=429")``, ``configure(inter_token_latency="5ms")``.
@@ -40,7 +40,7 @@ class Control:
         is_secure: bool = False,
         path: str | None = None,
     ) -> None:
-        """`is_secure`: over TLS, whatever the certificate. `path`: of a Unix socket, in place of host and port."""
+        """`is_secure`: use TLS, without verifying the certificate. `path`: a Unix socket, instead of host and port."""
         self._host = host
         self._port = port
         self._is_secure = is_secure
@@ -49,7 +49,7 @@ class Control:
         self._timeout = timeout
 
     def add_rule(self, rule: Mapping[str, Any] | None = None, /, **parts: Any) -> Any:
-        """Add a rule behind those that are there: ``match``, ``when``, ``source`` and any knobs. Gives the rule."""
+        """Append a rule: ``match``, ``when``, ``source`` and any knobs. Returns the rule."""
         return self.call("POST", "/_sim/rules", body={**(rule or {}), **_kebab(parts)})
 
     def reply(self, reply: Reply, /, **parts: Any) -> Any:
@@ -63,15 +63,15 @@ class Control:
         return self.call("POST", "/_sim/rules/explain", body=described)
 
     def add_upstream(self, alias: str, /, **described: Any) -> Any:
-        """Describe an upstream: ``service="openai"``, ``token=[…]``, knobs; with nothing given only rules answer."""
+        """Describe an upstream: ``service="openai"``, ``token=[…]``, knobs; without any, only rules answer."""
         return self.call("PUT", f"/_sim/upstreams/{quote(alias, safe='')}", body=_kebab(described))
 
     def rules(self) -> list[dict[str, Any]]:
-        """The rules that hold, in their order."""
+        """The rules, in order."""
         return cast(list[dict[str, Any]], self.call("GET", "/_sim/rules")["rules"])
 
     def configure(self, **options: Any) -> Any:
-        """Change options while the server runs, all of them or none. Gives the whole configuration."""
+        """Change options while the server runs, all of them or none. Returns the whole configuration."""
         return self.call("PATCH", "/_sim/config", body=_kebab(options))
 
     def replay(

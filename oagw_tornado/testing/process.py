@@ -26,8 +26,8 @@ _READY = re.compile(rb"oagw-tornado \S+: (listening on .*)")
 class SimulatorProcess(SimulatorServer):
     """A simulator in a child process.
 
-    It is killed at the end, and it ends by itself when this process does, however that happens. (A process forked
-    from this one without exec holds it up until it ends, too.) Its stderr is read all the time and shown if it fails.
+    It is killed at the end, and ends by itself when this process does, however that happens. (A process forked
+    from this one without exec keeps it alive until it ends too.) Its stderr is read all the time, and shown if it fails.
     """
 
     _process: subprocess.Popen[bytes] | None = None
@@ -71,7 +71,7 @@ class SimulatorProcess(SimulatorServer):
 
     @property
     def stderr(self) -> str:
-        """What the server has written to stderr, its last 2,000 lines."""
+        """The last 2,000 lines of the server's stderr."""
         return self._stderr.text()
 
     @property

@@ -10,14 +10,14 @@ from oagw_tornado.evidence.service_path import service_path
 
 
 class Request(dict[str, Any]):
-    """An entry of ``/_sim/requests``: the object as it came, with its usual parts as typed attributes.
+    """An entry of ``/_sim/requests``: the JSON object, with its usual parts as typed attributes.
 
     Times are in seconds; offsets count from the arrival of the request's last byte. Credentials are ``***``.
     """
 
     @property
     def id(self) -> str:
-        """As ``X-Request-Id`` of the reply has it."""
+        """The id, as in the reply's ``X-Request-Id``."""
         return cast(str, self["id"])
 
     @property
@@ -36,7 +36,7 @@ class Request(dict[str, Any]):
 
     @property
     def service_path(self) -> str:
-        """The path as the service sees it; of a request that was for none, the whole path."""
+        """The path as the service sees it; the whole path if the request was for no service."""
         return service_path(self["path"])
 
     @property
@@ -49,7 +49,7 @@ class Request(dict[str, Any]):
 
     @property
     def body(self) -> str:
-        """The body as text, as far as it was kept (``--journal-body-size``)."""
+        """The part of the body that was kept (``--journal-body-size``), as text."""
         return cast(str, self["body"]["head"])
 
     @property
@@ -74,7 +74,7 @@ class Request(dict[str, Any]):
 
     @property
     def status(self) -> int | None:
-        """The status of the reply; None while there is none."""
+        """The status of the reply; None until there is one."""
         return cast("int | None", self["status"])
 
     @property

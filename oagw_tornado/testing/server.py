@@ -14,7 +14,7 @@ from oagw_tornado.testing.control import Control
 
 
 class SimulatorError(RuntimeError):
-    """The server did not start or did not live. The text holds what it wrote to stderr."""
+    """The server did not start, or died. The text has its stderr."""
 
 
 class Addresses(NamedTuple):
@@ -39,11 +39,11 @@ class Addresses(NamedTuple):
 
 
 class SimulatorServer(ABC):
-    """A simulator that runs from ``with`` (or ``async with``, or `start`) to its end (or `stop`).
+    """A simulator that runs from ``with`` (or ``async with``, or `start`) to the end of the block (or `stop`).
 
-    `options` are those of the command line, ``_`` for ``-``: ``time_to_first_token="200ms"``, ``no_control=True``,
-    ``config="sim.yaml"``. `rules` are as the file has them. Nothing comes from the environment. Without a `port` it
-    is any free one.
+    `options` are those of the command line, with ``_`` for ``-``: ``time_to_first_token="200ms"``, ``no_control=True``,
+    ``config="sim.yaml"``. `rules` are as the file has them. The environment is ignored. Without a
+    `port`, any free one is used.
     """
 
     #: Options of every server made from now on that is not given its own: a suite's choice of engine, say.
@@ -98,7 +98,7 @@ class SimulatorServer(ABC):
 
     @property
     def ca_file(self) -> str | None:
-        """What a client over TLS is to trust, a file in PEM: with ``tls="auto"`` its authority, else ``tls_cert``."""
+        """The PEM file that a TLS client should trust: with ``tls="auto"`` the local authority, else ``tls_cert``."""
         if self._options.get("tls") == "auto":
             from oagw_tornado.wire.certificates import state_directory
 
@@ -107,11 +107,11 @@ class SimulatorServer(ABC):
 
     @abstractmethod
     def start(self) -> Self:
-        """Start, and come back when the server answers. Raises SimulatorError."""
+        """Start, and return once the server answers. Raises SimulatorError."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End the server at once; nothing of it is left. Does nothing if it is not running."""
+        """End the server at once. Does nothing if it is not running."""
 
     @property
     @abstractmethod
@@ -120,7 +120,7 @@ class SimulatorServer(ABC):
 
     @abstractmethod
     def take_errors(self) -> str:
-        """What the server has logged of uncaught exceptions since the last call; empty: nothing."""
+        """Uncaught exceptions that the server has logged since the last call; empty if none."""
 
     def _arguments(self) -> list[str]:
         """The options as the command line has them."""

@@ -30,7 +30,7 @@ choose_loop("auto")
 
 
 class SimulatorThread(SimulatorServer):
-    """A simulator in a thread. It shares the interpreter's lock with the tests: for exact timing take a process."""
+    """A simulator in a thread. It shares the interpreter lock with the tests: for exact timing use a process."""
 
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop
@@ -43,7 +43,7 @@ class SimulatorThread(SimulatorServer):
         faults: Iterable[type[Fault]] = (),
         **options: Any,
     ) -> None:
-        """`upstreams` and `faults` are those of `Simulator`; all else is as of `SimulatorServer`."""
+        """`upstreams` and `faults` are as in `Simulator`, everything else as in `SimulatorServer`."""
         super().__init__(**options)
         self._upstreams = upstreams
         self._faults = tuple(faults)
