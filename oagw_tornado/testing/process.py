@@ -27,7 +27,7 @@ class SimulatorProcess(SimulatorServer):
     """A simulator in a child process.
 
     It is killed at the end, and ends by itself when this process does, however that happens. (A process forked
-    from this one without exec keeps it alive until it ends too.) Its stderr is read all the time, and shown if it fails.
+    from this one without exec keeps it alive until it ends too.) Its stderr is always read, and shown if it fails.
     """
 
     _process: subprocess.Popen[bytes] | None = None
