@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def listen_at_once() -> "list[socket]":
-    """What listens already, if this is a plain start. What goes wrong is found again, and told, by who knows all
+    """The listening sockets, if this is a plain start. An error is found again, and reported, by code that knows all
     options."""
     try:
         for descriptor in (0, 1, 2):

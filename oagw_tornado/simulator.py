@@ -223,7 +223,7 @@ class Simulator:
 
     @property
     def member(self) -> str:
-        """What it is known as to those who share its state; empty: nobody does."""
+        """Its name among the members that share its state; empty if there are none."""
         return "" if self._shared is None else self._shared.membership.member
 
     @property

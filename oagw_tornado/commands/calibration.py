@@ -14,7 +14,7 @@ NEAR = 1.08
 
 
 class CalibrationError(ValueError):
-    """A file is no calibration. The text says what is wrong."""
+    """The file is not a calibration. The text says what is wrong."""
 
 
 class LoadStep(NamedTuple):

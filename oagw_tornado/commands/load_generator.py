@@ -49,7 +49,7 @@ class Generator:
         self._lost = 0
 
     def obey(self, line: str) -> dict[str, float]:
-        """Do what a line says; gives what there is."""
+        """Execute a command; returns the current state."""
         word, *arguments = line.split()
         if word == "streams":
             self._wanted, self._interval = int(arguments[0]), arguments[1]

@@ -57,7 +57,7 @@ class Remote:
         return self._json(path, reply.status, text)
 
     def save(self, path: str, query: Mapping[str, str], file: str) -> int:
-        """Write what ``GET path`` gives into `file`, however long it is; gives its bytes. Raises CommandError."""
+        """Write the reply to ``GET path``, of any length, to `file`; returns its bytes. Raises CommandError."""
         size = 0
         with self._asked(path, query) as reply:
             if reply.status != 200:

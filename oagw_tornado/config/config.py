@@ -196,9 +196,9 @@ def config_as_json(config: Config) -> dict[str, Any]:
 
 
 def change_config(config: Config, changes: Mapping[str, Any], is_read_again: bool = False) -> Config:
-    """`config` with `changes` made: option names to values as JSON has them; None stands for the default.
+    """`config` with `changes` applied: option names to JSON values; None stands for the default.
 
-    All or nothing: raises ConfigError if one of them is no option, has a wrong value or cannot change any more.
+    All or nothing: raises ConfigError if one of them is not an option, is invalid or is fixed at start.
     `is_read_again`: they come from a file, and may be of options that nobody can change over HTTP.
     """
     settings: list[Setting] = []

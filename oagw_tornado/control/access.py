@@ -141,7 +141,7 @@ def is_same_origin(origin: str, scheme: str, host: str) -> bool:
 
 
 def is_browser(headers: Mapping[str, str]) -> bool:
-    """Whether somebody asks who would rather see a page: a browser that opens an address says so."""
+    """Whether the client prefers a page: a browser that opens an address says so in ``Accept``."""
     return "text/html" in (headers.get("Accept") or "").lower()
 
 

@@ -46,7 +46,7 @@ def handler_of(method: str, path: str) -> tuple[type[ControlHandler], tuple[str,
 
 
 class ControlDialect:
-    """All paths under `prefix`. The order of checks: who asks, path, method.
+    """All paths under `prefix`. The order of checks: access, path, method.
 
     If there is an admin token, only that token gives access; without one, `hosts` are names that count as loopback.
     """

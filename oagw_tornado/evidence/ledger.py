@@ -83,7 +83,7 @@ class Ledger:
             self._add(exchange)
 
     def looks_on(self, exchange: Exchange) -> None:
-        """Whoever asked only watches, and for long: it is no load, and nobody waits for it to end."""
+        """Mark a long-running request that only watches: it is not load, and nobody waits for its end."""
         self.running -= 1
 
     def looked_on(self, exchange: Exchange) -> None:

@@ -35,7 +35,7 @@ _QUEUE = struct.Struct("24xII")
 
 
 class VitalSigns:
-    """Looks around on `loop` from `start` to `stop`, both of which are called in the loop's thread.
+    """Samples on `loop` from `start` to `stop`, both of which are called in the loop's thread.
 
     `take_late` gives the lateness of the events since it was last asked: bins with their counts, the latest (seconds),
     and how many waited for their client. `listening` gives the sockets whose queues are looked at. `beside` is called

@@ -33,7 +33,7 @@ _OF_THE_CONTENT = frozenset(
 
 
 class Status(Fault):
-    """Another status than the service's, with an error in the service's words; `source` says whose it is.
+    """A different status, with an error in the service's format; `source` says who sends it.
 
     A status below 400 is not an error: the service's reply is sent with it, or no content if the status allows none.
     """

@@ -23,7 +23,7 @@ def refuse_bearer(
 
 
 class Credentials:
-    """Where the clients of each upstream say who they are: for who may ask, and for whose limit it counts.
+    """Where the clients of each upstream put their credentials, which decide access and the rate limit that applies.
 
     `key_headers` has, by alias, the header in which the clients of some upstreams send their key in place of a bearer.
     """

@@ -23,7 +23,7 @@ _FED = 2**16
 
 
 class CannotDecode(ValueError):
-    """The body is not what its Content-Encoding says. The text says so."""
+    """The body does not match its Content-Encoding. The text says so."""
 
 
 def coding_of(content_encoding: str | None) -> str:

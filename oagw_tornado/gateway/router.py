@@ -40,7 +40,7 @@ class Unproven(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Who replies, with which arguments. `alias` is the upstream that was reached, empty if none was."""
+    """The handler that replies, and its arguments. `alias` is the upstream that was reached, empty if none."""
 
     handler: type[ExchangeHandler]
     arguments: tuple[Any, ...] = ()

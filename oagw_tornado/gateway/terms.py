@@ -43,7 +43,7 @@ _OF_PAGES = Knobs(source="gateway")
 
 
 class Terms:
-    """The rules and limits of one simulator, over the knobs of its configuration.
+    """The rules and limits of one simulator, which override the knobs of its configuration.
 
     Raises ConfigError for a rule of the configuration that looks at an upstream which is none of `upstreams`, and for a
     fault that asks for an error by a name which none of them knows.

@@ -36,7 +36,7 @@ class Outage(NamedTuple):
 
 
 def parse_outage(text: str) -> Outage | None:
-    """Read ``every 60s for 5s``, with ``;code=502`` after it for another status; ``none`` is no outage.
+    """Parse ``every 60s for 5s``, optionally with ``;code=502`` for another status; ``none`` means no outage.
 
     Raises ValueError.
     """

@@ -34,7 +34,7 @@ def assets() -> dict[str, Asset]:
 
 
 def text(name: str) -> str:
-    """A file as text, for documents that hold it. Raises KeyError if there is no such file."""
+    """A file as text, for embedding in a document. Raises KeyError if there is no such file."""
     return assets()[name].body.decode()
 
 

@@ -31,7 +31,7 @@ class _Lane:
 
 
 class Lanes:
-    """The streams that one page draws, and what of them it was told.
+    """The streams that one page draws, and how much of each it has been sent.
 
     A stream keeps its lane while it runs, and after that until another needs the room; ``gone`` tells the page.
     """

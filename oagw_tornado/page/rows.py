@@ -26,7 +26,7 @@ _MODEL = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.){0,200})"')
 
 
 class Rows:
-    """What one page was told of the journal, and what it has yet to be told."""
+    """What one page has been sent of the journal, and what it has yet to be sent."""
 
     def __init__(
         self, journal: Journal, fits: RequestFilter, disclosure: Disclosure, numbering: Numbering | None = None
@@ -117,6 +117,6 @@ def row_of(number: int, exchange: Exchange, disclosure: Disclosure) -> dict[str,
 
 
 def model_named_in(body: bytes) -> str:
-    """What the beginning of a body says after ``"model":``; empty if it says nothing."""
+    """The value after ``"model":`` in the beginning of a body; empty if there is none."""
     found = _MODEL.search(body, 0, _HEAD)
     return found[1].decode("utf-8", "replace") if found else ""

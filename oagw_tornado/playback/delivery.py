@@ -132,7 +132,7 @@ class Delivery(ABC):
 
     @property
     def unread(self) -> int | None:
-        """Bytes that the client has not read, as far as the kernel tells; None: nobody can tell."""
+        """Bytes that the client has not read, according to the kernel; None if unknown."""
         return self._connection.unread
 
     def client_left(self) -> None:

@@ -90,7 +90,7 @@ class Gates:
             self._forget_if_idle(name, gate)
 
     def release(self, name: str, events: int | None) -> dict[str, Any]:
-        """Let so many more events pass; None opens the gate for good. What could go on has gone on when this returns.
+        """Let so many more events pass; None opens the gate for good. Released events have been sent when this returns.
 
         The result says how the gate stands then.
         """

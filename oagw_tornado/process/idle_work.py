@@ -78,7 +78,7 @@ _WORTH_IT = 2
 
 
 class IdleWork:
-    """The idle work of one server process, on `loop` from `start` to `stop`.
+    """The idle work of one server process, done on `loop` from `start` to `stop`.
 
     `is_idle` says if no stream plays, in any thread; `is_alone` if nobody is connected.
     """

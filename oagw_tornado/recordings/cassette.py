@@ -13,7 +13,7 @@ from oagw_tornado.units.documents import quoted
 
 
 def import_cassette(document: Any, alias: str | None = None) -> Imported:
-    """The interactions of a cassette, YAML or JSON already read. Raises ValueError if it is none.
+    """The interactions of a cassette, from parsed YAML or JSON. Raises ValueError if it is not a cassette.
 
     Without an `alias` each is told from its URI.
     """

@@ -109,7 +109,7 @@ def _response(recording: Recording) -> dict[str, Any]:
 
 
 def import_har(document: Any, alias: str | None = None) -> Imported:
-    """The recordings in an archive. Raises ValueError if it is none.
+    """The recordings in an archive. Raises ValueError if it is not an archive.
 
     Without an `alias` each is told from its URL. A line says of each entry that has none why.
     """

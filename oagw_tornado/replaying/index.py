@@ -90,7 +90,7 @@ class Index:
         return ignored._replace(parameters=ignored.parameters | self._masked) if self._masked else ignored
 
     def find(self, request: ComparedRequest, sha256: Callable[[], str]) -> list[IndexedRecording]:
-        """The recordings of what `request` asks for, in order. `sha256` gives the hash of its body as it was sent."""
+        """The recordings of `request`, in order. `sha256` returns the hash of its body as sent."""
         found = self._by_key.get(request.key)
         if found is None and self._has_hashes:
             found = self._by_key.get(request.key_by_hash(sha256()))

@@ -56,7 +56,7 @@ def real_aliases(config: Config) -> frozenset[str]:
 
 
 def never_asked(*configs: Config) -> frozenset[str]:
-    """The real upstreams that none of these needs, as recordings alone answer for them. Raises ConfigError."""
+    """The real upstreams that none of these needs, because only recordings answer for them. Raises ConfigError."""
     return frozenset.intersection(*map(_never_asked, configs))
 
 

@@ -31,13 +31,13 @@ class Part:
 
     @property
     def tokens(self) -> Tokens:
-        """What it says in how many tokens; nothing, for a part that says nothing."""
+        """Its text as tokens; empty for a part without text."""
         return NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Text(Part):
-    """What the model says."""
+    """Text of the model's reply."""
 
     said: Tokens
 
@@ -48,7 +48,7 @@ class Text(Part):
 
 @dataclass(frozen=True, slots=True)
 class Reasoning(Part):
-    """What the model thinks before it says something. What is `redacted` is only there as opaque data."""
+    """The model's reasoning. `redacted` reasoning is only opaque data."""
 
     thought: Tokens
     signature: str | None = None
@@ -78,7 +78,7 @@ class ToolCall(Part):
 
 @dataclass(frozen=True, slots=True)
 class Refusal(Part):
-    """The model says that it will not."""
+    """The model declines to answer."""
 
     said: Tokens
 

@@ -50,7 +50,7 @@ class Tokens:
         return size_of(self.words) * (self.count // len(self.words) + 1) + self.count
 
     def event_size(self, per_event: int) -> int:
-        """The characters of the largest event of several tokens, at most; 0 where none says a word twice."""
+        """An upper bound on the characters of an event of several tokens; 0 if no word is repeated."""
         together = min(per_event, self.count) if self.is_cut else 1
         if not self.words or together <= len(self.words):
             return 0

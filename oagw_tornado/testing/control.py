@@ -53,8 +53,8 @@ class Control:
         return self.call("POST", "/_sim/rules", body={**(rule or {}), **_kebab(parts)})
 
     def reply(self, reply: Reply, /, **parts: Any) -> Any:
-        """Add a rule that says `reply`: a text, a part of `oagw_tornado.testing`, a list of these, or an HTTP reply as
-        a dictionary. `match`, `when` and knobs as for `add_rule`. Gives the rule."""
+        """Add a rule that replies with `reply`: a text, a part of `oagw_tornado.testing`, a list of these, or an HTTP
+        reply as a dictionary. `match`, `when` and knobs as for `add_rule`. Returns the rule."""
         return self.add_rule({"reply": reply_document(reply)}, **parts)
 
     def explain(self, **described: Any) -> Any:
@@ -83,10 +83,10 @@ class Control:
         ignore: str | Sequence[str] | None = None,
         per: str | None = None,
     ) -> Any:
-        """Answer with the recordings in `directory` until the next reset; None: with none of them. What is not given
-        is the default. Gives how many recordings there are of each upstream.
+        """Answer with the recordings in `directory` until the next reset; None turns replaying off. Arguments that are
+        left out have their defaults. Returns the number of recordings per upstream.
 
-        `ignore` are fields of requests that do not count: ``"user"``, ``"metadata.id"``, ``"?timestamp"``.
+        `ignore` lists fields of requests to ignore: ``"user"``, ``"metadata.id"``, ``"?timestamp"``.
         """
         fields = ignore if ignore is None or isinstance(ignore, str) else list(ignore)
         options = {"on-miss": on_miss, "replay-speed": speed, "replay-ignore": fields, "replay-per": per}

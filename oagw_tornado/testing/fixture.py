@@ -68,7 +68,7 @@ class Oagw:
         count: int | None = None,
         within: float = 0.0,
     ) -> list[Request]:
-        """Assert that `count` requests, or at least one, fit all that is given; gives them, the newest first.
+        """Assert that `count` requests, or at least one, match all arguments; returns them, newest first.
 
         `path` is that of the service, such as ``/v1/chat/completions``; `outcome` is how the reply ended: ``complete``,
         ``client-left``, ``fault:reset``; `model` is that of a JSON body; `rule` is the one that applied; `header` is

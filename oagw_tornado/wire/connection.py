@@ -107,7 +107,7 @@ class ReplyConnection(httputil.HTTPConnection):
         self.close_callback = callback
 
     def forgo_body(self) -> None:
-        """Say, before the reply, that it does not wait for the request's body: what comes of that is dropped.
+        """Declare, before the reply, that it does not wait for the request's body, which is then discarded.
 
         The connection goes on only behind a body that is short. Whether it does must not depend on how much of the
         body is there already, and who waits to be asked for it may never send it.
@@ -155,7 +155,7 @@ class ReplyConnection(httputil.HTTPConnection):
 
     @property
     def unread(self) -> int | None:
-        """Bytes that the client has not read, as far as a kernel tells; None: nobody can tell."""
+        """Bytes that the client has not read, according to the kernel; None if unknown."""
         return None
 
     @property

@@ -20,7 +20,7 @@ _Path = tuple[str, ...]
 
 
 def problem_of(schema: dict[str, Any], *, is_strict: bool) -> str | None:
-    """What the service has to say against `schema`, as its error says it behind the name; None: nothing.
+    """The service's objection to `schema`, as its error puts it after the name; None if there is none.
 
     >>> problem_of({"type": "object", "properties": {}}, is_strict=True)
     "In context=(), 'additionalProperties' is required to be supplied and to be false."

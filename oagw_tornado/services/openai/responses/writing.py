@@ -226,7 +226,7 @@ class Writing:
         return error_event(problem, self.number - 1)
 
     def broken(self, problem: Problem | None, events: int) -> bytes:
-        """What the stream says after so many events, if something went wrong there."""
+        """The event that ends the stream after an error, after so many events."""
         self.ended(self._failed(problem or SERVER_ERROR))
         return error_event(problem, events)
 
