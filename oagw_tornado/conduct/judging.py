@@ -39,7 +39,7 @@ RULES: dict[str, Callable[[Case], Findings]] = {
     )
 }
 
-#: Findings of one rule that are told; all are counted.
+#: Findings listed per rule; all are counted.
 MOST_FINDINGS = 50
 
 

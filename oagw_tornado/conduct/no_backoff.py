@@ -14,7 +14,7 @@ from oagw_tornado.conduct.retries import Retry, retries
 
 RULE = "no-backoff"
 
-#: Seconds: a shorter wait is none.
+#: Seconds below which a wait does not count as one.
 AT_ONCE = 0.05
 #: Seconds: who waits that long each time has reached the longest pause that it makes.
 CAPPED = 5.0

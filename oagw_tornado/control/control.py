@@ -73,7 +73,7 @@ class ControlPlane:
         self.open_connections = open_connections
         self.collector = Collector(responder.ledger.counters, responder.timing, self.gauges)
         self.own_addresses = own_addresses
-        #: How the gates of all stand, where these controls are those of all.
+        #: The state of all members' gates, if this control plane is for all of them.
         self.gates_of_all: dict[str, Any] | None = None
         #: What all have replayed, in pieces, likewise.
         self.replays_of_all: list[Any] | None = None

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 #: Entries that are written in one go, and bytes that these hold in the journal.
 TOGETHER = 100
 _SLICE = 2**20
-# Requests that run which are told of in one go.
+# Running requests that are reported in one go.
 _AT_A_TIME = 1000
 #: Bytes of bodies that are left at a time; of all further ones only the beginning is.
 MOST_OF_BODIES = 2 * 2**20
 LEAST_OF_A_BODY = 1024
-#: Requests that run of which it is told how far they have come.
+#: Running requests whose progress is reported.
 MOST_RUNNING = 10_000
 
 
@@ -58,7 +58,7 @@ class Leaving:
             slices = [each async for each in self._slices(journal.newest)]
             if with_progress:
                 self._runs = msgspec.msgpack.encode([each async for each in self._progress()])
-            # What was emptied meanwhile is not to be there again.
+            # Entries that were removed meanwhile must not come back.
             is_kept = journal.first == self._first and await self._left.keep(slices, self._runs, journal.size)
         finally:
             if not is_kept:

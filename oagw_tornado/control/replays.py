@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST = 1000
 _DEFAULT = 100
 
-# Replays and errors that are told in one piece.
+# Replays and errors in one piece of the reply.
 _TOGETHER = 50
 _ERRORS = 20_000
 

@@ -21,7 +21,7 @@ from oagw_tornado.evidence.percentiles import counted, percentile_points
 from oagw_tornado.evidence.request_filter import RequestFilter
 from oagw_tornado.evidence.timing import BINS_PER_SECOND, Timing
 
-#: Requests that are told one by one, events of each, and rules.
+#: Requests shown in detail, events of each, and rules.
 MOST_SLOWEST = 20
 MOST_EVENTS = 1000
 MOST_RULES = 200

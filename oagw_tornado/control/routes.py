@@ -62,7 +62,7 @@ class ControlDialect:
     def route(self, method: str, rest: str, headers: Mapping[str, str], caller: Caller) -> Route:
         path = self._prefix + rest
         if self._prefix == "/" and rest:
-            return refused(unknown_url(path))  # such as //health: nobody's, and no secret of control's
+            return refused(unknown_url(path))  # such as //health: no route, and nothing that control keeps secret
         refusal = self._refuse(headers, caller)
         if refusal is not None and not (self._tokens is not None and _is_open(method, path, headers)):
             return refused(refusal)

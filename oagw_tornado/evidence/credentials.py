@@ -59,7 +59,7 @@ PARAMETERS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Parameters that may follow a knob behind a semicolon: ``sim-fault=reset;at-event=2``.
+#: Parameters that may follow a knob after a semicolon: ``sim-fault=reset;at-event=2``.
 _KNOB_PARAMETERS = frozenset(
     """
     after at-event at-fraction burst bytes code count delay end error every first for form gap interval max message
@@ -87,7 +87,7 @@ _KEYS = tuple(
         (("xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-"), r"[A-Za-z0-9-]{10,}"),
         (("AIza", "ya29."), r"[A-Za-z0-9_-]{20,}"),
         (("AKIA", "ASIA"), r"[A-Z0-9]{16}"),
-        # Without a dot it is none, but all of it is taken: else each of its letters would be where one may begin.
+        # Without a dot it is no JWT, but it is consumed as a whole: otherwise one could begin at each of its letters.
         (("eyJ",), r"[A-Za-z0-9_-]{8,}+(\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?)?"),
     )
     for start in starts

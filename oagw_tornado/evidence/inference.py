@@ -28,7 +28,7 @@ OTHER_MODELS = "other"
 #: Replies that are over and wait to be counted, so that the count is not on the path of every one. Each holds the
 #: instants of its events, 8 KiB at most, and nothing of what a client sent but the name of its model.
 MOST_PENDING = 500
-#: So many are counted in one go, which costs each of them a third of what it would cost alone.
+#: Replies counted in one go, which costs each of them a third of what it would cost alone.
 AT_A_TIME = 32
 #: Of streams, only so many that they have about so many events.
 EVENTS_AT_A_TIME = 2_000
@@ -250,7 +250,7 @@ class InferenceCollector:
         share = min(1.0, sum(load.running.values()) / load.most) if load.most else 0.0
         for index, model in enumerate(self._models):
             running.add_metric((model, "0"), load.running.get(model, 0))
-            # Nobody has looked at what waits yet: it is told of the first model.
+            # The bodies of waiting requests have not been read yet: they count for the first model.
             waiting.add_metric((model, "0"), 0 if index else load.waiting)
             cache.add_metric((model, "0"), share)
         yield from (running, waiting, cache)

@@ -108,7 +108,7 @@ class Ledger:
         if looks is None:
             exchange.unread = looks = array("d")
         elif len(looks) >= 3 * MOST_LOOKS:
-            # Every other one is enough for what goes on for so long.
+            # Every other sample is enough for a reply that takes so long.
             exchange.unread = looks = array(
                 "d", chain.from_iterable(looks[at : at + 3] for at in range(0, len(looks), 6))
             )

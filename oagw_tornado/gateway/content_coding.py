@@ -63,7 +63,7 @@ def decoded(body: bytes, coding: str) -> Iterator[bytes]:
         for start in range(0, len(view), _FED):
             data: bytes | memoryview = view[start : start + _FED]
             while data:
-                if decoder.eof:  # one more member, or frame, behind the last
+                if decoder.eof:  # another member, or frame, follows
                     decoder = make()
                 yield from _pieces(decoder, data)
                 data = decoder.unused_data

@@ -14,7 +14,7 @@ from oagw_tornado.reply.reply import Headers, Reply
 
 ANY = "*"
 
-#: What a client reads of a reply, and a page could not without being told that it may.
+#: Headers that clients read, and that a page cannot read unless they are exposed.
 EXPOSED = (
     "Retry-After",
     "Retry-After-Ms",

@@ -17,7 +17,7 @@ from oagw_tornado.wire.headers import WireHeaders
 
 # An X-Request-Id that is echoed: visible ASCII, of a length that a log line can bear.
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
-# https://www.w3.org/TR/trace-context/#traceparent-header; later versions may have more behind.
+# https://www.w3.org/TR/trace-context/#traceparent-header; later versions may append fields.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{1,100})?")
 # Stands for a length of more digits than any limit of a body has.
 _OVER_ALL_LIMITS = 10**18

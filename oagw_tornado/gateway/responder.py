@@ -39,7 +39,7 @@ _NO_KNOBS = Knobs()
 # So many streams are brought up to date before others have their turn.
 _AT_A_TIME = 256
 
-# So many events are counted in one go.
+# Events counted in one go.
 _RECENT = 2000
 
 # Stands in where no knob draws: making a generator costs as much as a small reply.
@@ -77,7 +77,7 @@ class Responder:
         pacer.after_turn = self._settle_timing
         self.gates = Gates() if gates is None else gates
         self.backlog = Backlog(config.max_buffered)
-        # What was said to models lately, under the option prompt-cache.
+        # Recent prompts, for the option prompt-cache.
         self.prompt_cache = PromptCache()
         self.queues = WaitingQueues()
         self.states = ServiceStates()

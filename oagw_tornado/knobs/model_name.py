@@ -25,7 +25,7 @@ _DISTRIBUTIONS = ("uniform", "normal", "lognormal", "exponential", "trace")
 # Longer names first: tokens-per-second is not tokens with a value.
 _NAMES = sorted(VOCABULARY, key=len, reverse=True)
 
-# Parameters whose values are names with underscores, which a model's name has none of.
+# Parameters whose values are names with underscores, which a model's name cannot contain.
 _WITH_UNDERSCORES = ("error", "type", "code", "param")
 
 

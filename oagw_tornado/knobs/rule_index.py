@@ -18,7 +18,7 @@ from oagw_tornado.units.caches import RepeatCache
 if TYPE_CHECKING:
     from oagw_tornado.knobs.text_index import TextIndex
 
-#: Misses that are told of one request.
+#: Near misses recorded per request.
 MOST_MISSES = 3
 
 #: Rules at one place from which on it pays to look for texts first.

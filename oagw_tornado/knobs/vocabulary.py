@@ -149,7 +149,7 @@ def resolve(base: Knobs, given: Mapping[str, str]) -> Knobs:
     return replace(base, **read_knobs(given)) if given else base
 
 
-#: Characters of a value that is given over HTTP: times of a trace, say, of which a file may give more.
+#: Characters of a value given over HTTP, such as the times of a trace; a file may give more.
 LONGEST_VALUE = 2**15
 
 

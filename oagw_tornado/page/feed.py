@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 #: Seconds between two updates; more if they take more than this share of the loop's time.
 EVERY = 0.1
 SHARE = 0.012
-#: Seconds for which viewers are told in one turn of the loop; the others have theirs with the next update.
+#: Seconds spent on viewers in one turn of the loop; the others are served with the next update.
 TURN = 0.0015
 #: Pages that are open at once.
 MOST_VIEWERS = 32
@@ -89,7 +89,7 @@ class LiveFeed:
         self._current: dict[str, bytes] = {}
         self._packed: dict[str, bytes] = {}
         self._is_fresh = False
-        # The viewer that is told first the next time.
+        # The viewer that is served first the next time.
         self._turn = 0
 
     def share(self, others: Others, epoch: Callable[[], str]) -> None:

@@ -27,7 +27,7 @@ class _Lane:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.told = -1  # events; -1: not even that it is there
-        self.is_over = False  # and that was told
+        self.is_over = False  # and the page knows
 
 
 class Lanes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Seconds that are kept for those who come later, and again as many from before the first came.
 KEPT = 600
-#: Exchanges of the journal, and seconds, that are looked at in one go.
+#: Exchanges of the journal, and seconds, examined in one go.
 SHARE = 300
 # Seconds of a second that may have passed before counting began: a reset is noticed with the next update.
 _GRACE = 0.2

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Rows of one update, and exchanges that are looked at for one.
 MOST_ROWS = 150
 MOST_LOOKED_AT = 1500
-#: Rows in all that a page is told of requests before it came.
+#: Rows for requests from before the page was opened.
 MOST_OLD_ROWS = 5000
 #: Requests under way that are followed to their end.
 MOST_FOLLOWED = 5000
@@ -36,7 +36,7 @@ class Rows:
         self._fits = fits
         self._disclosure = disclosure
         self._newest = journal.newest
-        # The next one to tell of what was there before; 0: all of it was told.
+        # The next of the earlier requests to send; 0 if all were sent.
         self._oldest = journal.newest + 1
         self._old = 0
         self._followed: dict[int, tuple[Exchange, int]] = {}

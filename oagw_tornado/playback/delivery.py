@@ -194,7 +194,7 @@ class Delivery(ABC):
         else:
             self._go_on(now)
 
-    # What the ledger is told.
+    # Reports to the ledger.
 
     def _strike(self, step: Step) -> None:
         if step.faults:

@@ -178,7 +178,7 @@ class Pacer:
         self._awaited = 0
         self._turn.due = _NEVER
         slots, buckets = self._slots, self._buckets
-        # What falls due meanwhile waits for the next turn of the loop, too.
+        # Steps that become due meanwhile wait for the next turn of the loop too.
         begun = monotonic()
         now, until = int(begun * self._finest_rate), begun + seconds
         if begun - self._played_since > LOOK_EVERY:

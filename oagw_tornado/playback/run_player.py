@@ -23,7 +23,7 @@ from oagw_tornado.wire.connection import CHUNK
 
 WRITE = Action.WRITE
 
-#: Steps played in one go when all of them are due, and for how long at most, in seconds: then others have their turn.
+#: Due steps played in one go, and the time limit for that in seconds; then other streams are served.
 BURST = 256
 LONGEST_TURN = 0.002
 
@@ -80,7 +80,7 @@ class RunPlayer(Delivery):
     _descriptor: int
     _chunked: bool
     _count_late: Callable[[float], None]
-    # Bytes of the events of which the ledger does not know yet.
+    # Bytes of events not yet reported to the ledger.
     _size: int
     # Where actual and planned offsets go, and of how many events. None for the planned ones of a fixed gap, which are
     # a line.

@@ -13,10 +13,10 @@ from time import monotonic
 from oagw_tornado.evidence.ledger import Ledger
 from oagw_tornado.playback.delivery import Delivery
 
-#: Streams that are looked at in one go, and those among which they are looked for.
+#: Streams sampled in one go, and streams searched for them.
 AT_ONCE = 4
 AMONG = 64
-#: Running replies of which one round is made; those beyond have their turn in another.
+#: Running replies in one round; the rest are in later rounds.
 ROUND = 2000
 
 

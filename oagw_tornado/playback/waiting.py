@@ -19,7 +19,7 @@ from oagw_tornado.evidence.exchange import Exchange
 #: Bytes of request bodies that may wait, of all aliases together.
 MOST_WAITING_BYTES = 256 * 2**20
 
-# Requests that get their turn in one go: streams that are due come between them and the next.
+# Requests started in one go; due streams are served before the next ones.
 _AT_A_TIME = 16
 
 
@@ -90,7 +90,7 @@ class WaitingQueues:
         line = self._lines.get(exchange.alias)
         if line is not None and exchange in line.waiting:
             self._remove(line, exchange)
-            # Who is first now may have a higher limit than who was.
+            # The request that is now first may have a higher limit than the previous one.
             self._stir(exchange.alias, line)
 
     def over(self, exchange: Exchange) -> None:

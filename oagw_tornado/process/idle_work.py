@@ -125,7 +125,7 @@ class IdleWork:
                 try:
                     import_module(module)
                 except Exception:  # no descriptor left, say
-                    continue  # whoever needs it loads it, or is told why not
+                    continue  # the code that needs it loads it, or reports why it cannot
         finally:
             sys.setprofile(None)
             sys.setswitchinterval(before)

@@ -73,5 +73,5 @@ def start_log(level: str, who: str = "") -> StderrLog:
 def set_level(level: str) -> None:
     """Log what is at least as severe as `level`."""
     logging.getLogger().setLevel(level.upper())
-    # Tornado tells each body that is not framed as its head says; the client is told, and so is the journal.
+    # Tornado logs each body that is not framed as its head says; the client gets an error, and the journal has it.
     logging.getLogger("tornado.general").setLevel(logging.WARNING if level == "info" else logging.NOTSET)

@@ -11,7 +11,7 @@ from oagw_tornado.knobs.model_name import without_knobs
 from oagw_tornado.knobs.vocabulary import MODEL_MARK
 from oagw_tornado.proxying.trailers import BodyWithTrailers, passed_trailers
 
-# Bytes that are sent up in one go.
+# Bytes sent upstream in one go.
 _AT_ONCE = 2**18
 
 

@@ -35,7 +35,7 @@ _CREDENTIALS = (
     "session", "assertion",
 )  # fmt: skip
 
-#: Signs of one that is none, whatever its name ends with.
+#: Signs that a name is not one, whatever it ends with.
 _HARMLESS = ("maxtoken", "pagetoken", "nextpagetoken", "sortkey")
 
 MASK = "***"

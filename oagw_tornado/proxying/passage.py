@@ -127,7 +127,7 @@ class PassThrough:
         if are_asked_for(lines):
             self._trailers = ReplyTrailers()
             WANTED.set(self._trailers)
-            # Who says TE says so in Connection (RFC 9110, section 10.1.4).
+            # A sender of TE also names it in Connection (RFC 9110, section 10.1.4).
             headers += [("TE", "trailers"), ("Connection", "TE")]
         if self._up.is_chunked:
             headers += [line for line in lines if line[0].lower() == TRAILER]

@@ -24,7 +24,7 @@ from oagw_tornado.units.documents import DocumentError, quoted, read_json
 #: The version of the format.
 VERSION = 1
 
-#: What a file of a recording is called behind its name.
+#: The file name extension of a recording.
 SUFFIX = ".jsonl"
 
 _BEGIN = b'{"recording":%d,"ended":' % VERSION

@@ -15,7 +15,7 @@ LONGEST_LINE = 96 * 2**20
 #: Reads of one recording.
 MOST_READS = 5_000_000
 
-# Lines that are read in one go, where others wait for their turn.
+# Lines read in one go, while others wait.
 _AT_A_TIME = 64
 
 

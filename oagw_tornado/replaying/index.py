@@ -29,10 +29,10 @@ MOST_RECORDINGS = 100_000
 #: Files that cannot be read and are named.
 MOST_PROBLEMS = 100
 
-# Heads that are read in one go.
+# Heads read in one go.
 _AT_A_TIME = 4
 
-# Entries that are compared in one go.
+# Entries compared in one go.
 _COMPARED_AT_A_TIME = 100
 
 
@@ -73,7 +73,7 @@ class Index:
         self.entries: list[IndexedRecording] = []
         self._by_key: dict[bytes, list[IndexedRecording]] = {}
         self._by_place: dict[tuple[str, str], list[IndexedRecording]] = {}
-        # Whether there are bodies of which only the hash is known.
+        # Whether there are bodies known only by their hash.
         self._has_hashes = False
         # Parameters of queries that are credentials: the recorder has masked them.
         self._masked: frozenset[str] = frozenset()

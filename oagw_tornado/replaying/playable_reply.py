@@ -27,7 +27,7 @@ MICROSECOND = 1e-6
 # Speeds at which the instants of one recording are kept.
 _SPEEDS = 4
 
-# Of a recording of which nobody knows when it was said.
+# For a recording without times.
 _NEVER = array("d")
 
 #: What the connection itself says of a reply, and what the gateway says in its own words.

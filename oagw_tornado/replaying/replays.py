@@ -218,7 +218,7 @@ class Replays:
             return
         index.add(entry[3], entry[1], entry[2])
 
-    # Who answers a request?
+    # Which recording answers a request.
 
     def route(self, request: ServerRequest, route: Route, given: frozenset[str]) -> Route:
         """`route`, or the way to a recording; `given` are the knobs of a rule and of the request, by their fields."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from oagw_tornado.reply.boundaries import Boundaries, Boundary
 from oagw_tornado.reply.schedule import LARGEST_WRITE, Action, Schedule, Step
 
-#: Bytes that may wait for the client before no more is read, and until it goes on.
+#: Bytes waiting for the client at which reading pauses, and at which it resumes.
 MOST_HELD = 128 * 2**10
 _FEW = MOST_HELD // 4
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from oagw_tornado.reply.sse import BOM
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-# Bytes of a line that are looked at: enough to know ``data:`` behind a BOM.
+# Bytes of a line that are examined: enough to recognise ``data:`` after a BOM.
 _LOOK = 8
 
 

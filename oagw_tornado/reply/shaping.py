@@ -29,7 +29,7 @@ from oagw_tornado.reply.schedule import (
 )  # fmt: skip
 from oagw_tornado.units.latency import Latency
 
-# Events that are made in one go where many of them are joined.
+# Events made in one go when many are joined.
 _LOOK = 64
 
 # Fixed times draw nothing.
@@ -49,7 +49,7 @@ def later(schedule: Iterable[Step | Run], seconds: float) -> Steps:
     """The same, so much later."""
     for step in schedule:
         if isinstance(step, Run):
-            # The code that made the run goes on from where it ends, and knows nothing of this.
+            # The code that made the run continues after its end, unaware of this.
             step.at += seconds
             yield step
             step.at -= seconds
@@ -213,7 +213,7 @@ class _Alike(Iterator[bytes]):
     def __init__(self, first: Frame, source: Iterator[Frame]) -> None:
         self._source: Iterator[Frame] = chain((first,), source)
         self._gap = first.gap
-        # The frame that comes behind them, once they are used up.
+        # The frame that follows them once they are used up.
         self.other: Frame | None = None
 
     def __next__(self) -> bytes:
@@ -278,7 +278,7 @@ def joined(schedule: Steps, events_per_write: int) -> Steps:
             yield step
             continue
         if step.action is Action.STRIKE:
-            if held:  # behind them, and so with the write that they are part of
+            if held:  # after them, and so with the write that they are part of
                 held[-1] = held[-1]._replace(faults=held[-1].faults + step.faults)
             else:
                 yield step

@@ -18,14 +18,14 @@ from oagw_tornado.reply.words import Words, count_words, first_words, size_of
 #: Characters of JSON in one token.
 JSON_TOKEN = 8
 
-# Texts that are rendered in one go: so many at first, and at most.
+# Texts rendered in one go: at first, and at most.
 _FIRST = 4
 _AT_A_TIME = 128
 
-#: Characters, about, of the texts that are rendered before it is their time.
+#: Approximate number of characters rendered ahead of time.
 MOST_AHEAD = 64 * 1024
 
-# A word with the white space before it; what stands behind the last word is its own.
+# A word with the white space before it; white space after the last word belongs to that word.
 _WORDS = re.compile(r"\s*+\S++(?:\s++\Z)?|\s++\Z")
 
 

@@ -12,12 +12,12 @@ SHORT = 16 * 1024
 # Characters of a text whose words are counted best by cutting it.
 _FEW = 64
 
-# Characters, about, that are cut in one go.
+# Approximate number of characters split in one go.
 _SLICE = 4096
 
 # What `str.split` takes for white space: of ASCII, and beyond.
 _SPACES = " \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
-# No other space is told by other first bytes in UTF-8.
+# No other white space has another first byte in UTF-8.
 _FIRST_BYTES = (b"\xc2", b"\xe1", b"\xe2", b"\xe3")
 _OTHER_SPACES = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -101,7 +101,7 @@ class Words(Sequence[str]):
 def first_words(text: str, count: int) -> str:
     """The first `count` words of a text that has one blank between each two, and at least so many."""
     low, before, high = 0, 0, len(text)
-    # The blank behind them is between `low`, before which there are `before` of them, and `high`.
+    # The blank after them is between `low`, before which there are `before` of them, and `high`.
     while high - low > _SLICE:
         middle = (low + high) // 2
         blanks = text.count(" ", low, middle)

@@ -20,7 +20,7 @@ from oagw_tornado.services.filler import WORDS
 
 GREETING = "Hello! How can I assist you today?"
 
-#: Tokens of a reply that goes on until its limit, whatever that is.
+#: The most tokens of a reply that fills its limit.
 MOST_TOKENS = 1_000_000
 
 #: A reply of more characters than this is only given as a stream: else it would be held in memory whole.

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from oagw_tornado.services.filler import WORDS
 
-#: Words that get a number of their own, and their characters in all. What comes later is told as `UNKNOWN`: whoever
-#: sends many new words does not take away those of others.
+#: Words that get an id of their own, and their characters in all. Later words become `UNKNOWN`, so that a client that
+#: sends many new words does not evict those of others.
 MOST_WORDS = 50_000
 MOST_CHARACTERS = 2**20
 LONGEST = 64
@@ -16,7 +16,7 @@ LONGEST = 64
 UNKNOWN = 0
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-# What stands behind the last word belongs to it. No place is looked at twice: a long run of white space is cheap.
+# White space after the last word belongs to it. No position is examined twice: a long run of white space is cheap.
 _TOKENS = re.compile(r"\s*+\S++(?:\s++\Z)?")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: Findings that are told at length.
+#: Findings shown in full.
 TOLD = 10
 
 

@@ -147,7 +147,7 @@ class SimulatorServer(ABC):
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            # The thread goes on whatever happens here: what it has started must not be left behind.
+            # The thread continues whatever happens here, and what it has started must not be left running.
             await asyncio.wait([starting])
             await asyncio.to_thread(self.stop)
             raise

@@ -11,7 +11,7 @@ from oagw_tornado.testing.expectation import described
 from oagw_tornado.testing.fixture import Oagw
 from oagw_tornado.testing.server import SimulatorServer
 
-#: Tests of which a report tells.
+#: Tests in a report.
 MOST_RUNS = 500
 
 
@@ -34,7 +34,7 @@ class SessionServer:
         self._server: SimulatorServer | None = None
         # What there is to tell of each test, for a report.
         self._runs: list[Any] = []
-        # The last test that used it, and what came to light of it when it was over.
+        # The last test that used it, and errors that were found after it had ended.
         self._last_test = ""
         self._late: list[str] = []
 

@@ -10,7 +10,7 @@ V = TypeVar("V")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# How many of what is kept may be looked at for one to go, and how many of its uses count.
+# Values examined per eviction, and the most uses that count.
 _LOOKS = 4
 _USES_COUNTED = 64
 
@@ -27,9 +27,9 @@ class RepeatCache(Generic[K, V]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        # Each value with its uses; what was looked at longest ago stands first.
+        # Each value with its use count; the one examined longest ago comes first.
         self._kept: dict[K, list[Any]] = {}
-        # Keys that were offered once, lately and before that.
+        # Keys offered once, recently and before that.
         self._seen: set[K] = set()
         self._seen_before: set[K] = set()
 

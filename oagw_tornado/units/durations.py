@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ns|us|µs|ms|s|m|h)", re.ASCII)
-# Some of them, one behind each comma and nothing else.
+# Several durations, separated by commas.
 _DURATIONS = r"(?:(?:\d+(?:\.\d+)?|\.\d+)\s*(?:ns|us|µs|ms|s|m|h)(?:,(?!\Z)|\Z))+"
 
-# What people write in place of a unit.
+# What people write instead of a unit.
 _MEANT = {
     "": ("ms", "s"),
     **dict.fromkeys(("msec", "msecs", "millis", "millisecond", "milliseconds"), ("ms",)),

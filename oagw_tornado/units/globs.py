@@ -32,7 +32,7 @@ def folded(text: str) -> str:
     return text.lower()
 
 
-# So many literals of a glob are told.
+# Literals reported per glob.
 _LITERALS = 4
 
 
@@ -49,7 +49,7 @@ class Glob:
         self._any_case = any_case
         first, *rest = (_Piece(items, any_case) for items in _cut(glob))
         self._first = first
-        # None: there is no star, and nothing behind the first piece.
+        # None if there is no star: nothing follows the first piece.
         self._last = rest.pop() if rest else None
         self._middle = [piece for piece in rest if piece.length]
         if any(piece.pattern is not None and piece.length > LONGEST_INEXACT for piece in self._middle):

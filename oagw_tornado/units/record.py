@@ -30,7 +30,7 @@ def record(cls: type[T]) -> type[T]:
     own = fields(made)  # type: ignore[arg-type]
     made._defaults = {each.name: each.default for each in own if each.init}  # type: ignore[attr-defined]
     made._compared = tuple(each.name for each in own if each.compare)  # type: ignore[attr-defined]
-    # Not before: a data class that is told to be frozen writes these, too.
+    # Not earlier, because `dataclass(frozen=True)` generates these too.
     made.__setattr__ = _refuse  # type: ignore[method-assign]
     made.__delattr__ = _refuse  # type: ignore[method-assign]
     return made

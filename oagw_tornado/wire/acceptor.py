@@ -24,9 +24,9 @@ from oagw_tornado.wire.turn import Turn
 
 log = logging.getLogger(__name__)
 
-#: Connections taken in one turn of the loop, at most: what was asked on others waits behind them.
+#: Most connections accepted in one turn of the loop: requests on other connections wait for them.
 TURN = 32
-#: Connections taken out of a backlog in one go when the server ends.
+#: Connections accepted from a backlog in one go when the server shuts down.
 MOST_LEFT = 4096
 #: Seconds without accepting, once there is nothing left to accept with.
 PAUSE = 1.0

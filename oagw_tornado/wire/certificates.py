@@ -49,7 +49,7 @@ class Authority:
                 return certificate, key
             from oagw_tornado.wire.certificate_making import make_certificate
 
-            # One that was made for other hosts goes on being good for them.
+            # A certificate made for other hosts stays valid for them.
             kept = [] if fault else [host for host in _hosts(note) if host not in wanted]
             made = make_certificate(self._read("ca.pem"), self._read("ca-key.pem"), [*wanted, *kept][:50], fault)
             _write(key, made.key)

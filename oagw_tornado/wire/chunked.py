@@ -6,7 +6,7 @@ import re
 
 from oagw_tornado.wire.head import FIELD_LINE, TOKEN, Limits, Refused
 
-#: Chunks taken in one go: each is a few calls, and others wait.
+#: Chunks read in one go: each takes a few calls, and other connections wait.
 MOST_AT_ONCE = 2048
 # A line of a chunk's size, with its extensions; so much of the latter in the whole body.
 _LONGEST_LINE = 4096

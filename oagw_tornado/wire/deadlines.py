@@ -20,7 +20,7 @@ LINGER_TIME = 2.0
 LEAST_RATE = 16 * 2**10
 #: How often the server looks for those whose time is up, in seconds.
 SWEEP = 1.0
-#: Bytes read on behind the last reply of a connection, and thrown away.
+#: Bytes read and discarded after the last reply of a connection.
 LINGER_BYTES = 64 << 20
 
 

@@ -161,8 +161,8 @@ def _persists(method: bytes, is_old: bool, headers: WireHeaders) -> bool:
         return False
     if not is_old:
         return True
-    # With a transfer coding the framing is in doubt: HTTP/1.0 has none (RFC 9112, section 6.1). Nor may a request
-    # that should have a length, and has none, be followed by another.
+    # With a transfer coding the framing is in doubt: HTTP/1.0 has none (RFC 9112, section 6.1). Nor may another request
+    # follow one that should have a length but has none.
     return (
         b"keep-alive" in wishes
         and b"transfer-encoding" not in fields

@@ -43,7 +43,7 @@ class HeadLines:
 
     def __init__(self) -> None:
         self._known: dict[Key, bytes] = {}
-        # Asked for once, lately.
+        # Requested once, recently.
         self._seen: set[Key] = set()
 
     def __call__(self, status: int, headers: Headers, source: str | None, reason: str = "") -> bytes:

@@ -49,7 +49,7 @@ class Http1Connection(LingeringConnection):
 
     def __init__(self, server: SocketServer) -> None:
         super().__init__(server)
-        # Who gets the body of the request that is being read; None if nobody does.
+        # The receiver of the body of the request that is being read; None if there is none.
         self._delegate: httputil.HTTPMessageDelegate | None = None
         # There only while bytes wait.
         self._reader: RequestReader | None = None
@@ -62,7 +62,7 @@ class Http1Connection(LingeringConnection):
         self._goes_on = False
         # Bytes of the body so far: of the window under which its rate is looked at, or dropped behind the reply.
         self._body_size = 0
-        # When the last request had arrived, or its turn had come behind another one.
+        # When the last request had arrived, or when the one before it was done.
         self._asked_at = 0.0
         self._is_held = False  # who gets the body takes no more of it
 
@@ -299,7 +299,7 @@ class Http1Connection(LingeringConnection):
         if not self.keep_alive or self._server.draining:
             self._linger()
         elif not self._is_busy:
-            # Answered later than it came: this is where the connection goes on.
+            # The reply came later than its request: the connection continues here.
             self._go_on()
 
     def _refuse(self, status: int, text: str) -> None:
@@ -307,7 +307,7 @@ class Http1Connection(LingeringConnection):
         was_answered = self._is_answered and not self._is_read
         delegate, self._delegate = self._delegate, None
         self.keep_alive = False
-        # No whole request is behind this reply, so the rest of what the client sends is read and dropped.
+        # This reply did not wait for its whole request, so the rest of what the client sends is read and dropped.
         self._is_read = self._is_answered = False
         try:
             if delegate is not None:

@@ -19,9 +19,9 @@ class KnownHeads:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
-        # Hashes of those that were read once, lately: one that is there by accident is known a request too early.
+        # Hashes of heads parsed once, recently: after a collision, a head is cached one request too early.
         self._seen: set[int] = set()
-        #: The head of these bytes, if it is known. Its fields are nobody's to change: see `WireHeaders.again`.
+        #: The head of these bytes, if it is cached. Its fields must not be changed: see `WireHeaders.again`.
         self.find = self._known.get
 
     def parse(self, data: bytes, limits: Limits) -> Head:

@@ -98,7 +98,7 @@ class RequestStream(IOStream):
                 return self._framing(head)
             except Refused as refused:
                 self.reply.refuse(refused)
-        # Tornado is told nothing more of this connection.
+        # Tornado gets nothing more from this connection.
         await self.read_until_close()
         raise StreamClosedError
 

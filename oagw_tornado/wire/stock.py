@@ -98,7 +98,7 @@ class StockConnection(ReplyConnection):
 
     def send(self, data: bytes) -> bool:
         if self._stream.closed():
-            # It may have been before anybody asked to be told.
+            # That may have happened before anybody asked to be told.
             self._stream.io_loop.add_callback(self._closed)
             return False
         written = self._stream.write(data)
@@ -182,7 +182,7 @@ class StockConnection(ReplyConnection):
         if self.reading is not None:
             self.reading.give_up()
         self.method, self.version = "GET", "HTTP/1.1"
-        # No whole request is behind this reply, so the rest of what the client sends is read and dropped.
+        # This reply did not wait for its whole request, so the rest of what the client sends is read and dropped.
         self.is_read = False
         self.body_length = CHUNKED
         self._server.delegate.refuse(self, refused.status, refused.text)
@@ -303,7 +303,7 @@ class _Reading(httputil.HTTPMessageDelegate):
         stream = connection._stream
         head, stream.head = stream.head, None
         if not connection.is_open or head is None:
-            # Tornado goes on with what it has read from a client that has left.
+            # Tornado continues with what it has read from a client that has left.
             connection.is_over = True
             return
         connection.method = head.method

@@ -69,7 +69,7 @@ def _body(problem: Problem, request_id: str) -> dict[str, Any]:
     error: dict[str, Any] = {"type": problem.type, "message": problem.message}
     if problem.code is not None:
         error["details"] = {"error_code": problem.code}
-    if problem.param is not None:  # the real service has none: it is what was asked for
+    if problem.param is not None:  # the real service has no such field; the fault asked for it
         error["param"] = problem.param
     return {"type": "error", "error": error, "request_id": request_id}
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from oagw_tornado.services.openai.errors import InvalidRequest
 
 MOST_TOOLS = 128
-#: Tools of one request where nobody checks them: they are read in one go.
+#: Tools of one request without strict validation: they are read in one go.
 MOST_OFFERED = 1000
 #: Messages of one request, or items of its input; parts of all of them together, and calls of tools.
 MOST_MESSAGES = 2048

@@ -23,7 +23,7 @@ DIMENSIONS = {"text-embedding-3-large": 3072}
 DEFAULT_DIMENSIONS = 1536
 MOST_INPUTS = 2048
 
-#: Inputs up to which a reply is made in one go; of more it is made as the client takes it.
+#: Inputs up to which a reply is made in one go; a larger one is made as the client reads.
 AT_ONCE = 4
 
 #: Numbers in one reply.

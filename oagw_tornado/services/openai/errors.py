@@ -14,7 +14,7 @@ from oagw_tornado.services.openai.context import with_api_headers
 if TYPE_CHECKING:
     from oagw_tornado.services.dialect import TooManyTokens
 
-#: The type of an error of which only the status is known.
+#: The type of an error with only a known status.
 TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",

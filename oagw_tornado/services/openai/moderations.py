@@ -14,7 +14,7 @@ from oagw_tornado.services.openai.requests import ModerationRequest
 
 DEFAULT_MODEL = "omni-moderation-latest"
 
-#: Inputs up to which a reply is made in one go; of more it is made as the client takes it.
+#: Inputs up to which a reply is made in one go; a larger one is made as the client reads.
 AT_ONCE = 32
 
 CATEGORIES = (

@@ -115,7 +115,7 @@ def usage(conversation: Conversation, parts: Parts, context: Context) -> dict[st
     return usage_object(counted, context.is_exact, conversation.request.n or 1)
 
 
-#: Characters of a token whose bytes are told beside it, one by one: no real one has as many.
+#: Characters of a token up to which its bytes are listed: no real token is longer.
 LONGEST_IN_BYTES = 1000
 
 

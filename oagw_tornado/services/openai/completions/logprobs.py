@@ -9,7 +9,7 @@ from zlib import crc32
 from oagw_tornado.reply.words import count_words
 from oagw_tornado.services.openai.errors import InvalidRequest
 
-#: Likely tokens that are told of one prompt, or of all that is echoed: all streams wait while they are made.
+#: Top logprobs for one prompt, or for everything echoed: all streams wait while they are made.
 MOST_LOGPROBS = 20_000
 
 #: The model is nearly certain of what it says.

@@ -20,7 +20,7 @@ from oagw_tornado.services.openai.responses.requests import InputItem
 MOST_STORED = 1000
 MOST_STORED_BYTES = 64 * 2**20
 
-# Bytes of a response beside what came and what was said.
+# Bytes of a response besides its request and its output.
 _OVERHEAD = 1024
 
 
