@@ -279,7 +279,7 @@ def _say_where(config: Config, simulator: Simulator) -> None:
     if simulator.authority is not None:
         from shlex import quote
 
-        # Before the line that says that it is ready: who waits for that one has read these.
+        # Before the ready line, so that whoever waits for that line has read these.
         say(f"export SSL_CERT_FILE={quote(str(simulator.authority))}")
         say(f"export NODE_EXTRA_CA_CERTS={quote(str(simulator.authority))}")
     say(f"oagw-tornado {__version__}: {simulator.addresses}")

@@ -56,7 +56,7 @@ def run_workers(
     authority = prepare(config, extensions)
     check_state(config)
     sockets = WorkerSockets(config, number)
-    # Loaded once for all: workers share the memory of what is there before they are forked, and start in no time.
+    # Loaded once for all: workers share the memory of everything loaded before the fork, and start at once.
     for module in (*NEEDED_SOON, "redis.asyncio", "oagw_tornado.state.shared_state", "oagw_tornado.control.sharing"):
         import_module(module)
     _load_engine(config)

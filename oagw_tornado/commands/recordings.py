@@ -18,7 +18,7 @@ from oagw_tornado.recordings.recording import Recording, bounded_lines, read_rec
 
 OK, LEFT_OUT, BAD = 0, 1, 2
 
-# Characters of one line that `show` prints of what was read.
+# Characters of each read that `show` prints.
 _SHOWN = 100
 
 _ACTIONS = {

@@ -17,7 +17,7 @@ from oagw_tornado.conduct.marks import Mark
 
 RULE = "buffered"
 
-#: What proves that nothing was read: so many events, over so many seconds, and that share of the stream's length.
+#: Proof that nothing was read: this many events, over this many seconds, and this share of the stream's length.
 EVENTS = 4
 SECONDS = 0.3
 SHARE = 0.5
@@ -83,7 +83,7 @@ def _told(entry: ConductEntry, mark: Mark) -> Finding | None:
         return None
     received = sorted(mark.received)
     length = entry.sent[-1] - entry.sent[0]
-    # What is closer together than a quarter of the pace is one lump.
+    # Events closer together than a quarter of the pace are one batch.
     apart = length / (4 * len(entry.sent))
     sent, arrived = lumps(entry.sent, apart), lumps(received, apart)
     if length < SECONDS or arrived > sent / 2:

@@ -133,7 +133,7 @@ def _attempt(exchange: Exchange) -> int | None:
 
 
 def _unknown_results(exchange: Exchange) -> tuple[str, ...]:
-    # Of a body that is not kept whole nobody can say what it did not say.
+    # A body that was not kept whole cannot show what was missing from it.
     whole = exchange.body_head if len(exchange.body_head) == exchange.body_size else b""
     return unknown_results(whole) if whole else ()
 

@@ -15,7 +15,7 @@ from oagw_tornado.conduct.finding import Case, Finding, Findings, Line
 RULE = "never-retried"
 
 STATUSES = frozenset((429, 503, 529))
-#: Seconds: nobody has to wait longer.
+#: Seconds: a client need not wait longer than that.
 WORTH_WAITING = 60.0
 #: Seconds beside the wait itself that a client has to come back.
 GRACE = 2.0

@@ -16,7 +16,7 @@ RULE = "no-backoff"
 
 #: Seconds below which a wait does not count as one.
 AT_ONCE = 0.05
-#: Seconds: who waits that long each time has reached the longest pause that it makes.
+#: Seconds: a client that waits this long each time has reached its longest pause.
 CAPPED = 5.0
 
 

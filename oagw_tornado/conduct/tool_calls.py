@@ -27,7 +27,7 @@ def unknown_results(body: bytes) -> tuple[str, ...]:
         return ()
     if not isinstance(document, dict):
         return ()
-    # What was said before is kept by the server: its calls are not here.
+    # The server stores the earlier messages: their calls are not in this body.
     if document.get("previous_response_id") or document.get("conversation"):
         return ()
     called: set[str] = set()

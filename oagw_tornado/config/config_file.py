@@ -171,7 +171,7 @@ def _is_list(node: yaml.Node) -> bool:
 def _refuse_bombs(document: yaml.Node, path: str) -> None:
     """A node may stand in many places by its alias, so that a few lines can mean more values than there is memory for,
     or nest without end. Both are refused before anything is made of them. Every node is looked at once."""
-    # By node: how many values it stands for, and how deep these are; None while what is in it is looked at.
+    # By node: the number of values it stands for, and their depth; None while its contents are being examined.
     known: dict[int, tuple[int, int] | None] = {}
     nodes = [document]
     while nodes:

@@ -81,7 +81,7 @@ class ControlPlane:
         self._live: LiveFeed | None = None
         #: The configuration that a reset leads back to.
         self.started_as = responder.config
-        #: What makes these the controls of all who share a state; None: nobody does.
+        #: Makes this the control plane of all members of a state; None if there is no shared state.
         self.sharing: Shared | None = None
         #: What has another configuration hold in the gateway and its servers, if it could: gives what does so, or
         #: raises ConfigError. The second argument is the first with what was changed by hand meanwhile.
@@ -197,7 +197,7 @@ class ControlPlane:
         self.rules.reset()
         self._terms.store.clear()
         turns = Turns()
-        # All who wait go on, to their end: at their next event the gate would be another one, which is shut.
+        # All waiting replies continue to their end: at their next event the gate would be a new one, which is shut.
         for playing in self.responder.playing:
             playing.exchange.gate = None
         for _ in self.gates.resetting():
@@ -205,7 +205,7 @@ class ControlPlane:
         self.responder.prompt_cache.clear()
         self.responder.states.clear()
         self.responder.health.reset()
-        # What runs keeps its own counts: what has left so far belongs to the time before.
+        # Running replies keep their own counts: what has left so far belongs to the time before the reset.
         self.responder.settle(in_one_go=True)
         self.signs.reset()
         self.marks.clear()

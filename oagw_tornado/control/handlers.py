@@ -295,7 +295,7 @@ class Metrics(ControlHandler):
 
     async def get(self, control: ControlPlane) -> None:
         if "prometheus_client" not in sys.modules:
-            # Loading it takes tens of milliseconds, by which no stream is to be late: beside the loop, not in it.
+            # Loading it takes tens of milliseconds and must not make a stream late, so it is done off the loop.
             await asyncio.get_running_loop().run_in_executor(None, import_module, "prometheus_client")
         self.responder.settle()
         self.respond(Reply(200, (("Content-Type", CONTENT_TYPE),), render(control.collector), source=None))

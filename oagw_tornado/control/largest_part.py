@@ -7,10 +7,10 @@ from msgspec.json import Decoder
 
 from oagw_tornado.knobs.rule import NAME
 
-#: Bytes of a document that is looked at: about a millisecond for each megabyte.
+#: Bytes of a document that is searched: about a millisecond per megabyte.
 _LONGEST = 16 * 2**20
 
-# Names of a document that is looked at: each takes as long as a thousand bytes.
+# Names in a document that is searched: each takes as long as a thousand bytes.
 _MANY_NAMES = 20_000
 
 _FIELDS = Decoder(dict[str, Raw] | list[Raw])

@@ -20,7 +20,7 @@ from oagw_tornado.evidence.replayed import Replayed
 from oagw_tornado.evidence.view import knobs_as_json
 from oagw_tornado.knobs.vocabulary import VOCABULARY, Knobs
 
-#: What nobody who looks at an exchange elsewhere has a use for.
+#: Attributes that are of no use to other members.
 _OF_ITS_SERVER = frozenset(
     ("admitted", "head_sent", "limit_headers", "page_headers", "echoed", "held", "inference", "headers", "knobs")
 )
@@ -79,7 +79,7 @@ def carried(exchanges: Iterable[Numbered], bodies: Bodies | None = None) -> byte
     shown: list[dict[str, Any]] = []
     heads: dict[int, int] = {}
     lines: list[Any] = []
-    # One list for each of these, as most requests in a row have the same of each.
+    # One list for each of these, because consecutive requests mostly have the same values.
     numbers, of_heads, of_knobs, rows = [], [], [], []
     own: Any = None
     written: Any = None

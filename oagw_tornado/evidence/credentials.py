@@ -67,7 +67,7 @@ _KNOB_PARAMETERS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Values that no credential is, whatever the name.
+#: Values that cannot be credentials, whatever the name.
 _PLAIN = frozenset(("", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null", MASK))
 
 #: Fields of a body that name a credential: their names, without separators, end like this.
@@ -100,10 +100,10 @@ _USERINFO = re.compile(r"(//)[^/?#\s]*@")
 _SEPARATORS = re.compile(r"([?&;#])")
 _NESTED = re.compile(r"[?&;#][^?&;#=]*=|//[^/]*@")
 
-#: Pieces of a target that are looked at one by one; the rest of a longer one is masked.
+#: Parts of a target that are examined one by one; the rest of a longer one is masked.
 MOST_PIECES = 1000
 
-# Strings are read one after the other, each with the value that follows if it is a name: no place is looked at twice.
+# Strings are read in order, each with the value that follows if it is a name: no position is examined twice.
 _STRING = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\\?\Z)'
 _JSON_STRING = re.compile(rf"{_STRING}(\s*:\s*)?(?(2)(?:{_STRING}|(-?[0-9][0-9.eE+-]*))?)", re.DOTALL)
 _PART_NAME = re.compile(r';\s*name="?([^";\r\n]*)', re.IGNORECASE)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 #: What there is a histogram of: lateness of events, time to the first one, time between two.
 FIGURES = ("lateness", "first_event", "gaps")
 
-#: Steps of each halving of the distance to 100 %, as HdrHistogram has it by default.
+#: Steps per halving of the distance to 100 %, HdrHistogram's default.
 TICKS = 5
 DIGITS = 3
 #: Values are whole microseconds; the text has milliseconds.

@@ -10,7 +10,7 @@ from oagw_tornado.evidence.metrics import Counters
 from oagw_tornado.evidence.timing import Timing
 from oagw_tornado.evidence.verdict import Second
 
-#: Of a `Timing`: what is added, and what only the extremes are kept of.
+#: The fields of a `Timing` that are added, and those of which the extremes are kept.
 _SUMS = ("later", "events", "seconds", "blocked_by_client")
 
 

@@ -30,7 +30,7 @@ class Counters:
     """What is counted. `ledger.Ledger` counts the events and the faults."""
 
     def __init__(self) -> None:
-        # The times of first events one by one, for somebody who watches and takes them; None: nobody does.
+        # The times of first events one by one, while the live page collects them; else None.
         self.first_event_times: list[float] | None = None
         self.reset()
 

@@ -23,7 +23,7 @@ def percentile_points(counts: Sequence[tuple[float, int]], points: int = POINTS)
             found.append([100 * seen / whole, value])
     if len(found) <= points:
         return found
-    # As many per decade of what is left, so that the far end keeps its detail.
+    # The same number per decade of the remaining tail, so that the far end keeps its detail.
     kept: list[list[float]] = []
     step = whole ** (1 / points)
     left = 100.0

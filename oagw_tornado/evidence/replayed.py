@@ -23,11 +23,11 @@ class Replayed:
         overridden: tuple[str, ...],
     ) -> None:
         self.recording = recording
-        # The how many-th of so many recordings of this request it is.
+        # Its position among the recordings of this request, and their number.
         self.number = number
         self.of = of
         self.speed = speed
-        # When each event was recorded, at this speed, as far as it is noted; None: the reply was sent whole.
+        # When each event was recorded, at this speed, as far as kept; None for a buffered reply.
         self.offsets = offsets
         self.ends_at = ends_at
         # The knobs that stand in the place of recorded times.

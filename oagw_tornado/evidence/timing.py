@@ -102,7 +102,7 @@ class Timing:
         self._fresh: dict[int, int] = {}
         self._freshest = 0.0
         self._blocked_then = 0
-        # In place, here and below: those who append hold on to this list.
+        # In place, here and below, because the code that appends keeps a reference to this list.
         self.recent.clear()
 
     def settle(self) -> None:

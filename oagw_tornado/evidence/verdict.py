@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-#: Seconds of lateness at p99 that an innocent server stays within, if nobody says otherwise.
+#: Default budget: seconds of lateness at p99 that an innocent server stays within.
 DEFAULT_BUDGET = 0.002
 #: The loop's timer is counted in steps of this many seconds, and is itself this much too coarse.
 GRAIN = 0.002
@@ -187,7 +187,7 @@ def _causes(seconds: Sequence[Second]) -> list[str]:
     if starved > 0.05 * length:
         causes.append(f"starved: it waited for a processor for {starved / length:.0%} of {length:.0f} s; others had it")
     busy = sum(second.busy for second in seconds)
-    # What it did not get, it cannot have used.
+    # It cannot have used time that it did not get.
     if length > stopped + starved and busy > BUSY * (length - stopped - starved):
         causes.append(f"overloaded: the loop was busy for {busy / length:.0%} of {length:.0f} s")
     pause = max((second.pause for second in seconds), default=0.0)

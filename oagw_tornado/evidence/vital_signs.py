@@ -60,7 +60,7 @@ class VitalSigns:
         self._handle: asyncio.TimerHandle | None = None
         self._collecting_since = 0.0
         self.since = time.time()
-        # When the second under way began, the processor times then, and what was seen since.
+        # When the current second began, the processor times at that point, and the samples since.
         self._due = self._began = 0.0
         self._cpu = self._busy = self._busy_then = 0.0
         self._starved: float | None = None

@@ -13,7 +13,7 @@ import re
 from urllib.parse import quote, unquote
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-#: What stands as it is, beside letters and digits.
+#: Characters besides letters and digits that need no quoting.
 _PLAIN = " !#$&'()*+-./:<=>?@[]^_`{|}~"
 
 

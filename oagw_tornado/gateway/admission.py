@@ -124,7 +124,7 @@ class Admission(httputil.HTTPMessageDelegate):
                 self._begin_with(self._take_body())
 
     def _take_body(self) -> bytes:
-        # `getvalue` gives what was written, not a copy of it.
+        # `getvalue` returns the buffer itself, not a copy.
         body, self._first = self._first if self._more is None else self._more.getvalue(), b""
         self._more = None
         return body
@@ -176,7 +176,7 @@ class Admission(httputil.HTTPMessageDelegate):
 
     def _not_decoded(self, error: Exception | None) -> None:
         if self._sent_body is not None:
-            # Whether it is one is for who gets it to say.
+            # Its receiver decides whether it is one.
             self._decoded(self._sent_body)
             return
         reply = body_too_large(self._gateway.max_body_size) if error is None else bad_request(f"Bad request: {error}")

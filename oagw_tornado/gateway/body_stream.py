@@ -25,7 +25,7 @@ class BodyStream:
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._is_holding = False
-        # True once the body is whole, or once it never will be.
+        # True once the body is complete, or can no longer become so.
         self.is_whole = False
         self._is_lost = False
         self._waiter: asyncio.Future[None] | None = None

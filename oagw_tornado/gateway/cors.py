@@ -33,7 +33,7 @@ EXPOSED = (
     "Allow",
     "Date",
 )
-#: What a page may read in any case (WHATWG Fetch, section 2.2.2), or nobody asks for.
+#: Headers that a page may always read (WHATWG Fetch, section 2.2.2), or does not need.
 _SAFE = frozenset(
     (
         *(name.lower() for name in EXPOSED),
@@ -97,7 +97,7 @@ class Cors:
     def fields(self, origin: str | None) -> Headers:
         """What a reply to a request of `origin`, its Origin header, carries. Empty: nothing."""
         allowed = None if origin is None else self._allowed(origin)
-        # A cache must not give one origin what was said to another.
+        # A cache must not give one origin the reply to another.
         vary: Headers = () if ANY in self._origins else (("Vary", "Origin"),)
         if allowed is None:
             return vary

@@ -54,7 +54,7 @@ class ExchangeHandler(LazyHandler):
     exchange: Exchange
     # True if rules that name its path, and knobs of the request, hold for a handler that is no upstream's.
     heeds_rules: ClassVar[bool] = False
-    # Who made the replies of this handler, for ``X-OAGW-Error-Source``.
+    # The source of this handler's replies, for ``X-OAGW-Error-Source``.
     source: Any = "gateway"
     # Whether `max-num-seqs` counts it: what only tells of a service is answered however busy that is.
     takes_turns = True

@@ -7,7 +7,7 @@ from oagw_tornado.knobs.vocabulary import Knobs
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.wire.connection import status_and_fields
 
-# The plan of a reply that no knob has a say in.
+# The plan of a reply to which no knob applies.
 _AT_ONCE = b"Server-Timing: ttft;dur=0, itl;dur=0\r\n"
 
 

@@ -24,7 +24,7 @@ _AT_A_TIME = 64
 async def inference_metrics(responder: Responder, alias: str, models: tuple[str, ...], most: int | None) -> Reply:
     """vLLM's metrics of `alias`, in the Prometheus text format. `most` requests may run; None: no limit."""
     if "prometheus_client" not in sys.modules:
-        # Loading it takes tens of milliseconds, by which no stream is to be late: beside the loop, not in it.
+        # Loading it takes tens of milliseconds and must not make a stream late, so it is done off the loop.
         await asyncio.get_running_loop().run_in_executor(None, import_module, "prometheus_client")
     if responder.inference_of_all is None:
         counters = await _settled(responder, alias)

@@ -39,7 +39,7 @@ class LazyRequest(httputil.HTTPServerRequest):
         return value
 
 
-# Characters of the longest query whose arguments are kept with a head that is known.
+# Characters of the longest query whose arguments are cached with its head.
 _LONGEST_KEPT = 256
 
 
@@ -104,7 +104,7 @@ class LazyHandler(tornado.web.RequestHandler):
     _prepared_future = None
     _status_code = 200
     _reason = "OK"
-    # The Content-Length that a handler which flushes has given, less what it has written.
+    # The Content-Length given by a handler that flushes, less what it has written.
     _body_left: int | None = None
     # Whether `prepare` is Tornado's own, which does nothing.
     _is_prepared = True
@@ -173,7 +173,7 @@ class LazyHandler(tornado.web.RequestHandler):
         except StreamClosedError:
             self.client_left()
         except asyncio.CancelledError as error:
-            # The handler itself is cancelled, or what it waited for: either way its client gets a reply.
+            # Either the handler was cancelled or something it waited for: in both cases its client gets a reply.
             self._fail(error)
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
@@ -298,7 +298,7 @@ class LazyHandler(tornado.web.RequestHandler):
         unimplemented = tornado.web.RequestHandler._unimplemented_method
         return [name for name in cls.SUPPORTED_METHODS if getattr(cls, name.lower()) is not unimplemented]
 
-    # What is left to the class that knows the gateway.
+    # Implemented by the class that knows the gateway.
 
     def send_written(self, status: int, reason: str, headers: httputil.HTTPHeaders, body: bytes) -> None:
         """Send what the handler has written, all of it in memory."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.inference import InferenceCounters
     from oagw_tornado.gateway.issued_tokens import IssuedTokens
 
-# What holds for a reply that no knob has a say in.
+# The terms of a reply to which no knob applies.
 _NO_KNOBS = Knobs()
 
 # So many streams are brought up to date before others have their turn.

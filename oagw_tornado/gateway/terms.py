@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # Characters of the knobs of a request up to which they are known again.
 _LONGEST_KEPT = 512
 
-# A page of the gateway's own has only what is asked of it by its name.
+# A page of the gateway's own gets only the rules that name it.
 _OF_PAGES = Knobs(source="gateway")
 
 
@@ -104,7 +104,7 @@ class Terms:
         # The knobs of the upstreams that have some of their own.
         described = upstreams.described.items()
         self._bases = {alias: each.over(self.knobs) for alias, each in described if each.knobs or each.real}
-        # Those who test load ask for the same again and again: then all share what ten thousand would hold each.
+        # Load tests repeat requests: then all share what ten thousand would otherwise each hold.
         self._asked: Callable[..., Knobs] | None = None
 
     def _base(self, alias: str) -> Knobs:
@@ -299,7 +299,7 @@ class Terms:
         path = route.path or unquote(request.exchange.path).removeprefix("/")
         config = self._config
         body, handler, states = request.body, route.handler, self.states
-        # It knows nothing of the request that has it: that would be a cycle, and wait for the collector.
+        # It does not refer to the request that has it: that would be a cycle, freed only by the collector.
         request.read_conversation = lambda: handler.read_conversation(body, config, states)
         facts = Facts(alias, path, request.method or "", request.headers, request.body, query, request.converse)
 

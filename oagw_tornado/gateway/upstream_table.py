@@ -43,7 +43,7 @@ class UpstreamTable(dict[str, Upstream]):
         """`blank` is an upstream that knows no path. `real` gives those that are reached over the network; the service
         is the one that it speaks as, if there is one. Raises UpstreamError."""
         super().__init__(services)
-        #: Those that are there without a description.
+        #: Upstreams that exist without a description.
         self.services = services
         self._blank = blank
         self._real = real

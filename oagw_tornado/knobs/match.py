@@ -89,7 +89,7 @@ def _model(where: str, value: Any) -> list[Predicate]:
     return [Predicate("model", lambda facts: pattern.fits(facts.model), value, model, model, pattern.literals)]
 
 
-#: What a rule can look at, what is cheap first.
+#: What a rule can match, cheap predicates first.
 MATCH_KEYS = (
     "alias",
     "path",

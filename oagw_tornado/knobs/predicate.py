@@ -22,7 +22,7 @@ LONGEST_GLOB = 1000
 
 MASK = "***"
 
-# What is not shown of a request in an explanation.
+# Parts of a request that an explanation does not show.
 _SECRET = re.compile(r"auth|key|token|secret|cookie|passw|session|credential|signature", re.IGNORECASE)
 
 

@@ -173,7 +173,7 @@ def _authorization(document: Mapping[str, Any]) -> str:
 
 
 def _value(key: str, value: Any) -> str:
-    # What is wrong is not repeated: it may be a credential.
+    # The wrong value is not quoted: it may be a credential.
     if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
         raise RuleError(f"{key}: expected the value of a header, or env:NAME")
     if value.startswith(_ENVIRONMENT) and not _VARIABLE.fullmatch(value.removeprefix(_ENVIRONMENT)):

@@ -44,7 +44,7 @@ class Rule:
         document: Mapping[str, Any],
     ) -> None:
         self.name = name
-        # Where it applies, and what it looks at there.
+        # Where it applies, and its predicates.
         self.placed = tuple(predicate for predicate in predicates if predicate.name in ("alias", "path"))
         self.predicates = tuple(predicate for predicate in predicates if predicate not in self.placed)
         if reply is not None and reply.needs_conversation:
@@ -125,7 +125,7 @@ class Rule:
         return {"name": self.name, **self.document, "fitted": self.fitted, "applied": self.applied}
 
 
-#: Parts are for a conversation: nobody else could write them down.
+#: Parts are only for a conversation: they need a dialect to write them.
 _IS_CONVERSATION = Predicate(
     "reply", lambda facts: facts.conversation is not None, "a conversation", lambda facts: facts.path
 )

@@ -20,7 +20,7 @@ from oagw_tornado.units.globs import folded
 
 PIECE = 4
 
-#: Characters of a text that are looked at in one step.
+#: Characters of a text that are examined in one step.
 AT_A_TIME = 2**14
 
 #: Pieces that are offered of one rule: what the first request after a change of the rules waits for.

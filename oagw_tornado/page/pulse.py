@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.ledger import Ledger
     from oagw_tornado.evidence.vital_signs import VitalSigns
 
-#: Seconds that are kept for those who come later, and again as many from before the first came.
+#: Seconds kept for later viewers, and the same number from before the first viewer.
 KEPT = 600
 #: Exchanges of the journal, and seconds, examined in one go.
 SHARE = 300

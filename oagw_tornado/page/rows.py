@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.exchange import Exchange
     from oagw_tornado.evidence.journal import Journal
 
-#: Rows of one update, and exchanges that are looked at for one.
+#: Rows in one update, and exchanges examined for one.
 MOST_ROWS = 150
 MOST_LOOKED_AT = 1500
 #: Rows for requests from before the page was opened.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TOPICS = ("streams", "requests", "gates", "rules")
 #: Samples of one update.
 MOST_SAMPLES = 120
-# A comment after so many updates in which there was nothing to say.
+# A comment after this many empty updates.
 _SILENT_UPDATES = 100
 
 

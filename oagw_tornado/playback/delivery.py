@@ -94,7 +94,7 @@ class Delivery(ABC):
     _context: PlaybackContext
     # Of the body; None for a stream.
     _length: int | None
-    # The head between its own instant and the first write: what is due with it leaves in the same write.
+    # The head, between its instant and the first write: events due at the same time leave in the same write.
     _head: bytes
     # The offset up to which whatever is late is so for a reason that is not ours: the client did not read,
     # or (then `_held_by_gate` is true) a gate was shut.
@@ -169,7 +169,7 @@ class Delivery(ABC):
             return
         held = max(size, self._length or 0)
         if not self._context.backlog.take(held):
-            # What is held for this client is given up, as there is no room for it.
+            # The bytes held for this client are dropped, because there is no room for them.
             self._connection.set_close_callback(None)
             self._connection.reset()
             self._over("backlog-full")

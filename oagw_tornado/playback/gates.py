@@ -16,7 +16,7 @@ from typing import Any, Protocol
 #: Seconds that a release lets replies go on before the loop has its turn.
 SHARE = 0.002
 
-#: Gates that hold permits while nobody waits: the oldest are forgotten beyond this.
+#: Gates that hold permits while nobody waits; beyond this, the oldest are dropped.
 MOST_GATES = 10_000
 
 

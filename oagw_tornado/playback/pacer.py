@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _FAR = 1 << 62
 _NEVER = float("inf")
 
-#: Seconds for which what is due is played before the loop looks at its sockets again.
+#: Seconds for which due steps are played before the loop polls its sockets again.
 LONGEST_TURN = 0.005
 #: The same between two requests of one turn of the loop.
 LONGEST_SHARE = 0.001
@@ -90,7 +90,7 @@ class Pacer:
         self._played_since = 0.0
         self._buckets: dict[int, list[Paced]] = {}
         self._slots: list[int] = []
-        # The nearest slot, which is waited for. 0 while slots are being played: then nobody asks for one.
+        # The nearest slot, for which the timer is set; 0 while slots are being played.
         self._awaited = _FAR
         # The slot that the timer is set for; 0 if it has gone off.
         self._armed = _FAR

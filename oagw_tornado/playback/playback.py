@@ -53,7 +53,7 @@ class Playback(RunPlayer):
         self._sent = self._settled = 0
         self._pace = context.pace
         self._steps = steps
-        # What is left of a step that is larger than a write.
+        # The rest of a step that is larger than one write.
         self._pieces: Steps | None = None
         self._fields = fields  # status line and header lines
 

@@ -50,7 +50,7 @@ class _Line:
         self.running = 0
         # In the order in which they came; each with the most that may run, it included.
         self.waiting: OrderedDict[Exchange, tuple[int, Waiter]] = OrderedDict()
-        # When places became free that nobody has taken yet, monotonic; kept while somebody waits.
+        # When places became free that are not taken yet (monotonic); kept while requests wait.
         self.freed: deque[float] = deque()
 
 

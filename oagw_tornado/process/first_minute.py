@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Addresses that mean every interface: nobody can be sent there.
+#: Addresses that mean every interface, and that a client cannot connect to.
 _ANY = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 _CHAT = '{"stream": true, "messages": [{"role": "user", "content": "hi"}]}'

@@ -73,7 +73,7 @@ _LOOK_EVERY = 1.0
 # since the start is looked at, whoever waits.
 _YOUNG = 5_000
 _PASSES = 100
-# Passes that make another one over all of it worth its time when nobody is connected.
+# Passes after which another one over everything is worthwhile when nobody is connected.
 _WORTH_IT = 2
 
 
@@ -102,7 +102,7 @@ class IdleWork:
         self._rest_at = 0.0
 
     def start(self) -> None:
-        # What is here now stays as long as the process: the collector need not look at it again.
+        # Everything loaded by now lives as long as the process: the collector need not examine it again.
         gc.freeze()
         gc.set_threshold(_YOUNG, _PASSES, 10)
         gc.enable()

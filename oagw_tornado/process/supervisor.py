@@ -203,7 +203,7 @@ class Supervisor:
     def _end(self, code: int) -> None:
         self._code = code
         self._ending = time.monotonic() + self._patience
-        # They hold their sockets themselves; those that are held here would take connections for nobody.
+        # The workers hold their own sockets; those held here would accept connections that nobody serves.
         self._draining()
         self._signal_all(signal.SIGTERM)
 

@@ -24,7 +24,7 @@ class Destination:
         self.key_header = key_header
         self.recorder = recorder
         authorization = (("Authorization", real.authorization),) if real.authorization else ()
-        #: What is sent with each request.
+        #: Headers sent with each request.
         self.own_headers = authorization + real.headers
         # Requests under way.
         self._passing: set[asyncio.Task[None]] = set()

@@ -22,7 +22,7 @@ READ_SIZE = 64 * 2**10
 LARGEST_LINE = 64 * 2**10
 MOST_LINES = 1000
 
-# What the client would add by itself: an upstream gets what was sent to it.
+# Headers that aiohttp would add: an upstream gets only what the client sent.
 _NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
 

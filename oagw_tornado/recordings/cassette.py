@@ -50,7 +50,7 @@ def _recording(interaction: Any, number: int, given_alias: str | None) -> Record
     body = _bytes(response.get("body") if "body" in response else response.get("content"))
     reply = RecordedReply(code, reason if isinstance(reason, str) and isinstance(status, dict) else "",
                           _headers(response.get("headers")))  # fmt: skip
-    # They stand in the order in which they were recorded, and that is all that is known of when.
+    # They are in the order in which they were recorded, which is all that is known about their times.
     at = f"1970-01-01T00:00:{number // 1_000_000 % 60:02}.{number % 1_000_000:06}Z"
     _, reads = reads_of(reply.headers, body, 0, 0)
     return whole_reply(RecordingHead(given_alias or alias, at, asked, reply, None), reads, body, "complete")

@@ -60,7 +60,7 @@ class ComparedRequest(NamedTuple):
         found = {crc32(f"?{name}={value}".encode("utf-8", "surrogatepass")) for name, value in self.query}
         structure = _traits(self.document) if self.document is not None else iter((self.text,))
         found |= {crc32(trait) for trait in islice(structure, MOST_TRAITS - MOST_WORDS)}
-        # Requests of one kind differ in what was said last.
+        # Similar requests differ in their last message.
         found |= {crc32(word) for word in islice(reversed(self.text[-_LOOKED_AT:].split()), MOST_WORDS)}
         return array("I", sorted(found)[:MOST_TRAITS])
 

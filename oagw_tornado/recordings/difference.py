@@ -10,14 +10,14 @@ import orjson
 
 from oagw_tornado.recordings.compared_request import ComparedRequest
 
-#: Places that are looked for; more count as so many.
+#: Differences searched for; further ones are not counted.
 MOST_DIFFERENCES = 1000
 
 # Characters that are shown of a value, and how many of these stand before the place where two texts part.
 _SHOWN = 80
 _BEFORE = 30
 
-#: Stands for what is not there.
+#: Represents a missing value.
 NOTHING = object()
 
 

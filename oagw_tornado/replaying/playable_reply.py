@@ -56,7 +56,7 @@ _RENAMED = {"x-request-id": "X-Upstream-Request-Id", "content-type": "Content-Ty
 STREAM_TIMES = ("header_delay", "time_to_first_token", "inter_token_latency", "event_interval")
 WHOLE_TIMES = ("latency",)
 
-# What ends a stream in the dialects that say so: whoever has read it need not wait for the end of the body.
+# The last event in dialects that have one: a client that has read it need not wait for the end of the body.
 _LAST_WORD = re.compile(
     rb"^data: ?\[DONE\]|^event: ?(?:message_stop|response\.(?:completed|failed|incomplete)|error|done)\b"
     rb'|^data: ?\{"type": ?"message_stop"',
@@ -104,7 +104,7 @@ class PlayableReply:
         #: What the head says of the length of the body; None: nothing.
         self.length = int(lengths[0]) if lengths and re.fullmatch(r"[0-9]{1,18}", lengths[0]) else None
         is_coded = any(coding.lower() != "identity" for coding in _listed(reply.headers, "content-encoding"))
-        # What is in a content coding has no events that anybody could see.
+        # A body in a content coding has no visible events.
         self._kind = "" if is_coded else ",".join(_listed(reply.headers, "content-type"))
         self.is_event_stream = self._kind.lower().startswith("text/event-stream")
         self.ending, self.outcome = self._ending()

@@ -84,7 +84,7 @@ def _own_source(alias: str, terms: ReplayTerms, config: Config) -> Source:
     directory = os.path.abspath(given)
     owner: str | None = None
     if terms.directory is not None:
-        # Its own recordings there, or all of them where nobody has sorted them.
+        # Its own subdirectory, or the whole directory if there is none.
         own, owner = os.path.join(directory, alias), alias
         directory = own if os.path.isdir(own) else directory
     fields = terms.ignored if terms.ignored is not None else config.replay_ignore

@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import islice
 
-#: Beginnings that are remembered, the latest.
+#: Prefixes that are remembered, the latest ones.
 MOST_KEPT = 100_000
 
-#: Seconds after which a beginning that nobody used is forgotten.
+#: Seconds after which an unused prefix is forgotten.
 LIFETIME = 300.0
 
-#: Tokens from which on a beginning is kept, and the steps in which it grows.
+#: Tokens from which a prefix is kept, and the steps in which it grows.
 LEAST = 1024
 STEP = 128
 
-#: Tokens of a prompt that are looked at: what follows them is never cached.
+#: Tokens of a prompt that are considered: what follows them is never cached.
 LONGEST = 131_072
 
 

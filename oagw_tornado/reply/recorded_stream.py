@@ -84,7 +84,7 @@ class RecordedStream(TimedStream):
             first_at = self.first * scale
         offsets = self.offsets
         if offsets is not None:
-            # Iterators in C, and the offsets themselves shared by all who play the recording.
+            # Iterators in C; the offsets are shared by all replays of the recording.
             gaps = chain(map(mul, map(sub, islice(offsets, 1, None), offsets), repeat(scale)), repeat(0.0))
         yield Step(head_at, b"", HEAD)
         run = Run(max(head_at, first_at), iter(self.contents), gaps)

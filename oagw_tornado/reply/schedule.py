@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from oagw_tornado.units.latency import Fixed, Latency
 
-#: Bytes of one write: what is longer leaves in several, what is joined stays below.
+#: Bytes of one write: longer data leaves in several writes, and joined writes stay below it.
 LARGEST_WRITE = 1 << 20
 
 #: Bytes of a whole body that leave in one write; the rest follows as the client takes it.

@@ -118,7 +118,7 @@ def _in_three_parts(stream: Stream, head_at: float, at: float, gaps: Iterator[fl
     for data in stream.opening[leading:]:
         yield Step(at, data, WRITE, 1)
     run, closing = Run(at, stream.contents, gaps, stream.before, stream.after), stream.closing
-    # What was said is not held while the rest is.
+    # Steps already yielded are not held while the rest is.
     del stream
     data = b""
     yield run
@@ -284,7 +284,7 @@ def joined(schedule: Steps, events_per_write: int) -> Steps:
                 yield step
             continue
         if len(held) % _LOOK == _LOOK - 1:
-            # Nothing leaves; who plays this sees whether others are due.
+            # Nothing leaves; the player checks whether other streams are due.
             yield Step(held[-1].at, b"", Action.STRIKE)
         if held and (not step.events or size + len(step.data) > LARGEST_WRITE):
             yield _one(held)

@@ -127,7 +127,7 @@ def _joined(words: Iterator[str], per_event: int) -> Iterator[str]:
 def as_json(texts: Iterable[str]) -> Iterator[bytes]:
     """Each of `texts` as a JSON string, a few of them made at a time: this is on the path of every event."""
     if isinstance(texts, list) and len(texts) <= _AT_A_TIME:
-        # All there is: a stream that waits holds these bytes and nothing of what they were made of.
+        # Rendered completely, so that a waiting stream holds only these bytes and not their source.
         return iter(_as_strings(texts) if texts else ())
     return chain.from_iterable(_json_strings(iter(texts)))
 
@@ -137,7 +137,7 @@ def _json_strings(texts: Iterator[str]) -> Iterator[list[bytes]]:
     while some := list(islice(texts, number)):
         strings = _as_strings(some)
         yield strings
-        # As many as say little together: what is made ahead of its time is held until then.
+        # As many as are small together: text rendered ahead of time is held until it is due.
         size = sum(map(len, some))
         del some, strings
         number = min(number * 4, _AT_A_TIME) if size < MOST_AHEAD // 4 else max(1, number * MOST_AHEAD // size // 2)

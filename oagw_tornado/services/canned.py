@@ -96,7 +96,7 @@ def say(text: str, conversation: Conversation, output_tokens: int | None = None,
             text, met = text[:place], sequence
     words: Sequence[str] = words_in(text)
     count = len(words) if output_tokens is None or not words else output_tokens
-    # Real models end by themselves; those who measure do not want them to.
+    # Real models end by themselves, which load generators do not want.
     goes_on = met is None and limit is not None and (conversation.ignore_eos or filler)
     if goes_on and words and output_tokens is None:
         limit = count = min(limit or 0, MOST_TOKENS)

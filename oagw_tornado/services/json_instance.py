@@ -31,7 +31,7 @@ MAX_WORK = 20_000
 
 _VALUE, _MERGE, _STEP = 6, 8, 10
 
-# What leaves a type as it is.
+# Keywords that leave a type unrestricted.
 _ANNOTATIONS = frozenset(("type", "title", "description", "default", "examples", "deprecated", "$comment"))
 
 FORMATS = {

@@ -51,7 +51,7 @@ EVENTS = (
     NumberedEvent("4", "complete", "Final event"),
 )
 
-#: The stream that is asked for without any parameter, rendered once.
+#: The stream for a request without parameters, rendered once.
 ENCODED = tuple(encode(data, id=id, event=event) for id, event, data in EVENTS)
 
 

@@ -141,7 +141,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-# What is expected, what there is, and whether it fits.
+# The expected value, the actual one, and whether it matches.
 _Look = Callable[[Request, Any], tuple[str, str, bool]]
 
 

@@ -130,7 +130,7 @@ def oagw(_oagw_session: SessionServer, request: pytest.FixtureRequest) -> Iterat
     if budget not in ("", "0") and fixture.server.is_running:
         from oagw_tornado.testing.session import void_by
 
-        # An error of the fixture, not a failure of the test: what it measured says nothing.
+        # An error of the fixture, not a failure of the test: its measurement is void.
         void = void_by(fixture, budget)
         if void:
             pytest.fail(void, pytrace=False)

@@ -81,7 +81,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 def refuse_many(text: bytes) -> None:
     """Raise TooLarge if the document has too many values. `text` need not be a document."""
-    # What is so short has not so many.
+    # A text this short cannot contain that many.
     if len(text) < 3 * MOST_CONTAINERS or (
         text.count(b"[") + text.count(b"{") <= MOST_CONTAINERS and text.count(b'"') <= 2 * MOST_STRINGS
     ):
@@ -105,7 +105,7 @@ def has_more(text: bytes, values: int) -> bool:
 
 def refuse_depth(text: bytes) -> None:
     """Raise DocumentError if the JSON document that `text` is nests too deep."""
-    # What has few brackets is not deep, and that is nearly every body.
+    # A text with few brackets is not deep, and nearly every body has few.
     if text.count(b"[") + text.count(b"{") > DEEPEST and _depth(_steps(_unescaped(text))) > DEEPEST:
         raise DocumentError(TOO_DEEP)
 

@@ -86,7 +86,7 @@ class _Piece:
         text = items if isinstance(items, str) else "".join(items)
         self.text = folded(text) if any_case else text
         self.texts = [text] if text else []
-        # None: it is a text as it is.
+        # None for literal text.
         self.pattern: re.Pattern[str] | None = None
         if isinstance(items, list) and any(item == "?" or len(item) > 1 for item in items):
             translated = translate(text)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-#: Days for which what is made is good. Browsers take no certificate of a server that is good for more than 398.
+#: Validity in days. Browsers reject server certificates that are valid for more than 398 days.
 AUTHORITY_DAYS, SERVER_DAYS = 3650, 397
 #: The host of a certificate that is to be for another one.
 WRONG_HOST = "wrong.host.invalid"

@@ -21,7 +21,7 @@ from oagw_tornado.wire.head_lines import status_and_fields as status_and_fields
 if TYPE_CHECKING:
     from asyncio import Future
 
-#: Bytes of a body that nobody wants, read off so that its connection can go on.
+#: Bytes of an unwanted body that are read and discarded so that the connection can be kept.
 DROPPED_BYTES = 256 * 2**10
 
 #: The address of a client of a Unix socket.

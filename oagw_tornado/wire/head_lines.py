@@ -38,7 +38,7 @@ class HeadLines:
     """
 
     __name__ = "status_and_fields"
-    # What it does when it remembers nothing, as of functools' caches.
+    # The uncached function, as with functools' caches.
     __wrapped__ = staticmethod(render)
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tornado.httputil import HTTPHeaders
 
-# What is looked up for every request.
+# Looked up for every request.
 _KEYS = {name: name.lower().encode() for name in ("Authorization", "Content-Length", "Host", "X-Request-Id", "Expect")}
 
 _new = object.__new__
@@ -34,7 +34,7 @@ class WireHeaders(HTTPHeaders):
             fields[name.lower()] = value.strip()
         if len(fields) != len(lines):
             fields = _joined(lines)
-        # Lower-cased name to value, the values of a repeated field joined as RFC 9110, section 5.3 has it.
+        # Lower-cased name to value; the values of a repeated field are joined (RFC 9110, section 5.3).
         self.fields = fields
 
     def again(self) -> WireHeaders:

@@ -116,7 +116,7 @@ class Http1Connection(LingeringConnection):
             return
         self._is_busy = True
         if self._is_answered or not self._is_read:
-            # What is read now had arrived by then: what it takes to read it is not to make its reply late.
+            # The bytes read now had arrived by then: the time it takes to read them must not make the reply late.
             if data:
                 self._asked_at = self._server.turn.now
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from oagw_tornado.wire.head import Head, Limits, parse_head
 
-#: Heads that are known, and bytes of the longest of them.
+#: Heads that are cached, and the bytes of the longest.
 MOST = 256
 LONGEST = 2048
 

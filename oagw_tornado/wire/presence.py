@@ -11,7 +11,7 @@ import socket
 
 from oagw_tornado.wire.sock_diag import open_netlink, other_end
 
-#: A client whose FIN comes within so many seconds of the end of its request has half-closed.
+#: A client whose FIN comes within this many seconds of the end of its request has half-closed.
 HALF_CLOSE_TIME = 0.2
 
 _TCP_CLOSE_WAIT = 8

@@ -30,7 +30,7 @@ class RequestReader:
     def __init__(self, limits: Limits, parse: Callable[[bytes, Limits], Head] = parse_head) -> None:
         self._limits = limits
         self._parse = parse
-        # What has arrived and is not taken, from `_at` on.
+        # Bytes that have arrived and are not consumed, from `_at` on.
         self._bytes: bytes | bytearray = b""
         self._at = 0
         # Up to here there is no end of a head.

@@ -20,7 +20,7 @@ from oagw_tornado.wire.deadlines import LEAST_RATE, LINGER_BYTES, TimeoutQueue, 
 from oagw_tornado.wire.head import CHUNKED, Head, Limits, Refused, check_start, parse_head, too_large
 from oagw_tornado.wire.server import Server
 
-# The first byte of a head, or a run of other bytes, which is looked at only once.
+# The first byte of a head, or a run of other bytes, which is examined only once.
 _FIRST_BYTE = rb"[^\r\n]|[\r\n]{4096}"
 _HEAD_END = rb"\n\r?\n"
 # What tornado says of a body that is not framed as its head says.

@@ -82,7 +82,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
     def resume_writing(self) -> None:
         self._queued = False
         self._about = None
-        # asyncio's transport is not done yet with what it wrote: closed from here, it would be lost twice.
+        # asyncio's transport has not finished its write: closing it here would report the loss twice.
         self._server.loop.call_soon(self._tell_drained)
 
     def _tell_drained(self) -> None:
@@ -175,7 +175,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
         if self._fd >= 0:
             self._fd = -1
             if self._queued:
-                # The transport sends what it holds first; a client that never reads must not keep it for ever.
+                # The transport first sends what it holds; a client that never reads must not keep it open for ever.
                 self._server.deadlines.idle.begin(self)
             self._transport.close()
 
@@ -207,7 +207,7 @@ class SocketConnection(ReplyConnection, asyncio.Protocol):
             if isinstance(peer, tuple):
                 self._client = str(peer[0])
             else:
-                # Of a TCP connection that is gone there is no name either: that makes nobody local.
+                # A TCP connection that is gone has no peer name either, which must not make it count as local.
                 self._client = UNIX if self.socket.family == AF_UNIX else ""
         return self._client
 

@@ -161,7 +161,7 @@ class StockConnection(ReplyConnection):
             if not self.keep_alive and self.body_length:
                 self._stream.linger()
         elif self.keep_alive:
-            # What is there of another request waited for this reply, by HTTP's own order, and for nothing of ours.
+            # Bytes of the next request waited for this reply, as HTTP requires, and not for us.
             self._stream.readable_since = time.monotonic()
             self._connection.finish()
         else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What is taken in one piece: a record holds at most 16 KiB.
+#: Bytes read in one piece: a record holds at most 16 KiB.
 _PIECE = 2**16
 #: The most that is encrypted in one go (RFC 8446, section 5.1).
 _RECORD = 2**14

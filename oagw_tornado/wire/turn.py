@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-#: A gap between two turns, in seconds, in which the loop has slept: what it does by itself takes a tenth of that.
+#: A gap between two turns, in seconds, that means the loop has slept: its own work takes a tenth of that.
 ASLEEP = 50e-6
 
 #: The same for what came from the backlog.
@@ -52,7 +52,7 @@ class Turn:
         # When something is due that `play` plays: for a millisecond at most.
         self.due = _NEVER
         self.play: Callable[[], None] = _nothing
-        # Called when a turn is over: has the loop wake for what is due.
+        # Called when a turn is over, to make the loop wake for due events.
         self.set_timer: Callable[[], None] = _nothing
         # When `enter` was called last.
         self.now = 0.0

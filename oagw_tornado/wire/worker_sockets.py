@@ -86,7 +86,7 @@ class WorkerSockets:
 def _sockets(listener: Listener, workers: int) -> list[list[socket.socket]]:
     if not listener.host or not sys.platform.startswith("linux"):
         return [bind(listener)] * workers
-    # Without SO_REUSEPORT first: else a server that is there already would go unnoticed, and share its port.
+    # Without SO_REUSEPORT first: otherwise we would share the port of an existing server without noticing it.
     probes = listen_on(listener.host, listener.port)
     port: int = probes[0].getsockname()[1]
     for probe in probes:

@@ -89,7 +89,7 @@ THINKING: Mapping[str, frozenset[str]] = {
     "enabled": frozenset(("budget_tokens", "display", "type")),
 }
 
-#: Sources of an image, and what it may be.
+#: Sources of an image, and its media types.
 SOURCES: Mapping[str, frozenset[str]] = {
     "base64": frozenset(("data", "media_type", "type")),
     "file": frozenset(("file_id", "type")),

@@ -46,7 +46,7 @@ class AuthorizationServer:
         ring = self._states.of(KeyRing)
         if ring.signer is None:
             try:
-                # Loading it takes a tenth of a second, by which no stream is to be late: beside the loop, not in it.
+                # Loading it takes a tenth of a second and must not make a stream late, so it is done off the loop.
                 module = await asyncio.get_running_loop().run_in_executor(
                     None, import_module, "oagw_tornado.services.oauth.signing"
                 )

@@ -36,7 +36,7 @@ def embedding_reply(body: bytes) -> Reply:
     try:
         request = read(body, EmbeddingRequest)
     except InvalidRequest:
-        # What is wrong with the inputs is said in other words.
+        # Errors in the inputs have their own wording.
         request = read(body, UncheckedEmbeddingRequest)
     model = request.model or DEFAULT_MODEL
     native = DIMENSIONS.get(model, DEFAULT_DIMENSIONS)

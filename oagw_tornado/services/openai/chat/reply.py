@@ -31,7 +31,7 @@ class Prepared:
         self.conversation = conversation
         # What is said to it, once somebody has asked.
         self.parts: Parts | None = None
-        # The stream as all who ask share it; None: nobody has asked yet, or it cannot be shared.
+        # The shared stream; None if nobody has asked for it yet, or it cannot be shared.
         self.stream: SharedStream | None = None
         # The same of a reply that is sent whole.
         self.document: SharedDocument | None = None
@@ -56,7 +56,7 @@ def _prepare(body: bytes, settings: tuple[Any, ...], script: Script | None) -> P
     return Prepared(conversation)
 
 
-# Those who test load ask the same again and again.
+# Load tests repeat requests.
 _read_once = CachedFunction(_read, 128)
 _prepare_once = CachedFunction(_prepare, 128)
 

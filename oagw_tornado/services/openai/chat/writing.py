@@ -37,7 +37,7 @@ from oagw_tornado.services.openai.usage import service_tier
 
 DONE = b"data: [DONE]\n\n"
 
-#: In the words of a chat; what is not here goes out as it is.
+#: Finish reasons in the terms of a chat; others are passed on unchanged.
 _FINISH_REASONS = {
     "refusal": "stop",
     "stop_sequence": "stop",

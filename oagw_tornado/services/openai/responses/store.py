@@ -41,7 +41,7 @@ class StoredResponse:
         self.id = id
         self.asked = asked
         self.earlier = earlier
-        # The document as it ended; None: it has not ended, and `begun` makes what it is until then.
+        # The final document; None until it has ended, and `begun` makes the interim one.
         self.said: bytes | None = None
         self.begun: Callable[[], bytes] | None = begun
         # While it runs it holds its request as values, too.
