@@ -52,6 +52,7 @@ def members(redis: RedisServer, library: Path) -> Iterator[list[SimulatorThread]
             on_miss="pass",
             openai_profile="openai",
             inter_token_latency="0",
+            prompt_cache=True,
         )
 
     with member() as one, member() as other:
@@ -212,3 +213,19 @@ def test_recordings_follow_each_other_and_are_told_of_all(two: list[SimulatorThr
     assert talk(two[1].port, request("/_sim/reset", method="POST")).status == 204
     assert ask(two[0], f"{PROXY}/openai/v1/chat/completions", {"say": "many"})[1] == {"n": 0}
     assert ask(two[1], f"{PROXY}/openai/v1/chat/completions", {"say": "many"})[1] == {"n": 1}
+
+
+def test_what_one_has_cached_all_have(two: list[SimulatorThread]) -> None:
+    text = " ".join(f"word{number}" for number in range(1300))
+    document = {"model": "gpt-4", "messages": [{"role": "user", "content": text}]}
+    cached = [
+        ask(two[number % 2], CHAT, document)[1]["usage"]["prompt_tokens_details"]["cached_tokens"]
+        for number in range(3)
+    ]
+    assert cached[0] == 0
+    assert cached[1] == cached[2] >= 1152
+    block = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+    marked = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": [block]}]}
+    used = [ask(two[number % 2], f"{PROXY}/anthropic/v1/messages", marked)[1]["usage"] for number in range(2)]
+    assert used[0]["cache_creation_input_tokens"] == used[1]["cache_read_input_tokens"] > 1024
+    assert used[0]["cache_read_input_tokens"] == used[1]["cache_creation_input_tokens"] == 0

@@ -127,6 +127,22 @@ def test_places_follow_each_other_and_the_last_one_repeats(opened: Callable[[], 
     run(opened, test)
 
 
+def test_beginnings_of_prompts_are_seen_where_they_were_used(opened: Callable[[], Any]) -> None:
+    async def test(store: Store) -> None:
+        async def used(*some: tuple[bytes, bool]) -> list[bool]:
+            def use() -> list[bool]:
+                return store.entries.prompts()(some)
+
+            return await decided(store, use)
+
+        assert await used((b"a", True), (b"b", False)) == [False, False]
+        assert await used((b"a", False), (b"b", True)) == [True, False]
+        assert await used((b"b", True), (b"c", False), (b"a", True)) == [True, False, True]
+        store.clear()
+
+    run(opened, test)
+
+
 def test_a_store_that_has_forgotten_is_told_again_what_it_was_told(redis: RedisServer) -> None:
     async def main() -> None:
         async with in_redis(redis, "forgets") as store, in_redis(redis, "forgets", "other") as other:

@@ -202,7 +202,6 @@ class ControlPlane:
             playing.exchange.gate = None
         for _ in self.gates.resetting():
             await turns.rest()
-        self.responder.prompt_cache.clear()
         self.responder.states.clear()
         self.responder.health.reset()
         # Running replies keep their own counts: what has left so far belongs to the time before the reset.

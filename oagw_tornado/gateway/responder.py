@@ -23,7 +23,6 @@ from oagw_tornado.playback.plan import plan
 from oagw_tornado.playback.playback import Playback
 from oagw_tornado.playback.waiting import WaitingQueues
 from oagw_tornado.reply.errors import PLAIN, ErrorForm, Errors
-from oagw_tornado.reply.prompt_cache import PromptCache
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.reply.schedule import BODY_PIECE
 from oagw_tornado.units.knob_errors import InapplicableKnob
@@ -77,8 +76,6 @@ class Responder:
         pacer.after_turn = self._settle_timing
         self.gates = Gates() if gates is None else gates
         self.backlog = Backlog(config.max_buffered)
-        # Recent prompts, for the option prompt-cache.
-        self.prompt_cache = PromptCache()
         self.queues = WaitingQueues()
         self.states = ServiceStates()
         # What the models of each alias said, in tokens.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from itertools import islice
 
@@ -19,6 +19,10 @@ STEP = 128
 
 #: Tokens of a prompt that are considered: what follows them is never cached.
 LONGEST = 131_072
+
+
+#: As of `PromptCache.use`, which knows what time it is.
+Use = Callable[[Sequence[tuple[bytes, bool]]], list[bool]]
 
 
 class PromptCache:
@@ -39,6 +43,14 @@ class PromptCache:
         if len(self._used) > MOST_KEPT:
             self._used.popitem(last=False)
 
+    def use(self, some: Sequence[tuple[bytes, bool]], now: float) -> list[bool]:
+        """Which of these beginnings were seen lately; those are used now, and so are others where it says so."""
+        found = [self.has(beginning, now) for beginning, _ in some]
+        for (beginning, is_kept), is_found in zip(some, found, strict=True):
+            if is_kept or is_found:
+                self.keep(beginning, now)
+        return found
+
     def clear(self) -> None:
         self._used.clear()
 
@@ -57,19 +69,14 @@ def beginnings(whose: bytes, tokens: Iterable[str]) -> list[tuple[int, bytes]]:
     return found
 
 
-def in_steps(cache: PromptCache, whose: bytes, tokens: Iterable[str], now: float) -> int:
+def in_steps(use: Use, whose: bytes, tokens: Iterable[str]) -> int:
     """The tokens that a prompt has in common with earlier ones; it is one of them from now on."""
-    cached = 0
-    for count, beginning in beginnings(whose, tokens):
-        if cache.has(beginning, now):
-            cached = count
-        cache.keep(beginning, now)
-    return cached
+    found = beginnings(whose, tokens)
+    seen = use([(beginning, True) for _, beginning in found]) if found else []
+    return max((count for (count, _), is_seen in zip(found, seen, strict=True) if is_seen), default=0)
 
 
-def at_marks(
-    cache: PromptCache, whose: bytes, blocks: Iterable[tuple[str, int, bool]], now: float, look_back: int = 20
-) -> tuple[int, int]:
+def at_marks(use: Use, whose: bytes, blocks: Iterable[tuple[str, int, bool]], look_back: int = 20) -> tuple[int, int]:
     """The tokens read from the cache and written to it, where blocks are marked for it.
 
     A block is its text, the number of its tokens, and whether it is marked. Everything up to a mark is written; what is
@@ -85,9 +92,8 @@ def at_marks(
     marks = [number for number, end in enumerate(ends) if end[2] and end[0] >= LEAST]
     if not marks:
         return 0, 0
-    near = {number for mark in marks for number in range(max(0, mark - look_back), mark + 1)}
-    read = max((ends[number][0] for number in near if cache.has(ends[number][1], now)), default=0)
-    for number in near:
-        if number in marks or cache.has(ends[number][1], now):
-            cache.keep(ends[number][1], now)
+    near = sorted({number for mark in marks for number in range(max(0, mark - look_back), mark + 1)})
+    marked = set(marks)
+    seen = use([(ends[number][1], number in marked) for number in near])
+    read = max((ends[number][0] for number, is_seen in zip(near, seen, strict=True) if is_seen), default=0)
     return read, max(0, ends[marks[-1]][0] - read)

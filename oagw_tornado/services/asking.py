@@ -21,7 +21,8 @@ def asked_of(handler: ServiceHandler, context: Context) -> Asked:
             request.body, handler.config, handler.responder.states
         )
         if request.conversation is not None:
-            told = (usage_from_cache(handler.responder.prompt_cache, request.conversation, request.headers),)
+            use = handler.responder.states.entries.prompts()
+            told = (usage_from_cache(use, request.conversation, request.headers),)
     # Whether it fits into the model's context is seen when it is read for its reply.
     known = request.conversation if context.max_model_len is None else None
     return Asked(request.body, context, script, known, told)

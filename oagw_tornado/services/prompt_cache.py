@@ -9,28 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from time import monotonic
 from typing import Any
 
 from oagw_tornado.reply.conversation import Conversation
 from oagw_tornado.reply.parts import Usage
-from oagw_tornado.reply.prompt_cache import PromptCache, at_marks, in_steps
+from oagw_tornado.reply.prompt_cache import Use, at_marks, in_steps
 from oagw_tornado.reply.words import count_words, words_in
 from oagw_tornado.services.canned import json_text
 from oagw_tornado.services.prompt_tokens import tool_tokens
 
 
-def usage_from_cache(cache: PromptCache, conversation: Conversation, headers: Mapping[str, str]) -> Usage:
+def usage_from_cache(use: Use, conversation: Conversation, headers: Mapping[str, str]) -> Usage:
     """The tokens that the cache has of this prompt, which is in it from now on."""
     key = headers.get("Authorization") or headers.get("X-Api-Key") or ""
     whose = f"{key}\0{conversation.dialect}\0{conversation.model}".encode("utf-8", "surrogatepass")
     if conversation.dialect == "anthropic":
-        read, written = at_marks(cache, whose, _blocks(conversation.request), monotonic())
+        read, written = at_marks(use, whose, _blocks(conversation.request))
         return Usage(cached=read, cache_write=written)
     if conversation.dialect == "openai-completions":  # each message is a prompt by itself
         prompts = (words_in(message.text) for message in conversation.messages)
-        return Usage(cached=sum(in_steps(cache, whose, prompt, monotonic()) for prompt in prompts))
-    return Usage(cached=in_steps(cache, whose, chain.from_iterable(_tokens(conversation)), monotonic()))
+        return Usage(cached=sum(in_steps(use, whose, prompt) for prompt in prompts))
+    return Usage(cached=in_steps(use, whose, chain.from_iterable(_tokens(conversation))))
 
 
 def _tokens(conversation: Conversation) -> Iterator[Iterable[str]]:

@@ -3,7 +3,8 @@
 Every script gets the prefix of all keys first. Keys, for each kind of entries: ``given:…`` (their values),
 ``facts:…`` (until when each is good, whether it is open, and who made it), ``order:…`` (the oldest first) and
 ``size:…`` (their bytes); beside these ``kinds`` (which there are), ``order-number``, ``places`` and ``places-used``
-(what is counted on), ``agreed``, and ``mirrors`` (the members that have told what they know since the store began).
+(what is counted on), ``prompts`` (their beginnings, by when they were used), ``agreed``, and ``mirrors`` (the members
+that have told what they know since the store began).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ local function wipe_entries()
   for _, kind in ipairs(redis.call('SMEMBERS', p..'kinds')) do
     redis.call('UNLINK', p..'given:'..kind, p..'facts:'..kind, p..'order:'..kind, p..'size:'..kind)
   end
-  redis.call('UNLINK', p..'kinds', p..'places', p..'places-used')
+  redis.call('UNLINK', p..'kinds', p..'places', p..'places-used', p..'prompts')
 end
 """
 
@@ -116,6 +117,23 @@ for i = 3, #ARGV, 2 do
 end
 """
 
+#: prefix, seconds for which a beginning is kept that nobody uses, most beginnings, then each with 1 if it is used now
+#: in any case, 0 if only where it was seen. Gives which of them were seen.
+PROMPTS: Final = """
+local at, seen = now(), {}
+for i = 4, #ARGV, 2 do
+  local used = redis.call('ZSCORE', p..'prompts', ARGV[i])
+  local is_seen = used and at - tonumber(used) <= tonumber(ARGV[2])
+  seen[#seen + 1] = is_seen and 1 or 0
+  if is_seen or ARGV[i + 1] == '1' then
+    redis.call('ZADD', p..'prompts', string.format('%.6f', at), ARGV[i])
+  end
+end
+local over = redis.call('ZCARD', p..'prompts') - tonumber(ARGV[3])
+if over > 0 then redis.call('ZREMRANGEBYRANK', p..'prompts', 0, over - 1) end
+return seen
+"""
+
 #: prefix, member: whether the store has forgotten nothing since this member last told it something.
 MIRRORED: Final = "return 1 - redis.call('SADD', p..'mirrors', ARGV[2])"
 
@@ -127,5 +145,6 @@ SCRIPTS: Final = {
     "agree": PRELUDE + AGREE,
     "advance": PRELUDE + _PLACES + ADVANCE,
     "advanced": PRELUDE + _PLACES + ADVANCED,
+    "prompts": PRELUDE + PROMPTS,
     "mirrored": PRELUDE + MIRRORED,
 }

@@ -8,6 +8,7 @@ from math import inf
 from time import monotonic
 from typing import NamedTuple
 
+from oagw_tornado.reply.prompt_cache import PromptCache, Use
 from oagw_tornado.state.store import Entry, Kind
 
 #: Keys whose places `LocalEntries.advance` knows, the latest.
@@ -56,6 +57,8 @@ class LocalEntries:
         self._shelves: dict[str, _Shelf] = {}
         self._agreed: dict[str, bytes] = {}
         self._places: OrderedDict[str, int] = OrderedDict()
+        # What was said to models lately, under the option prompt-cache.
+        self._prompts = PromptCache()
 
     def put(self, kind: Kind, key: str, value: bytes, lifetime: float = inf, is_open: bool = False) -> None:
         self._shelf(kind).put(key, _Held(value, self._clock() + lifetime, is_open))
@@ -98,7 +101,11 @@ class LocalEntries:
         if len(self._places) > self._most_counted:
             self._places.popitem(last=False)
 
+    def prompts(self) -> Use:
+        return lambda some: self._prompts.use(some, self._clock())
+
     def clear(self) -> None:
+        self._prompts.clear()
         self._shelves.clear()
         self._places.clear()
 

@@ -7,11 +7,13 @@ store is away, and tells it to one that has forgotten.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from math import inf
 from typing import Any
 
+from oagw_tornado.reply.prompt_cache import LIFETIME, MOST_KEPT, Use
 from oagw_tornado.state.link import Argument, Link
 from oagw_tornado.state.local_entries import MOST_COUNTED, LocalEntries
 from oagw_tornado.state.store import Entry, Kind, StateAway, Undecided
@@ -76,6 +78,16 @@ class SharedEntries:
         if answer is None:
             raise Undecided(("advance", key), partial(self._advance, key, most))
         return answer[0]
+
+    def prompts(self) -> Use:
+        numbers = count()
+        return lambda some: self._use(next(numbers), some)
+
+    def _use(self, number: int, some: Sequence[tuple[bytes, bool]]) -> list[bool]:
+        answer: list[bool] | None = self.answers.get(("prompts", number))
+        if answer is None:
+            raise Undecided(("prompts", number), partial(self._look_up, some))
+        return answer
 
     def clear(self) -> None:
         self._copies.clear()
@@ -158,6 +170,13 @@ class SharedEntries:
         agreed: bytes = await self._link.call("agree", name, make())
         self._copies.agree(name, lambda: agreed)
         return agreed
+
+    async def _look_up(self, some: Sequence[tuple[bytes, bool]]) -> list[bool]:
+        given = [part for beginning, is_kept in some for part in (beginning, int(is_kept))]
+        try:
+            return [bool(each) for each in await self._link.call("prompts", LIFETIME, MOST_KEPT, *given)]
+        except StateAway:
+            return [False] * len(some)  # a cache may be empty
 
     async def _advance(self, key: str, most: int) -> tuple[int]:
         place: int = await self._link.call("advance", key, most, MOST_COUNTED)

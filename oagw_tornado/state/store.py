@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oagw_tornado.knobs.rule import Rule
     from oagw_tornado.knobs.rules import Applied, Rules
     from oagw_tornado.playback.gates import Gates
+    from oagw_tornado.reply.prompt_cache import Use
 
 
 class StateAway(Exception):
@@ -75,6 +76,9 @@ class Entries(Protocol):
 
     def advance(self, key: str, most: int) -> int:
         """How often this was asked, before this time; `most` - 1 from then on. Raises Undecided."""
+
+    def prompts(self) -> Use:
+        """Looks up beginnings of prompts in the cache, for one request. What it gives raises Undecided."""
 
     def clear(self) -> None:
         """Forget all but what is agreed."""

@@ -5,12 +5,13 @@ What makes the replies is imported with the first request that needs it: a simul
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from oagw_tornado.reply.reply import Reply, json_reply
 from oagw_tornado.services.anthropic.errors import InvalidRequest
+from oagw_tornado.services.asking_handler import AskingHandler
 from oagw_tornado.services.context import Context
-from oagw_tornado.services.handler import ServiceHandler
 
 if TYPE_CHECKING:
     from oagw_tornado.config.config import Config
@@ -25,21 +26,30 @@ def anthropic_models(configured: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in configured if name.startswith("claude")) or MODELS
 
 
-class ApiHandler(ServiceHandler):
+class ApiHandler(AskingHandler):
     """What the endpoints share: override `reply`, which may raise InvalidRequest."""
 
     def reply(self, *path_args: str) -> Reply:
         """The reply to this request."""
         raise NotImplementedError
 
-    def serve(self, *path_args: str) -> None:
-        request_id = f"req_{self.exchange.id}"
+    def serve(self, *path_args: str) -> Awaitable[None] | None:
+        return self.reply_with(*path_args)
+
+    def make(self, *path_args: str) -> Reply:
         try:
-            reply = self.reply(*path_args)
+            return self.reply(*path_args)
         except InvalidRequest as error:
-            reply = error.reply(request_id)
-        reply.headers = (*reply.headers, ("request-id", request_id))
+            return error.reply(self.request_id)
+
+    def send(self, reply: Reply) -> None:
+        reply.headers = (*reply.headers, ("request-id", self.request_id))
         self.respond(reply)
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request, as the API tells it."""
+        return f"req_{self.exchange.id}"
 
 
 class Messages(ApiHandler):

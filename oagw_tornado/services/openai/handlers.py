@@ -9,9 +9,8 @@ import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from oagw_tornado.gateway.given_out import StateAway, Undecided
 from oagw_tornado.reply.reply import Reply
-from oagw_tornado.services.handler import ServiceHandler
+from oagw_tornado.services.asking_handler import AskingHandler
 from oagw_tornado.services.openai.context import Context, with_api_headers
 from oagw_tornado.services.openai.errors import InvalidRequest, unknown_url
 
@@ -22,15 +21,12 @@ if TYPE_CHECKING:
     from oagw_tornado.services.dialect import Asked
 
 
-class ApiHandler(ServiceHandler):
+class ApiHandler(AskingHandler):
     """What the endpoints share: override `reply`, which may raise InvalidRequest."""
 
     def reply(self, context: Context, *path_args: str) -> Reply:
         """The reply to this request."""
         raise NotImplementedError
-
-    # What to wait for before the reply may leave; None: nothing.
-    waiting: Awaitable[None] | None = None
 
     def serve(self, *path_args: str) -> Awaitable[None] | None:
         exchange = self.exchange
@@ -51,50 +47,15 @@ class ApiHandler(ServiceHandler):
             max_model_len=knobs.max_model_len,
             is_strict=is_exact if strict is None else strict,
         )
-        try:
-            reply = self._reply(context, path_args)
-        except Undecided as undecided:
-            return self._ask(undecided, context, path_args)
-        if self.waiting is not None:
-            return self._keep(reply)
-        self._send(reply)
-        return None
+        return self.reply_with(context, *path_args)
 
-    def _reply(self, context: Context, path_args: tuple[str, ...]) -> Reply:
-        answers, store = self.request.answers, self.responder.states.store
+    def make(self, context: Context, *path_args: str) -> Reply:
         try:
-            if not answers or store is None:
-                return self.reply(context, *path_args)
-            with store.answering(answers):
-                return self.reply(context, *path_args)
+            return self.reply(context, *path_args)
         except InvalidRequest as error:
             return error.reply()
 
-    async def _ask(self, undecided: Undecided, context: Context, path_args: tuple[str, ...]) -> None:
-        """Reply once those who share the state have answered what decides about this request."""
-        answers = self.request.answers = self.request.answers or {}
-        try:
-            while True:
-                answers[undecided.question] = await undecided.ask()
-                try:
-                    reply = self._reply(context, path_args)
-                    break
-                except Undecided as another:
-                    undecided = another
-        except StateAway as away:
-            self.say_away(away)
-            return
-        if self.waiting is not None:
-            await self.waiting
-        self._send(reply)
-
-    async def _keep(self, reply: Reply) -> None:
-        """Reply once those who share the state know what it gives out."""
-        assert self.waiting is not None
-        await self.waiting
-        self._send(reply)
-
-    def _send(self, reply: Reply) -> None:
+    def send(self, reply: Reply) -> None:
         knobs = self.exchange.knobs
         assert knobs is not None
         latency = knobs.latency if reply.frames is None else knobs.header_delay
