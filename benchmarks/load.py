@@ -196,10 +196,14 @@ def play(
         with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
             machine.pin(client.pid, on_client)
             assert client.stdout is not None
-            for line in client.stdout:
-                result = json.loads(line)
-                if len(result) == 1:
-                    at_mark(*result.values())
+            try:
+                for line in client.stdout:
+                    result = json.loads(line)
+                    if len(result) == 1:
+                        at_mark(*result.values())
+            except BaseException:  # of whoever ends the measurement, too: nobody waits for the end of the load
+                client.kill()
+                raise
     if client.returncode:
         raise Wrong(f"the load client ended with {client.returncode}")
     used, seconds = machine.cpu_seconds_of_children() - used, monotonic() - begun

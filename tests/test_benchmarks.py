@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted_server import scripted_server
@@ -28,6 +32,15 @@ def run(*arguments: str | Path) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def until(happens: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """What `happens` gives as soon as that is true."""
+    deadline = time.monotonic() + seconds
+    while not (given := happens()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return given
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +163,19 @@ def test_a_product_does_the_same_work(name, tmp_path):
 
     (result,) = json.loads(results.read_text())["streams-1000"][name]
     assert (result["complete"], result["events"]) == (5, 40)
+
+
+@needs_load_client
+def test_a_measurement_that_is_ended_leaves_no_server(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.measure", "--out", str(tmp_path / "load.json"), "--servers", "floor"]
+    with subprocess.Popen([*command, "steady"], cwd=ROOT, stdout=subprocess.DEVNULL) as measurement:
+        children = Path(f"/proc/{measurement.pid}/task/{measurement.pid}/children")
+        # The server and the load client.
+        started = until(lambda: len(found := children.read_text().split()) == 2 and found)
+        measurement.terminate()
+        assert measurement.wait(timeout=30) == 128 + signal.SIGTERM
+
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
 
 
 def test_all_of_it_takes_less_than_twenty_minutes():
