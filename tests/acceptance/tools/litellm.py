@@ -1,20 +1,30 @@
-"""LiteLLM's proxy, from its docs: ``litellm --config config.yaml``, with this server as its ``api_base``."""
+"""LiteLLM's proxy, from its docs: ``litellm --config config.yaml``, with this server as its ``api_base``.
+
+Its second model is that of the how-to "between gateway and upstream", as the page has it: there the server is an
+upstream that is real, with another simulator before it, which judges LiteLLM's conduct.
+"""
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import secrets
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from acceptance.tool import Failed, Run, Tool, end, expect, last_lines
 
+from oagw_tornado.testing import SimulatorProcess
+
+HOWTO = Path(__file__).parents[3] / "docs" / "howto" / "between-gateway-and-upstream.md"
 CONFIG = """
-model_list:
   - model_name: gpt-4
     litellm_params: {{model: openai/gpt-4, api_base: "{url}", api_key: "{token}"}}
   - model_name: claude
@@ -26,11 +36,43 @@ MASTER_KEY = f"sk-{secrets.token_hex(32)}"
 WORDS = "the old man and the water"
 
 
+# What LiteLLM makes of a fault of its upstream: how it is asked, what its client gets, how often it asks, and what is
+# found of its conduct.
+CONDUCT: Sequence[tuple[str, dict[str, Any], str, int, int, list[str]]] = (
+    ("status;code=429;retry-after=1s", {"num_retries": 2}, "choices", 200, 2, []),
+    ("status;code=429;retry-after=1s", {}, "RateLimitError", 429, 1, ["never-retried"]),
+    ("status;code=503", {"num_retries": 2}, "choices", 200, 2, []),
+    ("reset", {"num_retries": 2}, "choices", 200, 2, []),
+    ("status;code=400", {"num_retries": 2}, "BadRequestError", 400, 1, []),
+    ("stall;at-event=3;for=1s", {"stream": True}, "[DONE]", 200, 1, []),
+    ("reset;at-event=3", {"stream": True}, "APIConnectionError", 200, 1, []),
+    ("error-event;at-event=3", {"stream": True}, "APIConnectionError", 200, 1, []),
+    # It says finish_reason "stop" and [DONE], which nobody has told it.
+    ("truncate;at-event=3", {"stream": True}, "[DONE]", 200, 1, ["cut-taken-for-whole"]),
+)
+
+
 def check(run: Run) -> str:
+    configuration = run.folder / "sim.json"
+    real = {"url": run.alias_url, "authorization": f"Bearer {run.server.token}", "service": "openai"}
+    configuration.write_text(json.dumps({"upstreams": {"real": real}}))
+    with SimulatorProcess(config=str(configuration)) as between:
+        return check_both(run, between)
+
+
+def config(run: Run, between: SimulatorProcess) -> str:
+    """The model list of the how-to, and two models of this server."""
+    page = HOWTO.read_text(encoding="utf-8")
+    lines = re.search(r"^    model_list:\n(?:    .*\n)+", page, re.MULTILINE)
+    assert lines is not None
     anthropic = run.alias_url.removesuffix("openai") + "anthropic"
-    (run.folder / "config.yaml").write_text(
-        CONFIG.format(url=run.openai_url, token=run.server.token, anthropic=anthropic)
-    )
+    listed = lines[0].replace("\n    ", "\n").removeprefix("    ").replace("model_name: gpt-4", "model_name: real")
+    own = CONFIG.format(url=run.openai_url, token=run.server.token, anthropic=anthropic)
+    return listed.replace("http://127.0.0.1:8765", between.base_url) + own.lstrip("\n")
+
+
+def check_both(run: Run, between: SimulatorProcess) -> str:
+    (run.folder / "config.yaml").write_text(config(run, between))
     port = free_port()
     # Its prices come with the package: no request leaves the machine.
     command = (run.program("litellm"), "--config", "config.yaml", "--port", str(port))
@@ -43,11 +85,51 @@ def check(run: Run) -> str:
             events = ask(port, {"model": model, "stream": True, "messages": [{"role": "user", "content": WORDS}]})
             expect(WORDS in said(events) and "data: [DONE]" in events, events)
         run.server.control.add_rule(match={"alias": "openai"}, fault="status;code=429;retry-after=1s")
-        status, reply = refused(port)
+        status, reply = replied(port, {"model": "gpt-4", "messages": [{"role": "user", "content": "hi"}]})
         expect(status == 429 and "RateLimitError" in reply, f"{status}: {reply}")
+        run.server.control.reset()
+        for case in CONDUCT:
+            behaves(port, between, *case)
+        leaves(port, between, run.server)
     finally:
         end(process)
-    return "chat over an OpenAI and an Anthropic upstream, whole and streamed; a 429 arrives as its RateLimitError"
+    return (
+        "chat over an OpenAI and an Anthropic upstream, whole and streamed; a 429 arrives as its RateLimitError; "
+        f"before a real upstream, {len(CONDUCT)} faults, one taken for the end; a client that leaves ends both"
+    )
+
+
+def behaves(
+    port: int, between: SimulatorProcess, fault: str, given: dict[str, Any], said: str, status: int, asked: int,
+    found: list[str],
+) -> None:  # fmt: skip
+    between.control.reset()
+    between.control.add_rule(match={"alias": "real"}, when={"first": 1}, fault=fault)
+    got, reply = replied(port, {"model": "real", "messages": [{"role": "user", "content": WORDS}], **given})
+    expect(got == status and said in reply, f"{fault}: {got}: {reply}")
+    expect(len(between.control.requests(alias="real")) == asked, between.control.requests())
+    rules = [finding["rule"] for finding in between.control.conduct(final=True)["findings"]]
+    expect(rules == found, f"{fault}: {rules}")
+
+
+def leaves(port: int, between: SimulatorProcess, service: SimulatorProcess) -> None:
+    """A client that leaves LiteLLM in the middle of a stream leaves no request behind, there or at the service."""
+    between.control.reset()
+    service.control.reset()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    question = {"model": "real", "stream": True, "messages": [{"role": "user", "content": WORDS * 500}]}
+    sent = request_to(port, question)
+    connection.request("POST", sent.selector, sent.data, dict(sent.header_items()))
+    response = connection.getresponse()
+    expect(response.read(20), "nothing came")
+    between.control.mark("left")
+    response.close()
+    connection.close()
+    deadline = time.monotonic() + 30
+    while not (between.control.requests(outcome="client-left") and service.control.requests(outcome="client-left")):
+        expect(time.monotonic() < deadline, f"{between.control.requests()}, {service.control.requests()}")
+        time.sleep(0.02)
+    expect(between.control.conduct(final=True)["counts"]["late-cancel"] == 0, between.control.conduct(final=True))
 
 
 def request_to(port: int, body: dict[str, Any]) -> urllib.request.Request:
@@ -63,11 +145,11 @@ def ask(port: int, body: dict[str, Any]) -> str:
         raise Failed(f"{error.code}: {error.read()[:500].decode()}") from None
 
 
-def refused(port: int) -> tuple[int, str]:
-    question = {"model": "gpt-4", "messages": [{"role": "user", "content": "hi"}]}
+def replied(port: int, question: dict[str, Any]) -> tuple[int, str]:
+    """Status and body of a reply, whichever it is."""
     try:
-        with urllib.request.urlopen(request_to(port, question), timeout=60):
-            return 200, ""
+        with urllib.request.urlopen(request_to(port, question), timeout=60) as reply:
+            return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
