@@ -12,8 +12,9 @@ from typing import Any
 
 from oagw_tornado.commands.arguments import CommandError
 from oagw_tornado.knobs.upstream_document import NAME
-from oagw_tornado.proxying.kept import credentials_in, kept_query, kept_reply, kept_request
-from oagw_tornado.proxying.masking import Masking
+from oagw_tornado.proxying.kept import kept_query, kept_reply, kept_request
+from oagw_tornado.proxying.masking import MaskedReads, Masking
+from oagw_tornado.proxying.shown import credentials_shown, kept_body
 from oagw_tornado.recordings.cassette import import_cassette
 from oagw_tornado.recordings.foreign import Imported
 from oagw_tornado.recordings.format import (
@@ -34,16 +35,6 @@ OK, LEFT_OUT, BAD = 0, 1, 2
 
 #: Bytes of one file.
 LARGEST_IMPORT = 256 * 2**20
-
-_SECRET_HEADERS = (
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-)
 
 
 def import_files(paths: Sequence[str], directory: str, alias: str | None) -> int:
@@ -106,7 +97,7 @@ def _document(text: bytes) -> Any:
 
 
 def _write(recording: Recording, directory: str, number: int) -> None:
-    head = _without_credentials(recording.head)
+    masking, head = _without_credentials(recording.head)
     folder = os.path.join(directory, head.alias)
     for path in (directory, folder):
         os.makedirs(path, 0o700, exist_ok=True)
@@ -117,25 +108,27 @@ def _write(recording: Recording, directory: str, number: int) -> None:
     descriptor = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(encode_head(head))
+        reads = MaskedReads(masking)
         for at_us, data in zip(recording.offsets, recording.reads, strict=True):
-            file.write(encode_read(Read(at_us, data)))
+            file.writelines(map(encode_read, reads.feed(Read(at_us, data))))
+        file.writelines(map(encode_read, reads.finish()))
         if recording.end is not None:
             file.write(encode_end(recording.end))
 
 
-def _without_credentials(head: RecordingHead) -> RecordingHead:
+def _without_credentials(head: RecordingHead) -> tuple[Masking, RecordingHead]:
+    """What masks the credentials that its client has shown, and the head without them."""
     request, reply = head.request, head.reply
-    shown = [value for name, value in request.headers if name.lower() in _SECRET_HEADERS]
-    parts = (part for value in shown for part in (value, value.partition(" ")[2]))
-    masking = Masking((*parts, *credentials_in(request.query)))
+    kind = next((value for name, value in request.headers if name.lower() == "content-type"), "")
+    masking = Masking(credentials_shown(request.headers, request.query, request.body or b"", kind))
     alias = head.alias if NAME.fullmatch(head.alias) else "imported"
-    return head._replace(
+    return masking, head._replace(
         alias=alias,
         request=request._replace(
             path=masking.text(request.path),
             query=kept_query(request.query, masking),
             headers=kept_request(request.headers, masking),
-            body=None if request.body is None else masking.masked(request.body),
+            body=None if request.body is None else kept_body(request.body, kind, masking),
         ),
         reply=None if reply is None else RecordedReply(reply.status, reply.reason, kept_reply(reply.headers, masking)),
     )

@@ -27,6 +27,13 @@ class IgnoredFields(NamedTuple):
     members: tuple[_Path, ...] = ()
     parameters: frozenset[str] = frozenset()
 
+    def also(self, others: IgnoredFields) -> IgnoredFields:
+        """These and `others`."""
+        if others.parameters <= self.parameters and set(others.members) <= set(self.members):
+            return self
+        members = dict.fromkeys((*self.members, *others.members))
+        return IgnoredFields(tuple(members), self.parameters | others.parameters)
+
     def without(self, document: Any) -> Any:
         """`document` without these members; it is changed in place."""
         for path in self.members:

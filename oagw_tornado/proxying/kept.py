@@ -7,6 +7,7 @@ from urllib.parse import unquote_plus
 
 from oagw_tornado.proxying.masking import Masking
 from oagw_tornado.recordings.format import Fields
+from oagw_tornado.recordings.masked_fields import MASK
 
 #: Headers of requests that are kept.
 REQUEST_HEADERS = frozenset(
@@ -36,9 +37,7 @@ _CREDENTIALS = (
 )  # fmt: skip
 
 #: Signs that a name is not one, whatever it ends with.
-_HARMLESS = ("maxtoken", "pagetoken", "nextpagetoken", "sortkey")
-
-MASK = "***"
+_HARMLESS = ("maxtoken", "pagetoken", "nextpagetoken", "sortkey", "idempotencykey")
 
 
 def kept_request(lines: Iterable[tuple[str, str]], masking: Masking) -> Fields:
@@ -57,9 +56,10 @@ def kept_query(query: str, masking: Masking) -> str:
 
 
 def credentials_in(query: str) -> list[str]:
-    """The values of those parameters, decoded."""
+    """The values of those parameters, as they were sent and decoded."""
     pairs = (each.partition("=") for each in query.split("&"))
-    return [unquote_plus(value) for name, _, value in pairs if value and _is_credential(name)]
+    values = [value for name, _, value in pairs if value and is_credential(name)]
+    return [*values, *map(unquote_plus, values)]
 
 
 def _is_kept(name: str) -> bool:
@@ -75,9 +75,10 @@ def _reply_value(name: str, value: str, masking: Masking) -> str:
 
 def _parameter(part: str) -> str:
     name, equals, value = part.partition("=")
-    return f"{name}={MASK}" if equals and value and _is_credential(name) else part
+    return f"{name}={MASK}" if equals and value and is_credential(name) else part
 
 
-def _is_credential(encoded: str) -> bool:
+def is_credential(encoded: str) -> bool:
+    """Whether a parameter or header of this name holds one."""
     name = "".join(filter(str.isalnum, unquote_plus(encoded).lower()))
     return name.endswith(_CREDENTIALS) and not name.endswith(_HARMLESS)

@@ -308,7 +308,6 @@ class PassThrough:
     def _asked(self, lines: list[tuple[str, str]]) -> RequestToRecord:
         request = self._request
         body = request.body if request.rest is None else None
-        credentials = [value for name, value in lines if name.lower() in ("authorization", "cookie", "x-api-key")]
         return RequestToRecord(
             request.method or "",
             request.sent_path,
@@ -318,7 +317,6 @@ class PassThrough:
             self._up.sha256,
             lambda: self._up.size,
             self._exchange.wall,
-            tuple(part for value in credentials for part in (value, value.partition(" ")[2])),
         )
 
     def _now(self) -> int:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import NamedTuple
 
-from oagw_tornado.proxying.kept import credentials_in, kept_query, kept_reply, kept_request
+from oagw_tornado.proxying.kept import kept_query, kept_reply, kept_request
 from oagw_tornado.proxying.masking import MaskedReads, Masking
 from oagw_tornado.proxying.recording_file import RecordingFile
+from oagw_tornado.proxying.shown import credentials_shown, kept_body
 from oagw_tornado.recordings.format import (
     SUFFIX,
     End,
@@ -45,8 +46,10 @@ class RequestToRecord(NamedTuple):
     """Of all that was sent, which may still grow."""
     wall: float
     """When it was admitted, in Unix time."""
-    credentials: tuple[str, ...]
-    """What the client showed, and must not be written."""
+
+    @property
+    def content_type(self) -> str:
+        return next((value for name, value in self.headers if name.lower() == "content-type"), "")
 
 
 class RecordingSpace:
@@ -100,7 +103,8 @@ class Recorder:
 
     def begin(self, asked: RequestToRecord) -> RecordingWriter:
         """A recording of what is said to this request."""
-        masking = Masking((*self._secrets, *asked.credentials, *credentials_in(asked.query)))
+        shown = credentials_shown(asked.headers, asked.query, asked.body or b"", asked.content_type)
+        masking = Masking((*self._secrets, *shown))
         return RecordingWriter(self, asked, masking)
 
     def open(self, asked: RequestToRecord, key: str) -> RecordingFile:
@@ -122,7 +126,7 @@ class Recorder:
             masking.text(asked.path),
             kept_query(asked.query, masking),
             kept_request(asked.headers, masking),
-            None if not asked.body else masking.masked(asked.body),
+            None if not asked.body else kept_body(asked.body, asked.content_type, masking),
             asked.body_sha256(),
             asked.body_bytes(),
         )

@@ -12,16 +12,13 @@ from array import array
 from collections.abc import Callable, Iterator
 from heapq import nsmallest
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 from oagw_tornado.gateway.upstream_failure import FAILURES
-from oagw_tornado.knobs.ignored_fields import IgnoredFields
+from oagw_tornado.knobs.ignored_fields import NOTHING_IGNORED, IgnoredFields
 from oagw_tornado.recordings.compared_request import ComparedRequest, compared_request
-from oagw_tornado.recordings.format import SUFFIX, RecordingError, RecordingHead
+from oagw_tornado.recordings.format import SUFFIX, RecordedRequest, RecordingError, RecordingHead
+from oagw_tornado.recordings.masked_fields import masked_fields
 from oagw_tornado.recordings.recording import read_head
-
-#: What the recorder writes in the place of a credential.
-MASK = "***"
 
 #: Recordings of one directory.
 MOST_RECORDINGS = 100_000
@@ -75,19 +72,19 @@ class Index:
         self._by_place: dict[tuple[str, str], list[IndexedRecording]] = {}
         # Whether there are bodies known only by their hash.
         self._has_hashes = False
-        # Parameters of queries that are credentials: the recorder has masked them.
-        self._masked: frozenset[str] = frozenset()
+        # What is a credential: the recorder has masked it.
+        self._masked = NOTHING_IGNORED
 
-    def add(self, entry: IndexedRecording, is_hash: bool = False, masked: frozenset[str] = frozenset()) -> None:
+    def add(self, entry: IndexedRecording, is_hash: bool = False, masked: IgnoredFields = NOTHING_IGNORED) -> None:
         self._has_hashes = self._has_hashes or is_hash
-        self._masked |= masked
+        self._masked = self._masked.also(masked)
         self.entries.append(entry)
         self._by_key.setdefault(entry.key, []).append(entry)
         self._by_place.setdefault((entry.method, entry.place), []).append(entry)
 
     def heeding(self, ignored: IgnoredFields) -> IgnoredFields:
         """What does not count of a request that is looked for: what is ignored, and what was masked."""
-        return ignored._replace(parameters=ignored.parameters | self._masked) if self._masked else ignored
+        return ignored.also(self._masked)
 
     def find(self, request: ComparedRequest, sha256: Callable[[], str]) -> list[IndexedRecording]:
         """The recordings of `request`, in order. `sha256` returns the hash of its body as sent."""
@@ -152,7 +149,7 @@ def read_library(
     With an `alias` it is all for that one, whatever the recordings' own; without one each is for its own. `rest` is
     called between files, so that others have their turn.
     """
-    found: list[tuple[str, bool, frozenset[str], IndexedRecording]] = []
+    found: list[tuple[str, bool, IgnoredFields, IndexedRecording]] = []
     problems: list[str] = []
     for number, name in enumerate(files_in(directory)):
         if number >= MOST_RECORDINGS:
@@ -174,7 +171,7 @@ def read_library(
 
 def read_entry(
     directory: str, name: str, ignored: IgnoredFields, alias: str | None = None
-) -> tuple[str, bool, frozenset[str], IndexedRecording]:
+) -> tuple[str, bool, IgnoredFields, IndexedRecording]:
     """One recording: whose it is, and what `Index.add` takes. Raises OSError and RecordingError."""
     with open(os.path.join(directory, name), "rb") as file:
         head = read_head(file)
@@ -184,24 +181,21 @@ def read_entry(
 def compared_request_in(head: RecordingHead, ignored: IgnoredFields) -> ComparedRequest:
     """What the request of a recording asks for."""
     request = head.request
-    masked = _masked_in(request.query)
-    if masked:
-        ignored = ignored._replace(parameters=ignored.parameters | masked)
+    ignored = ignored.also(_masked_in(request))
     kind = next((value for name, value in request.headers if name.lower() == "content-type"), "")
     return compared_request(request.method, request.path, request.query, request.body or b"", kind, ignored)
 
 
-def _masked_in(query: str) -> frozenset[str]:
-    if MASK not in query:
-        return frozenset()
-    return frozenset(name for name, value in parse_qsl(query) if value == MASK)
+def _masked_in(request: RecordedRequest) -> IgnoredFields:
+    kind = next((value for name, value in request.headers if name.lower() == "content-type"), "")
+    return masked_fields(request.query, request.body or b"", kind)
 
 
 def _entry(
     directory: str, name: str, head: RecordingHead, ignored: IgnoredFields
-) -> tuple[bool, frozenset[str], IndexedRecording]:
+) -> tuple[bool, IgnoredFields, IndexedRecording]:
     request = compared_request_in(head, ignored)
     is_hash = head.request.body is None and head.request.body_bytes > 0
     key = request.key_by_hash(head.request.body_sha256) if is_hash else request.key
     entry = IndexedRecording(directory, name, head.at, request.method, request.path, key, request.traits(), head.ended)
-    return is_hash, _masked_in(head.request.query), entry
+    return is_hash, _masked_in(head.request), entry
