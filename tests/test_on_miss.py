@@ -15,7 +15,7 @@ from other_servers import AiohttpServer, saying
 from raw_http import RawReply, dial, request, talk
 from test_proxying import KEY, REAL, wait_for
 
-from oagw_tornado.testing import SimulatorProcess, SimulatorThread
+from oagw_tornado.testing import SimulatorError, SimulatorProcess, SimulatorThread
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +147,20 @@ def test_a_recorder_that_is_killed_is_asked_again(tmp_path: Path, upstream: Aioh
         recorded(simulator, 2)
         assert b"".join(ask(simulator, target).chunks).count(b"data: ") == 31
         assert counted(simulator) == (1, 1)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_miss_cannot_be_recorded_where_nobody_looks_for_it(
+    tmp_path: Path, upstream: AiohttpServer, everywhere: bool
+) -> None:
+    elsewhere = str(tmp_path / "elsewhere")
+    if everywhere:
+        server = SimulatorThread(**config(tmp_path, upstream.port), record=elsewhere)
+    else:
+        server = SimulatorThread(**config(tmp_path, upstream.port, record=elsewhere))
+    with pytest.raises(SimulatorError, match=r"record: '.*elsewhere' is not '.*recordings', the directory of replay"):
+        server.start()
+    same = str(tmp_path / "recordings")
+    with SimulatorThread(**config(tmp_path, upstream.port, record=same)) as simulator:
+        assert [ask(simulator, "stream?n=2").status] == [200]
+        recorded(simulator, 1)

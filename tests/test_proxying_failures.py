@@ -130,6 +130,7 @@ def _certificate(state: Path) -> tuple[str, str]:
         ({"real": {"url": "http://x", "tls-ca": "/etc/passwd"}}, {}, "real.tls-ca: the url is none of https"),
         ({"real": {"url": "http://x", "service": "opneai"}}, {}, "real.service: no service 'opneai'"),
         ({"real": {"url": "http://x", "record": "/proc/none"}}, {}, "real.record: '/proc/none'"),
+        ({"real": {"url": "http://x", "record": "/etc/passwd"}}, {}, "real.record: '/etc/passwd'"),
         ({"blank": {}}, {"record": "somewhere"}, "record: there is no real upstream"),
     ],
 )
@@ -141,5 +142,5 @@ def test_what_cannot_work_is_refused_at_start(
     file = described(tmp_path, **upstreams)
     with pytest.raises(SimulatorError, match=error):
         SimulatorThread(config=file, **options).start()
-    if not options and "record" not in upstreams["real"]:
+    if not options and upstreams["real"].get("record") != "/proc/none":
         assert check([file]) == 2

@@ -17,7 +17,9 @@ from other_servers import AiohttpServer, reset, saying
 from raw_http import TOKEN, dial, request, talk
 from test_proxying import KEY, REAL, described, wait_for
 
+from oagw_tornado.knobs.ignored_fields import NOTHING_IGNORED, IgnoredFields
 from oagw_tornado.recordings.format import End, Line, Read, RecordingHead, decode_line
+from oagw_tornado.recordings.masked_fields import MOST_MASKED, masked_fields
 from oagw_tornado.testing import SimulatorProcess, SimulatorThread
 
 
@@ -189,6 +191,16 @@ def test_credentials_are_masked_wherever_a_client_shows_them_and_do_not_count(
     # One that is short is not looked for in what the upstream says: it may be any word.
     heads = b"".join(line for line in written.splitlines() if b'"request"' in line)
     assert [key for key in (b"short", b'\\"pw\\"') if key in heads] == []
+
+
+def test_what_is_masked_is_found_in_what_was_recorded() -> None:
+    body = b'{"a": {"api_key": "***"}, "b": [{"password": "***", "c": "d"}, {"password": "***"}], "e": "** *"}'
+    found = masked_fields("key=***&x=1", body, "application/json")
+    assert found == IgnoredFields((("a", "api_key"), ("b", None, "password")), frozenset({"key"}))
+    assert masked_fields("x=1", b"y=***&z=2", "application/x-www-form-urlencoded").parameters == {"y"}
+    assert masked_fields("", b"a *** of stars", "text/plain") == NOTHING_IGNORED
+    many = json.dumps({f"key{number}": "***" for number in range(2 * MOST_MASKED)}).encode()
+    assert len(masked_fields("", many, "application/json").members) == MOST_MASKED
 
 
 def test_recordings_are_bounded(tmp_path: Path, upstream: AiohttpServer) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from oagw_tornado.commands.arguments import Arguments, CommandError
 from oagw_tornado.config.config import Config, read_config, value_in
@@ -15,6 +16,9 @@ from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import ExtensionError, Extensions, gather
 from oagw_tornado.process.reload import FilesRead
 from oagw_tornado.wiring.assembly import checked_terms, table_of
+
+if TYPE_CHECKING:
+    from oagw_tornado.gateway.upstream_table import UpstreamTable
 
 OK, BAD = 0, 2
 
@@ -41,8 +45,23 @@ def run(arguments: Sequence[str]) -> int:
 def _read(path: str, extensions: Extensions) -> Config:
     with extensions.known_faults():
         config = read_config(["--config", path], {}, FilesRead().read)
-        checked_terms(config, table_of(extensions, config))
+        table = table_of(extensions, config)
+        checked_terms(config, table)
+        if any(each.real is not None for each in config.upstreams):
+            _check_recording(table)
     return config
+
+
+def _check_recording(table: UpstreamTable) -> None:
+    from oagw_tornado.knobs.upstream_document import UpstreamError
+    from oagw_tornado.proxying.making import prepare_recording
+    from oagw_tornado.proxying.upstream import destinations
+
+    try:
+        for each in destinations(table):
+            prepare_recording(each, is_check=True)
+    except UpstreamError as error:
+        raise ConfigError("upstreams", str(error)) from None
 
 
 def _with_path(path: str, text: str) -> str:

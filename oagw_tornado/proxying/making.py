@@ -83,11 +83,15 @@ def _new_pool(real: RealUpstream) -> Any:
     return Pool(real)
 
 
-def prepare_recording(destination: Destination) -> None:
-    """Have a place for the recordings of what is said there. Raises UpstreamError."""
-    if destination.recorder is None:
+def prepare_recording(destination: Destination, *, is_check: bool = False) -> None:
+    """Have a place for the recordings of what is said there, or see whether there can be one. Raises UpstreamError."""
+    recorder = destination.recorder
+    if recorder is None:
         return
     try:
-        destination.recorder.prepare()
+        if is_check:
+            recorder.check()
+        else:
+            recorder.prepare()
     except OSError as error:
         raise UpstreamError(f"{destination.alias}.record: {error.filename!r}: {error.strerror}") from None

@@ -101,6 +101,16 @@ class Recorder:
         if not os.access(self._folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", self._folder)
 
+    def check(self) -> None:
+        """See, without making anything, whether the directories can be made. Raises OSError."""
+        path = os.path.abspath(self._folder)
+        while not os.path.lexists(path):
+            path = os.path.dirname(path)
+        if not os.path.isdir(path):
+            raise NotADirectoryError(20, "Not a directory", path)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied", path)
+
     def begin(self, asked: RequestToRecord) -> RecordingWriter:
         """A recording of what is said to this request."""
         shown = credentials_shown(asked.headers, asked.query, asked.body or b"", asked.content_type)

@@ -47,7 +47,21 @@ def sources_of(config: Config) -> tuple[dict[str, Source], Source | None]:
     for alias, source in sources.items():
         if source.on_miss == "record" and alias not in real:
             raise ConfigError(f"upstreams: {alias}.on-miss", "record needs url, the real upstream that is asked then")
+    _check_recorded(config)
     return sources, default
+
+
+def _check_recorded(config: Config) -> None:
+    """What a miss is recorded in must be where the next request looks for it."""
+    for each in config.upstreams:
+        wanted = directory_on_miss(config, each.alias)
+        given = (each.real.record or config.record) if each.real is not None else None
+        if wanted is not None and given is not None and os.path.abspath(given) != os.path.abspath(wanted):
+            where = f"upstreams: {each.alias}.record" if each.real is not None and each.real.record else "record"
+            raise ConfigError(
+                where,
+                f"{given!r} is not {wanted!r}, the directory of replay, in which on-miss: record keeps its misses",
+            )
 
 
 def real_aliases(config: Config) -> frozenset[str]:
