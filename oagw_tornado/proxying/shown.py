@@ -36,7 +36,8 @@ def kept_body(body: bytes, content_type: str, masking: Masking) -> bytes:
     """A body as it is written down."""
     if is_form(content_type):
         return kept_query(body.decode("latin-1"), masking).encode("latin-1")
-    parts, end = [], 0
+    parts: list[bytes] = []
+    end = 0
     for match in _members(body):
         parts += body[end : match.start(3)], b'"%b"' % MASK.encode()
         end = match.end(3)
