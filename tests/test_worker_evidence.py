@@ -87,29 +87,34 @@ def test_the_page_shows_what_a_killed_worker_has_left(redis: RedisServer) -> Non
         port = running.ready()
         workers = children(running.process.pid)
         asyncio.run(many(port, f"{PROXY}/weather/current", 30))
+        chat = {"model": "gpt-4", "messages": [{"role": "user", "content": "one two"}]}
+        assert [ask(port, "POST", f"{PROXY}/openai/v1/chat/completions", chat)[0] for _ in range(5)] == [200] * 5
         with socket.create_connection(("127.0.0.1", port)) as stream:
             path = f"{PROXY}/stream-test/events?count=inf&interval=20ms"
             stream.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-Id: cut\r\n{TOKEN}\r\n\r\n".encode())
-            until(lambda: left(redis, "page") >= 31)
+            until(lambda: left(redis, "page") >= 36)
             until(lambda: known_to_run(redis, "page"))
+            time.sleep(1.2)  # what is counted is told of once a second
             for number, victim in enumerate(workers):
                 os.kill(victim, signal.SIGKILL)
                 running.wait_for(f"worker {number} is ready again")
         server: Any = SimpleNamespace(port=port)
         with watching(server, "/_sim/live?show=requests") as page:
-            page.until(lambda page: len(page.rows) == 31)
+            page.until(lambda page: len(page.rows) == 36)
             killed = [row for row in page.rows.values() if row["outcome"] == "killed"]
             assert [(row["id"], row["status"], row["ended"] > 0) for row in killed] == [("cut", 200, True)]
-            page.until(lambda page: page.now.get("now", {}).get("answered") == {"weather": 30})
-            assert page.now["now"]["journal"] == 31
+            page.until(lambda page: page.now.get("now", {}).get("answered") == {"weather": 30, "openai": 5})
+            assert page.now["now"]["journal"] == 36
+            metrics = ask(port, "GET", f"{PROXY}/openai/metrics")[1]
+            assert 'vllm:request_success_total{engine="0",finished_reason="stop",model_name="gpt-4"} 5.0' in metrics
             page.until(lambda page: len(page.now["verdict"]["members"]) == 4)
             asyncio.run(many(port, f"{PROXY}/weather/current", 20))
-            until(lambda: left(redis, "page") >= 51)
+            until(lambda: left(redis, "page") >= 57)
             time.sleep(1.2)  # what is counted is told of once a second
         os.kill(children(running.process.pid)[0], signal.SIGKILL)
         with watching(server, "/_sim/live?show=requests") as page:
-            page.until(lambda page: page.now.get("now", {}).get("answered") == {"weather": 50})
-            page.until(lambda page: len(page.rows) == 51)
+            page.until(lambda page: page.now.get("now", {}).get("answered") == {"weather": 50, "openai": 6})
+            page.until(lambda page: len(page.rows) == 57)
 
 
 def known_to_run(redis: RedisServer, prefix: str) -> bool:
