@@ -205,6 +205,11 @@ class Simulator:
             self._unread.look()
 
     @property
+    def gateway(self) -> Gateway:
+        """What takes the requests at the public addresses."""
+        return self._gateways.public
+
+    @property
     def preparations(self) -> tuple[Callable[[], object], ...]:
         """Loaders of what the first stream or request of each kind would wait for, to be called while nobody waits."""
         loads = [each.load for each in self._table.values() if isinstance(each, LoadedUpstream)]
