@@ -49,12 +49,9 @@ def schedules(oagw: SimulatorProcess, requests: list[bytes]) -> dict[str, Any]:
     """What was planned for each request, by its id."""
     oagw.control.call("DELETE", "/_sim/requests")
     asyncio.run(all_at_once(oagw.port, requests))
-    exchanges = oagw.control.requests()
+    exchanges = oagw.control.requests(events=True)
     assert len(exchanges) == len(requests)
-    return {
-        exchange["id"]: oagw.control.request(exchange["id"])["events"]["planned"] + [exchange["outcome"]]
-        for exchange in exchanges
-    }
+    return {exchange.id: [*exchange.planned, exchange.outcome] for exchange in exchanges}
 
 
 def test_the_same_requests_in_another_order_have_the_same_schedules(oagw: SimulatorProcess) -> None:
