@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
+import sys
 import tempfile
 from collections.abc import Generator
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
@@ -24,6 +25,10 @@ from hypothesis import settings
 
 from oagw_tornado.testing.server import SimulatorServer
 from oagw_tornado.wire.certificates import Authority, state_directory
+
+# Otherwise every worker has pytest rewrite all tests again, and every server that a test starts compiles what it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long an example takes says more of what else runs on the machine.
 settings.register_profile("oagw", deadline=None)
