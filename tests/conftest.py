@@ -26,7 +26,7 @@ from hypothesis import settings
 from oagw_tornado.testing.server import SimulatorServer
 from oagw_tornado.wire.certificates import Authority, state_directory
 
-# Otherwise every worker has pytest rewrite all tests again, and every server that a test starts compiles what it imports.
+# Otherwise every worker has pytest rewrite all tests anew, and every server of a test compiles what it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
