@@ -1,6 +1,6 @@
-"""What all members of a state know, as one: controls whose journal, timing, counters and verdict are of all of them.
+"""Combines what all members of a state know: a control plane whose journal, timing, counters and verdict cover all.
 
-When somebody asks, each member gives what it has, in shares of a turn. A summary of what it has measured, and its
+On request, each member sends what it has, in time slices. A summary of its measurements, and its
 journal, go to the store as they grow, so that neither is lost with a member.
 """
 

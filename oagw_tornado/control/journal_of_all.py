@@ -1,5 +1,5 @@
-"""The journals of all members of a state as one: of those who are there what they give, of those who are gone what they
-have left with the store."""
+"""The journals of all members of a state, merged: present members send theirs, departed ones have left theirs in the
+store."""
 
 from __future__ import annotations
 

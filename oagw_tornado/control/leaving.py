@@ -1,7 +1,7 @@
-"""Leaves the journal of this process with the store, so that it outlives it: what is over once, what runs as it goes.
+"""Copies the journal of this process to the store, so that it outlives the process.
 
-Nothing is written on the path of a request. Twice a second what has come since, and what has ended, is written in
-slices of less than a millisecond; of a request that runs a first version is left, and then how far it has come.
+Nothing is written on the path of a request. Twice a second, new and finished entries are written in
+slices of less than a millisecond; for a running request, a first version and then its progress.
 """
 
 from __future__ import annotations

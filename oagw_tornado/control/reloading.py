@@ -1,4 +1,4 @@
-"""Has the controls take over a configuration that was read again: at once, or as one of several that share a state."""
+"""Applies a configuration that was read again: directly, or together with others that share the state."""
 
 from __future__ import annotations
 

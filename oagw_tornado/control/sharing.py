@@ -1,7 +1,7 @@
-"""Control where several processes share a state: whoever is asked, a change is made by all, and an answer is of all.
+"""Control of several processes with a shared state: whichever is asked, all make a change, and answers cover all.
 
-A request that changes something is not answered by the member that it comes to alone: it goes into the log that all
-members follow, and each makes the change as if it had been asked itself.
+A request that changes something goes into the log that all members follow, and each makes the change as if it had
+received the request itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Has a page show all members of a state, whichever it is open at: what they say to each other while somebody watches.
+"""Lets a page show all members of a state, whichever one serves it: the messages between them while somebody watches.
 
 ``watch`` goes to all: which pages are open at a member, and what it has got for each. ``seen`` goes to that member: one
 message for one of its pages. The rest is asked of the store once a second: who is there, how gates stand, and what

@@ -1,5 +1,5 @@
-"""A page that is open at another member of the state: told what happens here by one message at a time, each of which
-that member asks for when it has passed on the one before. So whoever does not read costs nothing here either."""
+"""A page that is open at another member of the state. It gets one message at a time, which that member requests once it
+has passed on the previous one, so a page that does not read costs nothing here either."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page calls a request by, and which share of an update one process has."""
+"""The number by which a page identifies a request, and each process's share of an update."""
 
 from __future__ import annotations
 

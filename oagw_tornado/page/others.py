@@ -1,8 +1,8 @@
-"""What the other members of a state see, for the pages that are open here.
+"""The view of the other members of a state, for the pages that are open here.
 
-Each member is asked by publish/subscribe what each page here is to be told, and answers with one message at a time: it
-is asked for the next when the page has taken what the last one said. So no more waits here than one message for each
-page and member, and nothing is sent while nobody watches.
+Each member is asked by publish/subscribe for the news of each page here, and answers with one message at a time: the
+next one is requested when the page has read the last. So at most one message per page and member waits here, and
+nothing is sent while nobody watches.
 """
 
 from __future__ import annotations

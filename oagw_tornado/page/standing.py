@@ -1,4 +1,4 @@
-"""How it stands in this process: what runs, what was counted since the last reset, and who waits at gates."""
+"""The current state of this process: running replies, counts since the last reset, and waits at gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several processes show, as one. Pure: values in, values out."""
+"""Merges what several processes show. Pure: values in, values out."""
 
 from __future__ import annotations
 

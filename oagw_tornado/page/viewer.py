@@ -1,4 +1,4 @@
-"""Who watches: the connection to one page that is open, and what it was told last."""
+"""A viewer: the connection to one open page, and what it has been sent."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
-"""Upstreams that are real: requests are passed on, replies passed back, and written down. Imports all rooms above it
+"""Real upstreams: requests are passed on, replies passed back and recorded. Imports all folders above it
 but `services`."""

@@ -1,4 +1,4 @@
-"""The body of one request on its way to a real upstream: as it comes, framed as it was, its trailers behind it."""
+"""The body of one request on its way to a real upstream: passed on as it arrives, with its framing and trailers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the requests of one alias are passed on to, and what all of them share."""
+"""Where the requests of one alias are passed on to, and what they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong between the gateway and a real upstream, from what its client library raises."""
+"""Failures between the gateway and a real upstream, derived from the client library's exceptions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Which header lines pass: what belongs to one connection, or to the gateway itself, stays behind. Pure.
+"""Which header lines are passed on: those of one connection, or for the gateway itself, are not. Pure.
 
-RFC 9110, section 7.6.1, says what is hop-by-hop: the fields listed here and whatever ``Connection`` names.
+Hop-by-hop fields (RFC 9110, section 7.6.1) are those listed here and those that ``Connection`` names.
 """
 
 from __future__ import annotations

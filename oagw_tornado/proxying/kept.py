@@ -1,4 +1,4 @@
-"""What a recording keeps of headers and queries: lists of what is kept, so that what nobody thought of is not. Pure."""
+"""What a recording keeps of headers and queries: allowlists, so that nothing unforeseen is kept. Pure."""
 
 from __future__ import annotations
 

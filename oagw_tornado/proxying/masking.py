@@ -1,6 +1,6 @@
-"""Takes credentials out of what is written down. Pure.
+"""Masks credentials in recordings. Pure.
 
-What is masked keeps its length, so that a recorded body is as long as its headers say.
+Masking keeps the length, so that a recorded body is as long as its headers say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One request on its way to a real upstream, and the reply on its way back.
 
-The body goes up as it comes, the reply comes down as it comes; neither is held whole, and each waits for the slower
-side. Whatever ends the reply to the client ends the request to the upstream in the same turn of the loop.
+Request body and reply are passed on as they arrive; neither is held whole, and each is read only as fast as the other
+side takes it. Whatever ends the reply to the client ends the request to the upstream in the same turn of the loop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The connections to one real upstream: kept alive, verified, and never to anywhere else."""
+"""The connections to one real upstream: kept alive, verified, and to no other host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes what a real upstream says into files: one for each request, bounded together, and no credential in any."""
+"""Writes the replies of a real upstream to files: one per request, bounded in total, without credentials."""
 
 from __future__ import annotations
 

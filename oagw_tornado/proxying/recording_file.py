@@ -1,5 +1,5 @@
-"""One recording on its way to disk. Each line is written when it is known and waits in no buffer of the process, so
-that whatever ends it leaves all that had been said."""
+"""One recording on its way to disk. Each line is written at once and unbuffered, so that however the process ends,
+everything up to then is on disk."""
 
 from __future__ import annotations
 

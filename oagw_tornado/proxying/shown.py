@@ -1,4 +1,4 @@
-"""The credentials that a client shows in a request, wherever it may: in its header, its query or its body. Pure."""
+"""The credentials in a client's request, in its headers, its query or its body. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a real upstream is asked for: its own path, what follows the alias, the query. Pure.
+"""The target of a request to a real upstream: the upstream's own path, the path after the alias, the query. Pure.
 
-The host is that of the configuration and never comes from a request. So all that is left to look at is the path: it is
-put behind a slash as it was sent, and what would lead out of the configured path is refused.
+The host is always that of the configuration, never that of a request. So only the path needs checking: it is
+appended as it was sent, and one that would lead out of the configured path is refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Trailer fields (RFC 9110, section 6.5), which aiohttp's client reads and drops: where they are in a reply, which of
-them pass, and how they are written behind a body in chunks.
+"""Trailer fields (RFC 9110, section 6.5), which aiohttp's client reads and drops: finding them in a reply, choosing
+those that are passed on, and writing them after a chunked body.
 
-A reply is looked at here only where the client has asked for its trailers (``TE: trailers``): then its bytes go through
-the reader of chunked bodies that requests go through, beside aiohttp's own parser.
+A reply is examined only if the client has asked for its trailers (``TE: trailers``): its bytes then also go through
+the reader of chunked request bodies, in addition to aiohttp's own parser.
 """
 
 from __future__ import annotations

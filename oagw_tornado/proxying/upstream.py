@@ -1,4 +1,4 @@
-"""A real upstream as the gateway sees it: whatever is asked of it is passed on."""
+"""A real upstream as the gateway sees it: every request is passed on."""
 
 from __future__ import annotations
 

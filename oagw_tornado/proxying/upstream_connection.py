@@ -1,9 +1,9 @@
-"""One connection to a real upstream, as aiohttp's client drives it, which tells at once of what has come.
+"""One connection to a real upstream, driven by aiohttp's client, that reports arriving data at once.
 
-aiohttp wakes whoever waits for a body in the next turn of the loop, when all that became readable in this one has been
-parsed: of a hundred streams that say something together, the first one waits for the hundredth. Here a reply under way
-is told within the read itself. Only public methods of aiohttp's protocol are added to; what makes one of these instead
-of aiohttp's own is `Connector`.
+aiohttp wakes the reader of a body in the next turn of the loop, after everything that became readable in this one has
+been parsed: if a hundred streams receive data together, the first one waits for the hundredth. Here a reply in
+progress is notified within the read itself. Only public methods of aiohttp's protocol are extended; `Connector` makes
+these connections instead of aiohttp's own.
 """
 
 from __future__ import annotations

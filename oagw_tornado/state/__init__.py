@@ -1,2 +1,2 @@
-"""What several processes decide and know together: one protocol, in memory or in Redis. Imports the folders from
+"""State that several processes share: one protocol, in memory or in Redis. Imports the folders from
 `units` to `playback`."""

@@ -1,8 +1,8 @@
-"""What decides about requests in the store, as Lua: each in one step, whoever else asks at the same time.
+"""Lua scripts that decide about requests in the store, each atomically.
 
-Every script gets the prefix of all keys first, then the epoch that the caller knows: a reset begins another one. Keys:
+Every script first gets the prefix of all keys, then the epoch that the caller knows: a reset begins a new one. Keys:
 ``counts``, ``sessions:…`` and ``used:…`` (of rules), ``limit:…`` (buckets), ``gates``, ``gate:…`` and ``line:…``
-(permits, and who waits), ``granted:…`` (the replies of a member that were let pass).
+(permits, and the waiting replies), ``granted:…`` (the replies of a member that may pass).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is wrong with a store, in one line."""
+"""Errors of the store, in one line."""
 
 from __future__ import annotations
 

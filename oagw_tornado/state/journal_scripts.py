@@ -1,4 +1,4 @@
-"""The journals that members leave with the store, as Lua: bounded, so that they outlive a process and nothing else.
+"""Lua scripts for the journals that members leave in the store, which are bounded and outlive their process.
 
 Keys: ``entries:…`` (of a member: how many entries, and these as bytes, slice by slice), ``journal:…`` (how many slices
 and entries it has, when it was last heard of, how far what runs has come), ``journals`` (the bytes of each member's).

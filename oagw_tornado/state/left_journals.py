@@ -1,4 +1,4 @@
-"""The journals of members in the store: each leaves there what its own has, and those who are left read it when it is
+"""The journals of members in the store: each member leaves its entries there, and the others read them when it has
 gone."""
 
 from __future__ import annotations

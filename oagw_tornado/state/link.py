@@ -1,8 +1,8 @@
-"""One connection to Redis for all that decides: what is asked in one turn of the loop travels together.
+"""One connection to Redis for all decisions: those of one turn of the loop are sent together.
 
-A request that has to wait for the store waits for one round trip. While that is under way others queue up and travel
-with the next, so a busy process sends few, large batches. Nothing waits for a store that is away: it fails at once, and
-a task tries again until the store is back.
+A request that has to wait for the store waits for one round trip. Meanwhile others queue up for the next batch, so a
+busy process sends few, large batches. Nothing waits for an unreachable store: calls fail at once, and a task retries
+until the store is back.
 """
 
 from __future__ import annotations

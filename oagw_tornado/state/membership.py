@@ -1,9 +1,9 @@
-"""One process among those that share a state: who is there, and every change in the same order for all of them.
+"""One process among those that share a state: who the members are, and every change in the same order for all of them.
 
-A change is a line in a log that the store keeps. Every member follows the log, one line after the other, and says so;
-who made a change waits for all others, so that a request which begins after it was answered meets it wherever it comes.
-Word of a new line comes by publish/subscribe; a beat twice a second finds what was missed, and is the lease by which a
-member may answer: one that was stopped for longer looks into the log before it decides anything.
+A change is an entry in a log in the store. Every member applies the log entry by entry, and reports how far it is. The
+member that makes a change waits for all others, so that a request that begins after the answer sees the change
+wherever it arrives. New entries are announced by publish/subscribe; a heartbeat twice a second finds missed ones. The
+heartbeat is also a lease: a member that was stopped for longer reads the log before it decides anything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""What the members of a state tell each other through the store, as Lua: who is there, what was changed, what was
-measured.
+"""Lua scripts through which the members of a state exchange membership, changes and measurements.
 
-Every script gets the prefix of all keys first. Keys: ``epoch`` (how often the state was reset), ``seq`` and ``log``
+Every script first gets the prefix of all keys. Keys: ``epoch`` (how often the state was reset), ``seq`` and ``log``
 (what was changed since then, from ``base`` on), ``members``, ``labels`` and ``applied`` (who is there, until when
 unless it is heard of again, and what it has followed), ``started``, ``evidence`` and ``seconds:…`` (what each has
 measured).

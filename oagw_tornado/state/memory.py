@@ -1,4 +1,4 @@
-"""The state of one process: everything is decided where it is kept, at once."""
+"""The state of a single process: every decision is made at once, in memory."""
 
 from __future__ import annotations
 

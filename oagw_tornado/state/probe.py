@@ -1,4 +1,4 @@
-"""Whether the state can be reached, asked before anything is started that needs it."""
+"""Checks that the state server can be reached, before anything is started that needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one member asks all others, and what they answer: piece by piece, through a list in the store."""
+"""Questions of one member to all others, and their answers, which arrive piece by piece through a list in the store."""
 
 from __future__ import annotations
 

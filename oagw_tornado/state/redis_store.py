@@ -1,5 +1,4 @@
-"""The state in Redis: counts, buckets and gates that several processes decide by, each decision in one step of the
-store."""
+"""The state in Redis: counts, buckets and gates shared by several processes. Each decision is atomic."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Gates whose permits are in the store: a release lets replies pass wherever they wait, each permit exactly one event.
+"""Gates whose permits are in the store: a release lets replies pass wherever they wait, one event per permit.
 
-A reply that comes to a gate stands in one line with those of all other processes; who is let pass is told through a
-list of its own in the store, so that nothing is lost while a connection is. Each event costs one round trip.
+A reply at a gate waits in one queue with those of all other processes. Each member is notified through a list of its
+own in the store, so that nothing is lost when a connection is. Each event costs one round trip.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The state that one process shares with others: its connection, what it decides by, its membership."""
+"""The shared state as one process sees it: its connection, its store, its membership."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is counted to decide about a request, wherever the counts are: the protocol `Store`.
+"""The counts by which requests are decided, wherever they are kept: the protocol `Store`.
 
-A store answers at once, or raises `Undecided`, which says how to get what lacks; then the request is decided again from
-the start. Nothing that decides has two forms, one that waits and one that does not: a store in memory never raises it,
-and a request that nothing counts never waits.
+A store answers at once, or raises `Undecided`, which says how to get the missing answer; the request is then decided
+again from the start. So no code needs two forms, one that waits and one that does not: a store in memory never raises
+it, and a request that nothing counts never waits.
 """
 
 from __future__ import annotations

@@ -1,2 +1,2 @@
-"""What a configuration makes, at start and when it is read again, and whether it fits together. May import
+"""The objects made from a configuration, at start and on reload, and whether they fit together. May import
 all folders above it in docs/architecture.md."""

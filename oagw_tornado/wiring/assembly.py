@@ -1,4 +1,4 @@
-"""What a configuration makes before anything is served (upstreams, terms, certificates), and whether it all fits."""
+"""The objects made from a configuration before anything is served (upstreams, terms, certificates)."""
 
 from __future__ import annotations
 
