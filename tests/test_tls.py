@@ -256,7 +256,32 @@ def test_what_cannot_work_is_refused(tls_state: Path, options: dict[str, Any], k
 def test_a_key_that_is_anothers_is_named(tmp_path: Path) -> None:
     certificate, _ = Authority(tmp_path / "1").issue(HOSTS)
     _, key = Authority(tmp_path / "2").issue(HOSTS)
-    assert "--tls-key" in start(tls_cert=certificate, tls_key=key)
+    assert start(tls_cert=certificate, tls_key=key).endswith(
+        f"--tls-key: the key in {key} is not that of the certificate in {certificate}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("of_key", "said"),
+    [
+        (None, "--tls-cert: {certificate} has no private key; --tls-key names the file of one"),
+        ("nothing", "--tls-key: {key} has no private key in PEM"),
+        (
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            "--tls-key: the key in {key} is encrypted; expected one without a password",
+        ),
+        ("", "--tls-key: cannot read {key}: Is a directory"),
+    ],
+)
+def test_the_file_that_is_of_no_use_is_named(tmp_path: Path, of_key: str | None, said: str) -> None:
+    certificate, _ = Authority(tmp_path / "1").issue(HOSTS)
+    key = tmp_path / "key.pem"
+    if of_key:
+        key.write_text(of_key)
+    else:
+        key.mkdir()
+    options = {} if of_key is None else {"tls_key": key}
+    assert start(tls_cert=certificate, **options).endswith(said.format(certificate=certificate, key=key))
 
 
 # Trouble on purpose.

@@ -75,9 +75,9 @@ def new_context(files: TlsFiles) -> ssl.SSLContext:
     try:
         context.load_cert_chain(files.certificate, files.key, password=lambda: b"")
     except ssl.SSLError as error:
-        raise TlsError("--tls-cert", f"{files.certificate}: {_explained(error)}") from None
+        raise _explained(files, error) from None
     except OSError as error:
-        raise TlsError("--tls-cert", f"cannot read {_unreadable(files)}: {error.strerror or error}") from None
+        raise _unreadable(files, error) from None
     if files.client_authority is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         try:
@@ -90,17 +90,44 @@ def new_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def _explained(error: ssl.SSLError) -> str:
+def _explained(files: TlsFiles, error: ssl.SSLError) -> TlsError:
+    """Which of the two files is of no use, and why: OpenSSL says neither."""
+    certificate, key = files.certificate, files.key or files.certificate
+    in_certificate, in_key = _content(certificate), _content(key)
+    if b"-----BEGIN CERTIFICATE-----" not in in_certificate:
+        return TlsError("--tls-cert", f"{certificate} has no certificate in PEM")
+    option = "--tls-cert" if files.key is None else "--tls-key"
+    if b"PRIVATE KEY-----" not in in_key:
+        hint = "; --tls-key names the file of one" if files.key is None else " in PEM"
+        return TlsError(option, f"{key} has no private key{hint}")
+    if b"ENCRYPTED" in in_key:
+        return TlsError(option, f"the key in {key} is encrypted; expected one without a password")
     if error.reason == "KEY_VALUES_MISMATCH":
-        return "the key is not that of the certificate (--tls-key)"
-    if error.reason in ("BAD_DECRYPT", "BAD_PASSWORD_READ"):
-        return "the key is encrypted"
-    return "no certificate and key in PEM"
+        return TlsError(option, f"the key in {key} is not that of the certificate in {certificate}")
+    return TlsError("--tls-cert", f"{certificate}: no certificate and key in PEM")
 
 
-def _unreadable(files: TlsFiles) -> str:
-    unreadable = [path for path in (files.certificate, files.key) if path and not os.access(path, os.R_OK)]
-    return " and ".join(unreadable) or files.certificate
+def _unreadable(files: TlsFiles, error: OSError) -> TlsError:
+    for option, path in (("--tls-cert", files.certificate), ("--tls-key", files.key)):
+        if path is not None and not (os.path.isfile(path) and os.access(path, os.R_OK)):
+            return TlsError(option, f"cannot read {path}: {_reason(path)}")
+    return TlsError("--tls-cert", f"cannot read {files.certificate}: {error.strerror or error}")
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(2**20)
+    except OSError:
+        return b""
+
+
+def _reason(path: str) -> str:
+    try:
+        open(path, "rb").close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return "it is no file"
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
