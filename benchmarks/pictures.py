@@ -115,12 +115,10 @@ def widths(found: Sequence[Width], bars: tuple[float, float], path: Path) -> Non
     fixed = [width for width in found if width.name != "auto"]
     follows = [width for width in found if width.name == "auto"]
     for key, marker, color in (("p50", "o", OURS["color"]), ("p99", "s", OTHERS[0])):
-        for some, label, look in (
-            (fixed, "", {"marker": marker}),
-            (follows, ", auto", {"marker": "*", "markersize": 14}),
-        ):
-            late = [getattr(width, key) for width in some]
-            axes.plot([width.cost for width in some], late, color=color, label=f"late {key}{label}", **look)
+        for some, label, shape, size in ((fixed, "", marker, 6), (follows, ", auto", "*", 14)):
+            if some:
+                look = {"color": color, "marker": shape, "markersize": size, "label": f"late {key}{label}"}
+                axes.plot([width.cost for width in some], [getattr(width, key) for width in some], **look)
     for width in fixed:
         name = width.name.replace("us", " µs").replace("ms", " ms")
         axes.annotate(name, (width.cost, width.p50), (4, 6), textcoords="offset points")

@@ -56,7 +56,7 @@ def notes(measured: Measured) -> list[str]:
 
 def _asked(name: str) -> str:
     server = COMPARED[name]
-    return f"{server.title.partition(' ')[0]} {PRODUCTS[name].version}: {server.note}."
+    return f"{server.title.partition(' ')[0]} {PRODUCTS[name].shown_version}: {server.note}."
 
 
 def scenario_table(scenario: Scenario, runs: Runs) -> list[str]:

@@ -40,6 +40,11 @@ class Product:
         elsewhere = shutil.which(self.result.name)
         return Path(elsewhere) if elsewhere else None
 
+    @property
+    def shown_version(self) -> str:
+        """The version that was installed here; one found elsewhere may be any."""
+        return self.version if self.result.exists() else "(of PATH)"
+
     def lacks(self) -> str:
         """Why it cannot run here; empty if it can."""
         return "" if self.found() else f"{self.name} is not installed (python -m benchmarks.peers install {self.name})"
