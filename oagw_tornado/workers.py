@@ -28,7 +28,7 @@ def number_of_workers(config: Config) -> int:
     number = config.workers or processors()
     if number > 1 and config.state is None:
         raise ConfigError(
-            "--workers", f"{number} workers need a state that they share: --state redis://HOST:PORT names its server"
+            "--workers", f"{number} workers need a state to share: name its server with --state redis://HOST:PORT"
         )
     return number
 

@@ -88,7 +88,7 @@ class Config:
     http_server: str = "auto"
     loop: str = "auto"
     pacer_resolution: float | None = None
-    """None: as the load has it."""
+    """None: it follows the load."""
     realtime: bool = False
     log_level: str = "info"
     access_log: bool | None = None

@@ -86,7 +86,7 @@ CONFIG = Option("config", "", str, "FILE", "YAML file with options by these name
 
 
 def _table() -> dict[str, Option]:
-    listen, tls, access, limits, replay = "Listening", "TLS", "Who may ask", "Limits", "Recordings"
+    listen, tls, access, limits, replay = "Listening", "TLS", "Access", "Limits", "Recordings"
     evidence, engine, output = "Evidence and control", "Engine", "Output"
     scale = "More cores, more machines"
     patience = within(parse_duration, format_duration, 0.001, LONGEST)
@@ -210,11 +210,11 @@ def _table() -> dict[str, Option]:
                show=list, is_repeatable=True),
         Option("no-control", "no_control", parse_flag, "", "turn /_sim and /metrics off", evidence, is_flag=True),
         Option("workers", "workers", parse_workers, "N",
-               "processes that serve at the same addresses, a core each; auto: one for each processor; more than one "
-               "need a state that they share", scale, lambda workers: workers or "auto", is_fixed=True),
+               "processes that serve at the same addresses, one core each; auto: one per processor; more than one "
+               "require --state", scale, lambda workers: workers or "auto", is_fixed=True),
         Option("state", "state", parse_state, "URL",
                "Redis or Valkey server for the state that workers and machines share: redis://127.0.0.1:6379/0; "
-               "?prefix=NAME tells several of them apart", scale, is_secret=True, is_fixed=True),
+               "?prefix=NAME separates several simulators on one server", scale, is_secret=True, is_fixed=True),
         Option("http-server", "http_server", parse_engine, "NAME",
                "HTTP engine: fast, tornado (the stock one) or auto (fast); httptools is an alias of fast", engine,
                is_fixed=True),
@@ -222,11 +222,11 @@ def _table() -> dict[str, Option]:
                "event loop: uvloop, asyncio or auto (uvloop where installed)", engine, is_fixed=True),
         Option("pacer-resolution", "pacer_resolution", parse_resolution, "auto|DURATION",
                "width of the pacer's time slots: an event leaves in the first slot that is not early; auto: from 50us "
-               "to 250us, as the load has it", engine,
+               "to 250us, depending on the load", engine,
                show_resolution, is_fixed=True),
         Option("realtime", "realtime", parse_flag, "",
-               "ask the system for accuracy (real-time priority, locked memory, processors that wake at once), and say "
-               "at start what it refused", engine, is_flag=True, is_fixed=True),
+               "ask the system for accuracy (real-time priority, locked memory, processors that wake at once), and "
+               "report at start what it refused", engine, is_flag=True, is_fixed=True),
         Option("log-level", "log_level", one_of("critical", "error", "warning", "info", "debug"), "LEVEL",
                "least severe message that is logged: critical, error, warning, info or debug", output),
         Option("access-log", "access_log", parse_flag, "",

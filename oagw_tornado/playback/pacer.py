@@ -76,7 +76,7 @@ class Pacer:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, resolution: float | None = None, turn: Turn | None = None
     ) -> None:
-        """`resolution` is the width of all slots; None: as the load has it. `turn` is that of `loop`, in which what is
+        """`resolution` is the width of all slots; None: it follows the load. `turn` is that of `loop`, in which what is
         due is played before requests that were read."""
         self._follows_load = resolution is None
         # Slots are numbered by the finest width there is.
