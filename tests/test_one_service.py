@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from raw_http import CHAT, TOKEN, RawReply, chat, request, talk
 from recorded import JSON, events, write_recording
 from redis_server import RedisServer
+from test_workers import program
+from wire import VisibleServer
 
 from oagw_tornado.testing import SimulatorThread
 
@@ -229,3 +232,32 @@ def test_what_one_has_cached_all_have(two: list[SimulatorThread]) -> None:
     used = [ask(two[number % 2], f"{PROXY}/anthropic/v1/messages", marked)[1]["usage"] for number in range(2)]
     assert used[0]["cache_creation_input_tokens"] == used[1]["cache_read_input_tokens"] > 1024
     assert used[0]["cache_read_input_tokens"] == used[1]["cache_creation_input_tokens"] == 0
+
+
+def test_what_one_has_recorded_answers_at_all(redis: RedisServer, tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    recordings = tmp_path / "recordings"
+    with SimulatorThread() as upstream:
+        url = f"{upstream.base_url}{PROXY}/weather"
+        real = {"url": url, "authorization": f"Bearer {TOKEN}", "replay": str(recordings), "on-miss": "record"}
+        config = tmp_path / "sim.json"
+        config.write_text(json.dumps({"upstreams": {"real": real}}))
+        state = f"{redis.url}?prefix=records"
+        with VisibleServer(config=config, state=state) as one, VisibleServer(config=config, state=state) as other:
+            assert ask(one, f"{PROXY}/real/current?city=Bonn")[1]["location"] == "Bonn"
+            for server in (one, other):
+                server.wait_until(lambda simulator: simulator.control.replays.aliases == {"real": 1}, 20)
+            assert ask(other, f"{PROXY}/real/current?city=Bonn")[1]["location"] == "Bonn"
+            told = ask(one, "/_sim/replays")[1]
+            assert (told["replays"], told["misses"]) == (1, 1)
+    assert len(list(recordings.rglob("*.jsonl"))) == 1
+
+
+def test_recordings_are_read_again_by_all(redis: RedisServer, tmp_path: Path) -> None:
+    (tmp_path / "openai").mkdir()
+    with program(redis, "--port=0", f"--replay={tmp_path}", prefix="replays") as running:
+        running.ready()
+        running.process.send_signal(signal.SIGHUP)
+        both = {running.wait_for(r"worker (\d) .*read again: 0 recordings")[1] for _ in range(2)}
+        assert both == {"0", "1"}
+        assert running.end() == 0

@@ -284,16 +284,6 @@ def test_a_configuration_read_again_is_taken_over_by_all(redis: RedisServer, tmp
         assert running.end() == 0
 
 
-def test_recordings_are_read_again_by_all(redis: RedisServer, tmp_path: Path) -> None:
-    (tmp_path / "openai").mkdir()
-    with program(redis, "--port=0", f"--replay={tmp_path}", prefix="replays") as running:
-        running.ready()
-        running.process.send_signal(signal.SIGHUP)
-        both = {running.wait_for(r"worker (\d) .*read again: 0 recordings")[1] for _ in range(2)}
-        assert both == {"0", "1"}
-        assert running.end() == 0
-
-
 def test_other_addresses_are_served_by_all_too(redis: RedisServer, tmp_path: Path) -> None:
     path = tmp_path / "sim.sock"
     any_port = "http://127.0.0.1:0"  # written alike, and not the same

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import orjson
 
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.control.gathering import Gathering
@@ -27,8 +30,25 @@ async def join(shared: SharedState, control: ControlPlane, terms: Terms, predece
     sharing.watching = Watching(control, shared.link, membership, gathering)
     control.responder.inference_of_all = gathering.inference
     control.responder.health.details = lambda: {"state": shared.health()}
+    _share_recordings(shared, control, terms)
     try:
         await membership.join(START_PATIENCE, predecessor)
     except StateAway as away:
         raise ConfigError("--state", f"{shared.link.address}: {away}") from None
     terms.started = membership.began
+
+
+def _share_recordings(shared: SharedState, control: ControlPlane, terms: Terms) -> None:
+    """What one member has recorded, because no recording answered, answers at all members that see the file."""
+    member = shared.membership.member
+
+    def tell(alias: str, path: str) -> None:
+        shared.link.publish("bus", b"recorded " + orjson.dumps((member, alias, os.path.abspath(path))))
+
+    def heard(word: bytes) -> None:
+        by, alias, path = orjson.loads(word)
+        if by != member and control.replays is not None and os.path.exists(path):
+            control.replays.recorded(alias, path)
+
+    terms.tell_recorded = tell
+    shared.membership.words[b"recorded"] = heard

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.gateway.bearer import Credentials
+from oagw_tornado.gateway.error_names import unknown_error
 from oagw_tornado.gateway.refusal import bad_knob, refusal
 from oagw_tornado.gateway.request import ServerRequest
 from oagw_tornado.gateway.router import Route, refused
@@ -24,7 +25,6 @@ from oagw_tornado.knobs.vocabulary import MODEL_MARK, VOCABULARY, Knobs, read_kn
 from oagw_tornado.reply.errors import Errors, retry_headers
 from oagw_tornado.reply.reply import Reply
 from oagw_tornado.units.knob_errors import KnobError
-from oagw_tornado.units.nearest import nearest
 
 if TYPE_CHECKING:
     from oagw_tornado.gateway.replays import Replays
@@ -69,6 +69,8 @@ class Terms:
         self.states = ServiceStates()
         # Recordings that answer in the place of upstreams, if there are any.
         self.replays: Replays | None = None
+        # Tells others who share the state of a recording, by its alias and its file.
+        self.tell_recorded: Callable[[str, str], None] | None = None
 
     @property
     def store(self) -> Store:
@@ -150,7 +152,7 @@ class Terms:
 
     def check(self, knobs: Knobs) -> None:
         """Raises ConfigError if the server's fault asks for an error by a name which no upstream knows."""
-        reason = self._unknown_error(knobs, tuple(self._upstreams))
+        reason = unknown_error(knobs, tuple(self._upstreams), self._upstreams)
         if reason:
             raise ConfigError("fault", reason)
 
@@ -168,21 +170,9 @@ class Terms:
         from oagw_tornado.knobs.predicate import RuleError
 
         aliases = rule.aliases or tuple(self._upstreams)
-        reason = self._unknown_error(rule.over(Knobs()), aliases)
+        reason = unknown_error(rule.over(Knobs()), aliases, self._upstreams)
         if reason:
             raise RuleError(f"fault: {reason}")
-
-    def _unknown_error(self, knobs: Knobs, aliases: Collection[str]) -> str:
-        """What is wrong with an error that a fault of `knobs` names and none of `aliases` knows; empty: nothing."""
-        for fault in knobs.fault or ():
-            name = getattr(fault, "error", None)
-            known = {each: None for alias in aliases for each in self._upstreams[alias].errors.presets}
-            if name is not None and name not in known:
-                return (
-                    f"error={name[:40]!r} is not an error of {', '.join(aliases)}; expected one of"
-                    f" {', '.join(known) or 'none'}{nearest(name, known)}"
-                )
-        return ""
 
     def apply(self, request: ServerRequest, route: Route) -> Route:
         """Set the knobs of a request that is whole, or send it to a refusal."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from oagw_tornado.state.link import RETRY, Link
+from oagw_tornado.state.link import PATIENCE, RETRY, Link
 from oagw_tornado.state.questions import Questions
 from oagw_tornado.state.store import StateAway
 
@@ -82,6 +82,7 @@ class Membership:
         self._results: dict[int, asyncio.Future[Any]] = {}
         self._turn = asyncio.Lock()
         self._followed = asyncio.Event()
+        self._hears = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._standing: list[asyncio.Task[None]] = []
 
@@ -98,6 +99,10 @@ class Membership:
             await self._link.close()
             raise
         self._standing = [asyncio.create_task(each, name="state") for each in (self._beats(), self._listen())]
+        try:
+            await asyncio.wait_for(self._hears.wait(), PATIENCE)
+        except TimeoutError:
+            pass  # whatever must not be missed is looked for, too
 
     async def _come_in(self, predecessor: str) -> None:
         sent = time.monotonic()
@@ -270,6 +275,7 @@ class Membership:
                         if message["type"] == "message":
                             self._heard(message["data"])
                         else:
+                            self._hears.set()
                             self._do(self.caught_up())  # what was said before anybody listened
             except asyncio.CancelledError:
                 raise

@@ -39,3 +39,5 @@ class Destinations:
     def _recorded(self, alias: str, path: str) -> None:
         if self._terms.replays is not None:
             self._terms.replays.recorded(alias, path)
+            if self._terms.tell_recorded is not None:
+                self._terms.tell_recorded(alias, path)
