@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Run the program with the arguments of this process; gives its exit code."""
+    """Run the program with the arguments of this process; returns its exit code."""
     # Importing leaves no garbage, and collector passes over everything imported take a tenth of a start.
     # `process.idle_work` lets the collector run again once the server is up.
     gc.disable()

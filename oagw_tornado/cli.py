@@ -33,7 +33,7 @@ OK, FAILED, BAD_USAGE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None, sockets: Sequence[Socket] = ()) -> int:
-    """Run the program with `argv` (default: that of this process) until a signal ends it; gives its exit code.
+    """Run the program with `argv` (default: that of this process) until a signal ends it; returns its exit code.
 
     `sockets` listen already at the address of a plain start, if it is one.
     """
@@ -83,7 +83,7 @@ def run(
     listening: tuple[Listeners, Listeners] | None,
     place: WorkerPlace | None = None,
 ) -> int:
-    """Serve, with an event loop and a log of its own, until a signal ends it; gives the exit code."""
+    """Serve, with an event loop and a log of its own, until a signal ends it; returns the exit code."""
     import asyncio  # not before the server listens: it takes longer to import than all that comes before
     import signal
 

@@ -49,7 +49,7 @@ def run_workers(
     greet: Callable[[list[str], int, str | None], None],
     reloads: bool,
 ) -> int:
-    """Run `number` workers, each of which does `serve`, until a signal ends them; gives the exit code.
+    """Run `number` workers, each of which does `serve`, until a signal ends them; returns the exit code.
 
     `greet` gets the addresses, the port and where the page is once all are ready. Raises ConfigError and CannotListen.
     """

@@ -22,6 +22,6 @@ COMMANDS = {
 
 
 def run_command(name: str, arguments: Sequence[str]) -> int:
-    """Run the command `name`, one of `COMMANDS`; gives its exit code."""
+    """Run the command `name`, one of `COMMANDS`; returns its exit code."""
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
     return cast(int, module.run(arguments))

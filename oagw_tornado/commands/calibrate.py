@@ -37,7 +37,7 @@ Report = Callable[[float, str], None]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Calibrate and print the result; gives the exit code."""
+    """Calibrate and print the result; returns the exit code."""
     parser = Arguments("calibrate", "Measure how much load this machine carries within a budget of lateness.")
     parser.add_argument(
         "--late-p99", metavar="DURATION", type=parser.duration, default=0.002, help="the budget (default: 2ms)"
@@ -109,7 +109,7 @@ class _Load:
         _keep_apart(self._server.pid, self._generator.pid)
 
     def tell(self, line: str) -> dict[str, float]:
-        """Have the generator obey a line; gives what it has."""
+        """Have the generator obey a line; returns what it has."""
         generator = self._generator
         assert generator is not None and generator.stdin is not None and generator.stdout is not None  # noqa: PT018
         try:

@@ -24,7 +24,7 @@ OK, BAD = 0, 2
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Say of each file that it is fine, or the line and the key that are not; gives the exit code."""
+    """Report for each file that it is valid, or the line and the key of the error; returns the exit code."""
     parser = Arguments("check", "Check whether a server would start with each file, without starting one.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="configuration file, as --config takes it")
     try:

@@ -32,7 +32,7 @@ _ACTIONS = {
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command; gives its exit code. Raises CommandError."""
+    """Run the command; returns its exit code. Raises CommandError."""
     actions = "\n".join(f"{name}: {what}." for name, what in _ACTIONS.items())
     parser = Arguments("recordings", f"Inspect and check recordings, and exchange them with other tools. {actions}")
     parser.add_argument("action", choices=tuple(_ACTIONS))

@@ -38,7 +38,7 @@ LARGEST_IMPORT = 256 * 2**20
 
 
 def import_files(paths: Sequence[str], directory: str, alias: str | None) -> int:
-    """Write the recordings in these files to `directory`; gives the exit code. Raises CommandError."""
+    """Write the recordings in these files to `directory`; returns the exit code. Raises CommandError."""
     if alias is not None and not NAME.fullmatch(alias):
         raise CommandError(f"--alias: {alias[:80]!r}: expected a name of 1 to 64 letters, digits and . _ ~ -", BAD)
     code, written = OK, 0

@@ -15,7 +15,7 @@ DEFAULT_URL = "http://127.0.0.1:8765"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Write the report; gives the exit code. Raises CommandError."""
+    """Write the report; returns the exit code. Raises CommandError."""
     parser = Arguments("report", "Write a report on a run: one self-contained HTML file.")
     add_remote(parser, DEFAULT_URL)
     parser.add_argument("-o", "--output", metavar="FILE", help="the report, an HTML file (default: report.html)")

@@ -15,7 +15,7 @@ LEFT_OUT = 1
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command; gives its exit code. Raises CommandError."""
+    """Run the command; returns its exit code. Raises CommandError."""
     parser = Arguments("rules", (__doc__ or "").replace("``", ""))
     parser.add_argument("action", choices=("check", "convert", "schema"))
     parser.add_argument("files", nargs="*", metavar="FILE")

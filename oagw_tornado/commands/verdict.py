@@ -19,7 +19,7 @@ INNOCENT, VOID = 0, 3
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Print the verdict; gives the exit code."""
+    """Print the verdict; returns the exit code."""
     parser = Arguments(
         "verdict", "Judge whether a running server was itself late, so that what was measured against it is void."
     )

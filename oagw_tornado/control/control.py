@@ -32,10 +32,10 @@ class Shared(Protocol):
         """Controls that answer for all of them, as far as `kinds` go."""
 
     async def change(self, request: ServerRequest, is_reset: bool = False) -> Reply:
-        """Have all make the change that `request` asks for; gives the reply to it."""
+        """Have all make the change that `request` asks for; returns the reply to it."""
 
     async def release(self, name: str, events: int | None) -> dict[str, Any]:
-        """Let so many events pass at a gate, wherever replies wait; gives how it stands then."""
+        """Let so many events pass at a gate, wherever replies wait; returns how it stands then."""
 
     async def reload(self, config: Config) -> str:
         """As `ControlPlane.reload`, for all. Raises ConfigError, too."""
@@ -164,7 +164,7 @@ class ControlPlane:
             await self.replays.ready()
 
     def reload(self, config: Config) -> str:
-        """Take over what has changed since the start, or since the last time; gives that in words.
+        """Take over what has changed since the start, or since the last time; returns that in words.
 
         What was changed by hand meanwhile stays, unless it is what has changed; `reset` leads here from now on. All
         or nothing: raises `oagw_tornado.config.settings.ConfigError`.

@@ -65,11 +65,11 @@ class Sharing:
         return await self._gathering.of_all(kinds, question)
 
     async def release(self, name: str, events: int | None) -> dict[str, Any]:
-        """Let so many events pass at a gate, wherever replies wait; gives how it stands then. Raises StateAway."""
+        """Let so many events pass at a gate, wherever replies wait; returns how it stands then. Raises StateAway."""
         return await self._store.gates.released(name, events)
 
     async def change(self, request: ServerRequest, is_reset: bool = False) -> Reply:
-        """Have all make the change that `request` asks for; gives the reply to it. Raises StateAway."""
+        """Have all make the change that `request` asks for; returns the reply to it. Raises StateAway."""
         body = request.body.decode("utf-8", "surrogateescape")
         document: dict[str, Any] = {"request": {"method": request.method, "target": request.uri, "body": body}}
         if is_reset and self._reloaded:
@@ -102,7 +102,7 @@ class Sharing:
     # As `Membership` wants it.
 
     async def perform(self, change: Change) -> Any:
-        """Make a change here; gives the reply to the request for it, if it was one."""
+        """Make a change here; returns the reply to the request for it, if it was one."""
         document = change.document
         control = self._control
         self._is_own_change = change.by == self.membership.member

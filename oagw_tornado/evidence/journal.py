@@ -155,7 +155,7 @@ class Journal:
         return len(self._kept)
 
     def clear(self) -> list[Exchange]:
-        """Forget all; gives what was forgotten, as to free a million of them takes more than a turn of the loop."""
+        """Forget all; returns what was forgotten, as to free a million of them takes more than a turn of the loop."""
         forgotten = list(self._kept.values())
         for exchange in forgotten:
             exchange.held = 0

@@ -96,7 +96,7 @@ class Admission(httputil.HTTPMessageDelegate):
         return gateway.router.route(method, path, headers, self._connection)
 
     def _take_token(self, head: RequestHead) -> RequestHead:
-        """Have a token in the query stand in the header, and nowhere else; gives the head as it may be shown."""
+        """Have a token in the query stand in the header, and nowhere else; returns the head as it may be shown."""
         token, query, masked = take_token(head.query)
         if token is None:
             return head

@@ -32,7 +32,7 @@ class IssuedTokens:
         return self._states.store is not None
 
     def add(self, token: str, lifetime: float) -> Awaitable[None] | None:
-        """One more, good for so many seconds. Gives what to wait for before anybody may hear of it."""
+        """One more, good for so many seconds. Returns what to wait for before anybody may hear of it."""
         return self._states.entries.put(_TOKENS, _digest(token), b"", lifetime)
 
     def revoke(self, token: str) -> Awaitable[None] | None:

@@ -84,7 +84,7 @@ class Supervisor:
         self._code = 0
 
     def run(self) -> int:
-        """Until a signal ends it; gives the exit code."""
+        """Until a signal ends it; returns the exit code."""
         self._life, self._held = os.pipe()
         wake, woken = os.pipe()
         os.set_blocking(woken, False)

@@ -73,7 +73,7 @@ class ReplyTrailers:
             self._rest = b""
 
     def _read(self, data: bytes) -> bytes:
-        """Read on; gives what is to come again with what follows."""
+        """Read on; returns what is to come again with what follows."""
         while self._body is None:
             head, end, data = data.partition(b"\r\n\r\n")
             if not end:

@@ -70,7 +70,7 @@ class Arriving:
         return self._last is not None
 
     def feed(self, at: float, data: bytes) -> int:
-        """`data` has arrived at the offset `at`; gives how many events have ended with it."""
+        """`data` has arrived at the offset `at`; returns how many events have ended with it."""
         found = _NONE if self._boundaries is None else self._boundaries.feed(data)
         events = len(found)
         for each in found:

@@ -134,7 +134,7 @@ class Membership:
         task.add_done_callback(self._tasks.discard)
 
     async def change(self, document: Any, is_reset: bool = False) -> Any:
-        """Make a change everywhere; gives what `perform` gave here once all have followed it. Raises StateAway."""
+        """Make a change everywhere; returns what `perform` gave here once all have followed it. Raises StateAway."""
         seq, length, members = await self._submit(orjson.dumps(document), is_reset)
         result = self._results.setdefault(seq, asyncio.get_running_loop().create_future())
         try:

@@ -59,7 +59,7 @@ class Entries(Protocol):
     def put(
         self, kind: Kind, key: str, value: bytes, lifetime: float = inf, is_open: bool = False
     ) -> Awaitable[None] | None:
-        """Have an entry, behind all others of its kind. Gives what to wait for before anybody may hear of it."""
+        """Have an entry, behind all others of its kind. Returns what to wait for before anybody may hear of it."""
 
     def replace(self, kind: Kind, key: str, value: bytes) -> None:
         """Have `value` be what an open entry comes to; one that is gone stays gone."""

@@ -167,7 +167,7 @@ class Control:
         self.call("POST", "/_sim/reset")
 
     def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """Any call of the interface; gives the JSON of its reply. Raises ControlError for a refusal."""
+        """Any call of the interface; returns the JSON of its reply. Raises ControlError for a refusal."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         connection = connect(self._host, self._port, self._timeout, is_secure=self._is_secure, path=self._path)
         try:

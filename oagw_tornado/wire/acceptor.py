@@ -66,7 +66,7 @@ class Acceptor:
         self._go_on()
 
     def take_rest(self) -> int:
-        """Take what waits in the backlog, before it is closed; gives how many there were."""
+        """Accept the connections left in the backlog before it is closed; returns their number."""
         taken = 0
         while self._listener.fileno() >= 0 and taken < MOST_LEFT:
             try:

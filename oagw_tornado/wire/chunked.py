@@ -37,7 +37,7 @@ class ChunkedBody:
         self._limits = limits
 
     def feed(self, data: bytes | bytearray, at: int) -> tuple[int, bytes]:
-        """Read on from `at`. Gives how far it went and the data found; at most `MOST_AT_ONCE` chunks of it.
+        """Read on from `at`. Returns how far it went and the data found; at most `MOST_AT_ONCE` chunks of it.
 
         What it stops at, without being complete, is to be given again with what follows it. Raises Refused.
         """

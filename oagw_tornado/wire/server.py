@@ -136,7 +136,7 @@ class Server:
             connection.abort()
 
     def take_rest(self) -> int:
-        """Take the connections that wait to be accepted, as they were made before the end; gives how many."""
+        """Take the connections that wait to be accepted, as they were made before the end; returns how many."""
         return sum(acceptor.take_rest() for acceptor in self._acceptors)
 
     def stop_accepting(self) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def prepare(config: Config, extensions: Extensions) -> Path | None:
-    """See whether a simulator could start with `config`, and make the certificates it needs; gives their authority.
+    """Check that a simulator could start with `config`, and create the certificates it needs; returns their authority.
 
     Raises ConfigError.
     """
@@ -38,7 +38,7 @@ def prepare(config: Config, extensions: Extensions) -> Path | None:
 
 
 def tls_terms(config: Config) -> tuple[dict[Listener, TlsTerms], Path | None]:
-    """What each address needs that speaks TLS, and the authority that it was made by. Raises ConfigError."""
+    """The TLS terms of each address, and the certificate authority behind them. Raises ConfigError."""
     listeners = [each for each in listeners_of(config) + control_listeners_of(config) if each.is_secure]
     if not listeners:
         return {}, None
@@ -48,7 +48,7 @@ def tls_terms(config: Config) -> tuple[dict[Listener, TlsTerms], Path | None]:
 
 
 def secrets_of(config: Config) -> tuple[str, ...]:
-    """What is shown nowhere."""
+    """Values that are shown nowhere."""
     return (*config.tokens, config.admin_token or "")
 
 
@@ -59,7 +59,7 @@ def disclosure(config: Config) -> Disclosure:
 
 
 def limits_of(config: Config) -> Limits:
-    """What a client may take of a server."""
+    """What a client may use of a server."""
     return Limits(
         config.max_header_size,
         config.max_header_lines,
@@ -121,7 +121,7 @@ def _real_upstreams(
 
 
 def ready_to_pass(table: UpstreamTable) -> list[Destination]:
-    """The real upstreams, all that they need loaded and made. Raises ConfigError."""
+    """The real upstreams, ready for use. Raises ConfigError."""
     from importlib import import_module
 
     from oagw_tornado.knobs.upstream_document import UpstreamError
@@ -140,7 +140,7 @@ def ready_to_pass(table: UpstreamTable) -> list[Destination]:
 
 
 def checked_terms(config: Config, table: UpstreamTable) -> Terms:
-    """The terms of `config`, all of which goes together. Raises ConfigError, which names what does not."""
+    """The terms of `config`, checked as a whole. Raises ConfigError, which names what does not fit."""
     terms = Terms(config, table)
     if has_replays(config):
         from oagw_tornado.replaying.sources import sources_of
@@ -161,5 +161,5 @@ def _check_mounts(mounts: tuple[tuple[str, str], ...], table: Collection[str]) -
 
 
 def engine(wanted: str) -> str:
-    """``fast`` or ``tornado``: what `wanted` means, which is one of these, ``auto`` or ``httptools``."""
+    """``fast`` or ``tornado``, resolved from `wanted`, which is one of these, ``auto`` or ``httptools``."""
     return "tornado" if wanted == "tornado" else "fast"

@@ -1,4 +1,4 @@
-"""Which real upstreams a simulator asks, and how they change when the configuration is read again."""
+"""The real upstreams of a simulator, and how they change on reload."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Destinations:
-    """The real upstreams of one simulator: those that are asked, and those that requests under way still use."""
+    """The real upstreams of one simulator: the current ones, and those that requests in progress still use."""
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._all: list[Destination] = []
 
     def replace(self, destinations: Iterable[Destination], record_max: int) -> None:
-        """Ask these from now on; the others close when their last request is over."""
+        """Use these from now on; the others close after their last request."""
         current = list(destinations)
         for each in current:
             if each.recorder is not None:
@@ -32,7 +32,7 @@ class Destinations:
         self._all = [*current, *(each for each in gone if not each.is_closed)]
 
     async def close(self) -> None:
-        """End all that is under way."""
+        """End all requests in progress."""
         for each in self._all:
             await each.close()
 

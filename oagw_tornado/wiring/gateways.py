@@ -1,5 +1,5 @@
-"""The gateway of a simulator, and that of control where it has addresses of its own: made once, and told anew who may
-ask for what when the configuration is read again."""
+"""The gateway of a simulator, and that of the control plane if it has addresses of its own: made once, and reconfigured
+when the configuration is reloaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CONTROL = ("/_sim", "/metrics", "/")
 
 
 class Gateways:
-    """All that takes requests in one simulator. `control` gives what the control endpoints act on."""
+    """Everything that receives requests in one simulator. `control` returns what the control plane acts on."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Gateways:
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Have `config` say who may ask for what, of all requests to come."""
+        """Apply `config` to the access rules of all later requests."""
         tokens = frozenset(config.tokens)
         self._proxy.accept(tokens - {_ISSUED}, self._responder.issued_tokens if _ISSUED in tokens else None)
         self.public.router = GatewayRouter(self._dialects(config))

@@ -1,4 +1,4 @@
-"""A configuration that was read again while a simulator runs: looked at as a start would, then taken over at once."""
+"""A reload while a simulator runs: the configuration is checked as at start, then applied at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Reload:
-    """What a configuration that is read again changes in one simulator."""
+    """Applies a reloaded configuration to one simulator."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Reload:
         self._taken_over = taken_over
 
     def prepare(self, config: Config, live: Config) -> Callable[[], Terms]:
-        """What has `config` hold, if it could: that never raises, and gives the rules and all else that was checked.
+        """What has `config` hold, if it could: that never raises, and returns the rules and all else that was checked.
 
         `live` is `config` with what was changed by hand meanwhile. Raises ConfigError; then nothing has changed.
         """

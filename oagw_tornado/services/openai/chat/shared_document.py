@@ -1,7 +1,6 @@
-"""What is the same in all completions that answer the same request whole: everything but the id and the time.
+"""The part that all buffered completions answering the same request have in common: everything but the id and the time.
 
-Both stand at the beginning of the document. So it is written once, and each who asks the same gets a beginning of his
-own in front of the rest.
+Both are at the beginning of the document. So the rest is written once, and each reply puts its own beginning in front.
 """
 
 from __future__ import annotations
