@@ -1,6 +1,6 @@
 """How much later an event arrives for being passed on.
 
-    python -m benchmarks.delay [--realtime] [STREAMS [EVENTS_PER_S [ROUNDS]]]
+    python -m benchmarks.delay [--realtime] [STREAMS [EVENTS_PER_S [ROUNDS [SECONDS]]]]
 
 The source is a program of its own, in C, which stamps each event with the instant at which it sends it; a client in C
 notes when it arrives, through the simulator and directly, in alternation. The simulator has a processor to itself; the
@@ -24,8 +24,6 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.servers import HOST, Wrong, free_port, get, proxied, spawn, wait_until_healthy
 
-SECONDS = 4.0
-RAMP = 2.0
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
@@ -54,14 +52,15 @@ def serving(*options: str) -> Iterator[tuple[int, int, int]]:
         yield source, port, process.pid
 
 
-def delays(port: int, path: str, streams: int, rate: float, seconds: float = SECONDS) -> dict[str, Any]:
-    """What the client counted. Raises Wrong if a stream was not complete and in order."""
+def delays(port: int, path: str, streams: int, rate: float, seconds: float) -> dict[str, Any]:
+    """What the client counted of streams that take so long, and are opened in the first third of it. Raises Wrong if
+    one was not complete and in order."""
     _, elsewhere = machine.processors()
-    events = round(rate * (seconds + RAMP))
+    events, ramp = round(rate * seconds), seconds / 3
     with tempfile.NamedTemporaryFile() as request:
         request.write(get(f"{path}?count={events}&gap={1 / rate:g}"))
         request.flush()
-        plan = [streams, RAMP, events, 3 * (seconds + RAMP) + 10]
+        plan = [streams, ramp, events, 3 * (seconds + ramp) + 10]
         command = [str(machine.compiled("stamped.c")), "client", str(port), request.name, *map(str, plan)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
             machine.pin(client.pid, elsewhere)
@@ -72,14 +71,14 @@ def delays(port: int, path: str, streams: int, rate: float, seconds: float = SEC
     return found
 
 
-def main(*options: str, streams: int = 500, rate: int = 10, rounds: int = 3) -> None:
+def main(*options: str, streams: int = 500, rate: int = 10, rounds: int = 3, seconds: int = 6) -> None:
     added: dict[str, list[float]] = {name: [] for name in PERCENTILES}
     with serving(*options) as (source, port, pid):
-        delays(port, proxied("real/warm"), 5, rate, 0.5)
+        delays(port, proxied("real/warm"), 5, rate, 1)
         for _ in range(rounds):
-            direct = delays(source, "/stream", streams, rate)
+            direct = delays(source, "/stream", streams, rate, seconds)
             used, waited = machine.cpu_seconds(pid), machine.waited_seconds(pid)
-            passed = delays(port, proxied("real/stream"), streams, rate)
+            passed = delays(port, proxied("real/stream"), streams, rate, seconds)
             passed["us_per_event"] = round((machine.cpu_seconds(pid) - used) * 1e6 / passed["all"]["count"], 1)
             # Time for which others had the processor: it is in the delays, and not the simulator's.
             passed["waited_s"] = round(machine.waited_seconds(pid) - waited, 3)
@@ -93,5 +92,5 @@ def main(*options: str, streams: int = 500, rate: int = 10, rounds: int = 3) -> 
 
 if __name__ == "__main__":
     given = [argument for argument in sys.argv[1:] if argument != "--realtime"]
-    numbers = dict(zip(("streams", "rate", "rounds"), map(int, given), strict=False))
+    numbers = dict(zip(("streams", "rate", "rounds", "seconds"), map(int, given), strict=False))
     main(*(argument for argument in sys.argv[1:] if argument == "--realtime"), **numbers)

@@ -2,7 +2,8 @@
 
 The upstream is a simulator too, which shares a processor with the load client; the one under measurement has the other
 to itself. The rounds alternate. Processor time is of the simulator under measurement alone; the delay is between the
-instant at which an event had come and the one at which it had left, as that simulator itself tells them.
+instant at which an event had come and the one at which it had left, as that simulator itself tells them;
+``python -m benchmarks.delay`` measures it from end to end.
 """
 
 from __future__ import annotations

@@ -226,6 +226,18 @@ def test_the_benchmarks_run():
     assert "failed" not in output
 
 
+@needs_load_client
+@pytest.mark.skipif(find_spec("aiohttp") is None, reason="aiohttp is not installed")
+def test_the_delay_of_passing_is_measured_from_end_to_end() -> None:
+    first, *rest = run("-m", "benchmarks.delay", "3", "20", "1", "1").splitlines()
+    measured = json.loads(first)
+    for way in ("direct", "passed"):
+        assert [measured[way][size] for size in ("streams", "complete", "wrong", "failed")] == [3, 3, 0, 0]
+        assert measured[way]["all"]["count"] == 60
+        assert 0 < measured[way]["all"]["min"] <= measured[way]["all"]["p50"]
+    assert [line.split()[0] for line in rest] == ["added", "p50", "p90", "p99", "p99.9", "max"]
+
+
 def test_replays_are_measured() -> None:
     command = [sys.executable, "-m", "benchmarks.replay", "--events", "20", "--replays", "2", "--median-ms", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
