@@ -3,9 +3,8 @@
 `tornado.httputil` defines the interface: a server passes each request to
 `HTTPServerConnectionDelegate.start_request`, feeds the `HTTPMessageDelegate` that it gets, and is written to as an
 `HTTPConnection`. This is the server side, without streams, futures and tasks. Requests are answered one after the other
-(RFC 9112, section 9.3.2): the bytes after one wait unparsed until it has been read and answered. A reader belongs to
-one connection, and exists only while bytes wait or a request is half read; a server with ten thousand silent streams
-has none.
+(RFC 9112, section 9.3.2): the bytes after one wait unparsed until it has been answered. A reader belongs to one
+connection, and exists only while bytes wait or a request is half read: ten thousand silent streams have none.
 """
 
 from __future__ import annotations
