@@ -249,6 +249,8 @@ async def serve(
     reloading.stop()
     idle_work.stop()
     timeout = simulator.responder.config.drain_timeout
+    if place is not None:
+        place.drains(timeout)
     if running := simulator.responder.ledger.running:
         from oagw_tornado.process.first_minute import draining
         from oagw_tornado.units.durations import format_duration

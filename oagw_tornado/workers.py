@@ -11,14 +11,11 @@ from oagw_tornado.config.config import Config
 from oagw_tornado.config.settings import ConfigError
 from oagw_tornado.extensions import Extensions
 from oagw_tornado.process.idle_work import NEEDED_SOON
-from oagw_tornado.process.supervisor import Supervisor, WorkerPlace
+from oagw_tornado.process.supervisor import LONGER, Supervisor, WorkerPlace
 from oagw_tornado.state.probe import check_state
 from oagw_tornado.wire.listeners import Listeners, addresses_in_words, page_server
 from oagw_tornado.wire.worker_sockets import WorkerSockets
 from oagw_tornado.wiring.assembly import prepare
-
-#: Seconds beyond ``--drain-timeout`` that a worker has to end.
-_LONGER = 5.0
 
 Serve = Callable[[WorkerPlace, tuple[Listeners, Listeners]], int]
 
@@ -79,7 +76,7 @@ def run_workers(
         sockets.remove_files()
         sockets.close()
 
-    patience = config.drain_timeout + _LONGER
+    patience = config.drain_timeout + LONGER
     supervisor = Supervisor(number, work, ready, draining, lambda text: say(f"oagw-tornado: {text}"), patience, reloads)
     try:
         return supervisor.run()

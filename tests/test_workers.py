@@ -242,6 +242,39 @@ def test_a_second_signal_ends_all_at_once(redis: RedisServer) -> None:
             assert running.end(signal.SIGTERM) == 128 + signal.SIGTERM
 
 
+SLOW_TO_END = """
+import signal, sys, time
+from oagw_tornado.process import supervisor
+
+supervisor.LONGER = 0.2
+
+def work(place):
+    told = []
+    signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+    place.ready("x")
+    while not told:
+        time.sleep(0.01)
+    place.drains(20)
+    time.sleep(1.2)
+    return 0
+
+def ready():
+    print("ready", flush=True)
+
+sys.exit(supervisor.Supervisor(1, work, ready, lambda: None, print, 0.2, False).run())
+"""
+
+
+def test_a_worker_has_the_time_to_end_that_holds_by_then() -> None:
+    """It may be another than at the start: ``--drain-timeout`` is read again, and changed over HTTP."""
+    started = subprocess.Popen([sys.executable, "-c", SLOW_TO_END], stdout=subprocess.PIPE, text=True)
+    with started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "ready\n"
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(30) == 0
+
+
 def test_a_configuration_read_again_is_taken_over_by_all(redis: RedisServer, tmp_path: Path) -> None:
     file = tmp_path / "sim.yaml"
     file.write_text("latency: 1ms\n")

@@ -19,6 +19,12 @@ QUICK = 5.0
 MOST_QUICK = 5
 LONGEST_WAIT = 2.0
 
+#: Seconds beyond what a worker says that it needs to end.
+LONGER = 5.0
+
+# How a word begins that is no name.
+_DRAINS = "drains "
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _PR_SET_PDEATHSIG = 1
 
@@ -37,6 +43,10 @@ class WorkerPlace:
     def ready(self, name: str) -> None:
         """Say that it serves, and what it is known as."""
         os.write(self._words, f"{name}\n".encode())
+
+    def drains(self, seconds: float) -> None:
+        """Say that it ends, and takes up to so many seconds for it."""
+        os.write(self._words, f"{_DRAINS}{seconds}\n".encode())
 
 
 class _Worker:
@@ -176,7 +186,13 @@ class Supervisor:
             os.close(worker.words)
             worker.words = -1
             return
-        worker.name = word.decode().splitlines()[-1]
+        *_, said = word.decode().splitlines()
+        if said.startswith(_DRAINS):
+            # More than it was started with, if that was changed meanwhile.
+            if self._ending:
+                self._ending = max(self._ending, time.monotonic() + float(said.removeprefix(_DRAINS)) + LONGER)
+            return
+        worker.name = said
         if worker.is_ready:
             return
         worker.is_ready = True
