@@ -54,7 +54,7 @@ def run_workers(
     check_state(config)
     sockets = WorkerSockets(config, number)
     # Loaded once for all: workers share the memory of everything loaded before the fork, and start at once.
-    for module in (*NEEDED_SOON, "redis.asyncio", "oagw_tornado.state.shared_state", "oagw_tornado.control.sharing"):
+    for module in (*NEEDED_SOON, "redis.asyncio", "oagw_tornado.state.shared_state", "oagw_tornado.control.joining"):
         import_module(module)
     _load_engine(config)
 
