@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from oagw_tornado.evidence.journal import Journal
 
 #: Entries that are written in one go, and bytes that these hold in the journal.
-TOGETHER = 100
+TOGETHER = 250
+#: Seconds after which the store is asked whether it still has the entries, although there are no new ones.
+_LOOK_AGAIN = 5.0
 _SLICE = 2**20
 # Running requests that are reported in one go.
 _AT_A_TIME = 1000
@@ -45,6 +47,7 @@ class Leaving:
         self._arriving: dict[int, Exchange] = {}
         self._running: dict[int, Exchange] = {}
         self._runs = b""
+        self._left_at = 0.0
 
     async def push(self, with_progress: bool = True) -> None:
         """Leave what is new, and how far has come what runs. Raises StateAway."""
@@ -53,11 +56,15 @@ class Leaving:
             return
         if journal.first != self._first:
             self._begin()
-        is_kept = False
+        is_kept, before = False, self._runs
         try:
             slices = [each async for each in self._slices(journal.newest)]
             if with_progress:
                 self._runs = msgspec.msgpack.encode([each async for each in self._progress()])
+            if not slices and self._runs == before and time.monotonic() - self._left_at < _LOOK_AGAIN:
+                is_kept = True
+                return
+            self._left_at = time.monotonic()
             # Entries that were removed meanwhile must not come back.
             is_kept = journal.first == self._first and await self._left.keep(slices, self._runs, journal.size)
         finally:
