@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oagw_tornado.config.state_address import parse_state
+from oagw_tornado.state import decision_scripts, entry_scripts, journal_scripts, membership_scripts
 from oagw_tornado.state.failures import in_words
 
 exceptions = pytest.importorskip("redis.exceptions")
@@ -26,3 +27,9 @@ exceptions = pytest.importorskip("redis.exceptions")
 )  # fmt: skip
 def test_a_failure_is_said_in_words(address: str, error: str, text: str, said: str) -> None:
     assert in_words(getattr(exceptions, error)(text), parse_state(address)) == said
+
+
+def test_no_two_scripts_have_one_name() -> None:
+    groups = (decision_scripts, entry_scripts, journal_scripts, membership_scripts)
+    names = [name for group in groups for name in group.SCRIPTS]
+    assert len(names) == len(set(names))
