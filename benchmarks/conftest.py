@@ -44,6 +44,11 @@ def apart() -> Iterator[None]:
     os.sched_setaffinity(0, before)
 
 
+def quartiles(figures: list[float]) -> list[float]:
+    """The lower one, the median, the upper one."""
+    return [round(each, 3) for each in statistics.quantiles(figures, n=4)]
+
+
 @pytest.fixture
 def compare(benchmark: Any) -> Measure:
     """Time `ours` in rounds, and `theirs` before each of them; note both medians with the target."""
@@ -57,11 +62,12 @@ def compare(benchmark: Any) -> Measure:
             yardsticks.append(theirs())
 
         benchmark.pedantic(ours, setup=setup, rounds=rounds, warmup_rounds=min(rounds - 1, 5), iterations=1)
-        ruler = statistics.median(yardsticks) * 1000
-        info = {"target_ms": target_ms, "yardstick": yardstick, "yardstick_ms": round(ruler, 3)}
+        of = [seconds * 1000 for seconds in yardsticks[-rounds:]]  # those before belong to rounds that warm up
+        info = {"target_ms": target_ms, "yardstick": yardstick, "yardstick_ms": round(statistics.median(of), 3)}
         if benchmark.stats is not None:  # there are none with --benchmark-disable
-            median = benchmark.stats.stats.median * 1000
-            info |= {"median_ms": round(median, 3), "ratio": round(median / ruler, 3)}
+            taken = [seconds * 1000 for seconds in benchmark.stats.stats.data]
+            ms, ratios = quartiles(taken), quartiles([each / ruler for each, ruler in zip(taken, of, strict=True)])
+            info |= {"median_ms": ms[1], "ms": ms, "ratio": ratios[1], "ratios": ratios}
         benchmark.extra_info.update(info)
 
     return measure

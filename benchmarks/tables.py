@@ -112,10 +112,10 @@ def latency_table(latencies: Latencies) -> list[str]:
     rows = [
         [
             name.removeprefix("test_").replace("_", " "),
-            text([info["median_ms"]]),
+            text(info.get("ms", [info["median_ms"]])),
             info["target_ms"],
             text([info["yardstick_ms"]]),
-            text([info["ratio"]]),
+            text(info.get("ratios", [info["ratio"]])),
             f"`{info['yardstick']}`" if info["yardstick"].startswith("python") else info["yardstick"],
         ]
         for name, info in latencies.items()
