@@ -181,6 +181,13 @@ def test_the_log_and_the_journal_are_read_again(shared: Reloaded) -> None:
     assert "city=4" not in shared.server.stderr
 
 
+def test_watching_begins_and_ends_with_a_reload(shared: Reloaded) -> None:
+    assert shared.reload("watch: yes") == "watch no -> yes"
+    shared.write("watch: no\nlatency: 1ms")
+    assert shared.next_line() == "watch yes -> no, latency 0 -> 1ms"
+    shared.reload("")
+
+
 def test_a_token_of_before_goes_on_being_masked(shared: Reloaded) -> None:
     """The journal holds requests of the time when it was good."""
     shared.reload("token: a-token-of-before")

@@ -276,6 +276,7 @@ def test_a_worker_has_the_time_to_end_that_holds_by_then() -> None:
 
 
 def test_a_configuration_read_again_is_taken_over_by_all(redis: RedisServer, tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
     file = tmp_path / "sim.yaml"
     file.write_text("latency: 1ms\n")
     with program(redis, "--port=0", f"--config={file}", prefix="reload") as running:
@@ -293,18 +294,21 @@ def test_a_configuration_read_again_is_taken_over_by_all(redis: RedisServer, tmp
         assert {ask(port, "GET", "/_sim/config")[1]["latency"] for _ in range(20)} == {"2ms"}
         assert asyncio.run(many(port, f"{PROXY}/weather/current", 40)) == {"502": 40}
         # Tokens, upstreams and what a page may ask are for all of them too, and for a new worker.
+        real = f"{{url: 'http://127.0.0.1:{port}{PROXY}', authorization: Bearer new, response-timeout: 20s}}"
         file.write_text(
-            "token: [test-integration-token, new]\nadmin-token: a\nupstreams: {w2: {service: weather, token: w}}"
+            "token: [test-integration-token, new]\nadmin-token: a\n"
+            f"upstreams: {{w2: {{service: weather, token: w}}, mine: {real}}}"
         )
         running.process.send_signal(signal.SIGHUP)
         running.wait_for(
-            r"reload: token changed \(1 -> 2\), admin-token changed, latency 2ms -> 0, upstreams \+w2, rules 1 -> 0"
+            r"token changed \(1 -> 2\), admin-token changed, latency 2ms -> 0, upstreams \+w2 \+mine, rules 1 -> 0"
         )
         for _ in range(2):
             for path, token, status in (
                 ("w2/x", "w", 404),
                 ("w2/current", "new", 403),
                 ("weather/current", "new", 200),
+                ("mine/weather/current", "test-integration-token", 200),
             ):
                 asked = [ask(port, "GET", f"{PROXY}/{path}", token=token)[0] for _ in range(10)]
                 assert asked == [status] * 10, path
