@@ -13,7 +13,7 @@ _EXAMPLE = "every 60s for 5s[;code=503]"
 
 
 class Outage(NamedTuple):
-    """A timetable: away for `duration` at the end of each period of `every` seconds, with `status` for an answer."""
+    """A timetable: away for `duration` once in each period of `every` seconds, with `status` for an answer."""
 
     every: float
     duration: float
