@@ -267,3 +267,25 @@ def test_recordings_are_read_again_by_all(redis: RedisServer, tmp_path: Path) ->
         both = {running.wait_for(r"worker (\d) .*read again: 0 recordings")[1] for _ in range(2)}
         assert both == {"0", "1"}
         assert running.end() == 0
+
+
+def status_of_state(simulator: Simulator) -> str:
+    details = simulator.responder.health.details
+    return "" if details is None else str(details()["state"]["status"])
+
+
+def test_what_was_given_out_outlives_the_store() -> None:
+    with RedisServer() as server:
+        state = f"{server.url}?prefix=outlives"
+        with VisibleServer(state=state, token="@oauth") as one, VisibleServer(state=state, token="@oauth") as other:
+            access = token(one)["access_token"]
+            server.kill()
+            for each in (one, other):
+                each.wait_until(lambda simulator: status_of_state(simulator) == "away", 20)
+            # Its issuer knows it; the other cannot tell, and says so.
+            assert [status_with(each, access) for each in (one, other)] == [200, 503]
+            meanwhile = token(one)["access_token"]
+            server.start()
+            for each in (one, other):
+                each.wait_until(lambda simulator: status_of_state(simulator) == "connected", 20)
+            assert [status_with(other, each) for each in (access, meanwhile)] == [200, 200]
