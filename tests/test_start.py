@@ -253,15 +253,25 @@ def test_the_thread_that_loads_rests_while_a_stream_plays(is_idle: bool, monkeyp
 @pytest.mark.usefixtures("collector")
 @in_a_loop
 async def test_what_is_not_loaded_when_the_server_ends_is_left() -> None:
-    prepared: list[int] = []
-    work = IdleWork(asyncio.get_running_loop(), lambda: False, lambda: False, [lambda: prepared.append(1)])
-    # Servers of other tests may still have theirs.
-    before = set(threading.enumerate())
+    prepared, threads, may_go_on = list[int](), list[threading.Thread](), threading.Event()
+
+    def is_idle() -> bool:
+        threads.append(threading.current_thread())
+        may_go_on.wait(20)
+        return False
+
+    for module in ("colorsys", "sched"):
+        sys.modules.pop(module, None)
+    work = IdleWork(
+        asyncio.get_running_loop(), is_idle, lambda: False, [lambda: prepared.append(1)], ("colorsys", "sched")
+    )
     work.start()
-    (thread,) = [each for each in threading.enumerate() if each.name == "idle work" and each not in before]
+    await _until(lambda: bool(threads))
     work.stop()
-    await asyncio.to_thread(thread.join, 20)
-    assert not thread.is_alive()
+    may_go_on.set()
+    await asyncio.to_thread(threads[0].join, 20)
+    assert not threads[0].is_alive()
+    assert "sched" not in sys.modules
     assert not prepared
 
 

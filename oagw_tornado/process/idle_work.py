@@ -68,6 +68,8 @@ _GIVE_WAY = 0.0005
 # Seconds of work, while streams play, and of rest after it.
 _SLICE, _REST = 0.0002, 0.0006
 _PAUSE = 0.02
+# Seconds in which those who waited for the server to start are answered first.
+_AFTER_START = 0.01
 _LOOK_EVERY = 1.0
 # New objects, less those that are gone, that are looked at: 0.1 ms of it. After so many such passes all that has come
 # since the start is looked at, whoever waits.
@@ -99,6 +101,7 @@ class IdleWork:
         self._modules = modules
         self._stopped = Event()
         self._handle: asyncio.TimerHandle | None = None
+        self._loading: asyncio.TimerHandle | None = None
         self._rest_at = 0.0
 
     def start(self) -> None:
@@ -107,12 +110,14 @@ class IdleWork:
         gc.set_threshold(_YOUNG, _PASSES, 10)
         gc.enable()
         self._handle = self._loop.call_later(_LOOK_EVERY, self._look)
-        Thread(target=self._load, name="idle work", daemon=True).start()
+        thread = Thread(target=self._load, name="idle work", daemon=True)
+        self._loading = self._loop.call_later(_AFTER_START, thread.start)
 
     def stop(self) -> None:
         self._stopped.set()
-        if self._handle is not None:
-            self._handle.cancel()
+        for handle in (self._handle, self._loading):
+            if handle is not None:
+                handle.cancel()
 
     def _load(self) -> None:
         before = sys.getswitchinterval()
