@@ -1,8 +1,9 @@
-"""aiohttp on uvloop, write + sleep. ``python -m benchmarks.peers.aiohttp_server PORT``"""
+"""aiohttp on uvloop, write + sleep. ``python -m benchmarks.peers.aiohttp_server PORT [CERTIFICATE KEY]``"""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 
 import orjson
@@ -28,12 +29,17 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return response
 
 
+tls = None
+if len(sys.argv) > 2:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*sys.argv[2:4])
 application = web.Application()
 application.add_routes([web.get("/weather", answer), web.get("/health", answer), web.get("/stream", stream)])
 web.run_app(
     application,
     host="127.0.0.1",
     port=int(sys.argv[1]),
+    ssl_context=tls,
     print=None,
     access_log=None,
     backlog=4096,
