@@ -1,15 +1,14 @@
-"""What a second worker is worth: ``python -m benchmarks.workers`` (Linux, two processors, redis-server).
+"""What a second worker is worth, and what a shared state costs: ``python -m benchmarks.workers [rounds]``.
 
-The load is small, so that the generator does not take what the workers need: what a worker holds is its load over the
-share of a processor that it takes. Two workers get twice the load, and hold what the busier one lets them. One round is
-five seconds of 400 streams of twenty events a second for each worker, or of 1,000 requests a second. The same for one
-process with and without ``--state``: the processor time of an event and of a request.
+Linux, two processors, redis-server. The load is small, so that the generator does not take what the workers need: what
+a worker holds is its load over the share of a processor that it takes. Two workers get twice the load, and hold what
+the busier one lets them. A run is five seconds of 400 streams of twenty events a second for each worker, or of 3,000
+requests a second; each round has one without a state, one with it, and one of two workers.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import socket
@@ -17,18 +16,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
-STREAMS, RATE, REQUESTS = 400, 20, 1000
+from benchmarks import machine
+
+STREAMS, RATE, REQUESTS = 400, 20, 3000
 SECONDS = 5.0
 
 
-def processor_time(pid: int) -> float:
-    """Seconds, of user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def round_of(arguments: list[str], line: str) -> list[float]:
+def run_of(arguments: list[str], line: str) -> list[float]:
     """The processor time that each worker took for one load."""
     server = subprocess.Popen(
         [sys.executable, "-m", "oagw_tornado", "--port=0", *arguments], stderr=subprocess.PIPE, text=True
@@ -52,9 +48,9 @@ def round_of(arguments: list[str], line: str) -> list[float]:
         json.loads(generator.stdout.readline())
         time.sleep(2.5)
         pids = workers or [server.pid]
-        before = [processor_time(pid) for pid in pids]
+        before = [machine.cpu_seconds(pid) for pid in pids]
         time.sleep(SECONDS)
-        spent = [processor_time(pid) - was for pid, was in zip(pids, before, strict=True)]
+        spent = [machine.cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
         generator.kill()
         generator.wait()
         return spent
@@ -63,7 +59,11 @@ def round_of(arguments: list[str], line: str) -> list[float]:
         server.wait()
 
 
-def main() -> None:
+def spread(values: list[float]) -> str:
+    return f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def main(rounds: int) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         redis_port = probe.getsockname()[1]
@@ -78,15 +78,22 @@ def main() -> None:
             ("events", f"streams {{}} {1000 // RATE}ms", STREAMS, STREAMS * RATE * SECONDS),
             ("requests", "requests {}", REQUESTS, REQUESTS * SECONDS),
         ):
-            plain, one = (round_of(each, line.format(load)) for each in ([], [state]))
-            two = round_of([state, "--workers=2"], line.format(2 * load))
-            cost, costs_plain = one[0] / units * 1e6, plain[0] / units * 1e6
-            print(f"{name}: {cost:.1f} µs each, {costs_plain:.1f} without a state: {cost / costs_plain:.3f} x")
-            print(f"{name}: two workers hold {2 * one[0] / max(two):.2f} x as many ({two[0]:.2f} s, {two[1]:.2f} s)")
+            ratios, holds = [], []
+            for number in range(rounds):
+                given = [[], [state]][:: -1 if number % 2 else 1]
+                runs = {bool(each): run_of(each, line.format(load))[0] for each in given}
+                two = run_of([state, "--workers=2"], line.format(2 * load))
+                ratios.append(runs[True] / runs[False])
+                holds.append(2 * runs[True] / max(two))
+                plain, shared = (runs[each] / units * 1e6 for each in (False, True))
+                print(f"{name}: {shared:.1f} µs each, {plain:.1f} without a state; the busier of two: {max(two):.2f} s")
+            print(
+                f"{name}: a shared state costs {spread(ratios)} times, two workers hold {spread(holds)} times as much"
+            )
     finally:
         redis.kill()
         redis.wait()
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
