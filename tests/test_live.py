@@ -235,8 +235,10 @@ def test_an_update_is_bounded() -> None:
     assert listed.take() == {}
     for number in range(2000):
         noted(ledger, 6000 + number)
-    update = listed.take()
+    given_way: list[int] = []
+    update = listed.take(lambda: given_way.append(1))
     assert len(update["rows"]) + update["skipped"] == 2000
+    assert len(given_way) >= rows.MOST_ROWS // rows.AT_A_TIME
     for exchange in old:
         ledger.ended(exchange, "complete", 1.0)
     assert len(listed.take()["rows"]) == rows.MOST_ROWS
@@ -244,7 +246,9 @@ def test_an_update_is_bounded() -> None:
     drawn = lanes.Lanes(ledger.journal, RequestFilter(disclosure), disclosure)
     streams = [noted(ledger, 8000 + number, events=200) for number in range(100)]
     drawn.choose()
-    sizes = [sum(len(lane["planned"]) for lane in drawn.take()) for _ in range(5)]
+    given_way.clear()
+    sizes = [sum(len(lane["planned"]) for lane in drawn.take(lambda: given_way.append(1))) for _ in range(5)]
+    assert len(given_way) >= lanes.MOST_LANES // rows.AT_A_TIME
     assert sizes == [lanes.MOST_INSTANTS] * 4 + [0]
     assert len(drawn.running) == lanes.MOST_LANES
     assert len(drawn._candidates) <= 500

@@ -98,10 +98,12 @@ class FarViewer(Viewer):
         super().begin_anew(samples)
         self.told.clear()
 
-    def take(self, current: Mapping[str, bytes], series: Series, gone: list[int]) -> dict[str, Any]:
+    def take(
+        self, current: Mapping[str, bytes], series: Series, gone: list[int], give_way: Callable[[], None]
+    ) -> dict[str, Any]:
         if self._name != COMMON:
             lost, self._gone = self._gone, []
-            return self._own([*lost, *gone])
+            return self._own([*lost, *gone], give_way)
         update: dict[str, Any] = {}
         for name, data in current.items():
             if self.told.get(name) != data:

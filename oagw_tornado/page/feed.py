@@ -190,7 +190,8 @@ class LiveFeed:
             self._refresh()
             self._is_fresh = True
             give_way()
-        update = viewer.take(self._packed if viewer.is_far else self._current, self._series(viewer), gone)
+        current = self._packed if viewer.is_far else self._current
+        update = viewer.take(current, self._series(viewer), gone, give_way)
         if self.others is not None and not viewer.is_far:
             self.others.take(viewer, update)
         give_way()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.evidence.request_filter import RequestFilter
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 #: Rows in one update, and exchanges examined for one.
 MOST_ROWS = 150
 MOST_LOOKED_AT = 1500
+#: Rows, and lanes of streams, that are made before events that are due have their turn: a few tenths of a millisecond.
+AT_A_TIME = 16
 #: Rows for requests from before the page was opened.
 MOST_OLD_ROWS = 5000
 #: Requests under way that are followed to their end.
@@ -41,11 +44,14 @@ class Rows:
         self._old = 0
         self._followed: dict[int, tuple[Exchange, int]] = {}
 
-    def take(self) -> dict[str, Any]:
-        """What has changed: ``rows``, at most `MOST_ROWS`; and ``skipped``, how many came too fast to be told."""
+    def take(self, give_way: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """What has changed: ``rows``, at most `MOST_ROWS`; and ``skipped``, how many came too fast to be told.
+
+        `give_way` is called after every few of them.
+        """
         found: dict[str, Any] = {}
         most = self._numbering.share(MOST_ROWS)
-        rows = self._changed(most)
+        rows = self._changed(most, give_way)
         newest = self._journal.newest
         skipped = max(0, newest - self._newest - MOST_LOOKED_AT)
         for number in range(self._newest + 1 + skipped, newest + 1):
@@ -54,26 +60,34 @@ class Rows:
                 continue
             if len(rows) < most:
                 rows.append(self._row(number, exchange))
+                if len(rows) % AT_A_TIME == 0:
+                    give_way()
             else:
                 skipped += 1
         self._newest = newest
         if self._oldest:
-            rows += self._older(most - len(rows))
+            give_way()
+            rows += self._older(most - len(rows), give_way)
         if rows:
             found["rows"] = rows
         if skipped:
             found["skipped"] = skipped
         return found
 
-    def _changed(self, most: int) -> list[dict[str, Any]]:
+    def _changed(self, most: int, give_way: Callable[[], None]) -> list[dict[str, Any]]:
         changed = [
             number
             for number, (exchange, status) in self._followed.items()
             if exchange.ended is not None or exchange.status != status
         ][:most]
-        return [self._row(number, self._followed.pop(number)[0]) for number in changed]
+        rows: list[dict[str, Any]] = []
+        for number in changed:
+            if len(rows) % AT_A_TIME == 0:
+                give_way()
+            rows.append(self._row(number, self._followed.pop(number)[0]))
+        return rows
 
-    def _older(self, most: int) -> list[dict[str, Any]]:
+    def _older(self, most: int, give_way: Callable[[], None]) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for looked, (number, exchange) in enumerate(self._journal.scan(self._fits, self._oldest), 1):
             if len(rows) >= most or looked > MOST_LOOKED_AT or self._old >= MOST_OLD_ROWS:
@@ -82,6 +96,8 @@ class Rows:
             if exchange is not None:
                 rows.append(self._row(number, exchange))
                 self._old += 1
+                if self._old % AT_A_TIME == 0:
+                    give_way()
         else:
             self._oldest = 0
         if self._old >= MOST_OLD_ROWS:

@@ -95,8 +95,11 @@ class Viewer:
         self.told_of_departed = 0
         self.is_reset = True
 
-    def take(self, current: Mapping[str, bytes], series: Series, gone: list[int]) -> dict[str, Any]:
-        """What has changed since the last time; `current` is JSON by topic, `gone` are lanes that were lost."""
+    def take(
+        self, current: Mapping[str, bytes], series: Series, gone: list[int], give_way: Callable[[], None]
+    ) -> dict[str, Any]:
+        """What has changed since the last time; `current` is JSON by topic, `gone` are lanes that were lost. `give_way`
+        is called between its parts."""
         update: dict[str, Any] = {}
         if self.hello is not None:
             update["hello"], self.hello = self.hello, None
@@ -108,7 +111,7 @@ class Viewer:
                 update[name] = orjson.Fragment(data)
         if samples := self._next_samples(series):
             update["samples"] = samples
-        return update | self._own(gone)
+        return update | self._own(gone, give_way)
 
     def send(self, update: dict[str, Any]) -> None:
         """Send what has changed, if anything has."""
@@ -130,13 +133,14 @@ class Viewer:
             self.samples = series.dropped + begin + len(samples)
         return samples
 
-    def _own(self, gone: list[int]) -> dict[str, Any]:
+    def _own(self, gone: list[int], give_way: Callable[[], None]) -> dict[str, Any]:
         """Requests and streams of this process."""
         update: dict[str, Any] = {}
         if self.rows is not None:
-            update |= self.rows.take()
+            update |= self.rows.take(give_way)
+            give_way()
         if self.lanes is not None:
-            if lanes := self.lanes.take():
+            if lanes := self.lanes.take(give_way):
                 update["lanes"] = lanes
             if gone:
                 update["gone"] = gone
