@@ -248,7 +248,7 @@ def test_an_update_is_bounded() -> None:
     drawn.choose()
     given_way.clear()
     sizes = [sum(len(lane["planned"]) for lane in drawn.take(lambda: given_way.append(1))) for _ in range(5)]
-    assert len(given_way) >= lanes.MOST_LANES // rows.AT_A_TIME
+    assert len(given_way) == lanes.MOST_LANES
     assert sizes == [lanes.MOST_INSTANTS] * 4 + [0]
     assert len(drawn.running) == lanes.MOST_LANES
     assert len(drawn._candidates) <= 500

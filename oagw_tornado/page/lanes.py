@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from oagw_tornado.page.numbering import Numbering
-from oagw_tornado.page.rows import AT_A_TIME, MOST_LOOKED_AT, row_of
+from oagw_tornado.page.rows import MOST_LOOKED_AT, row_of
 
 if TYPE_CHECKING:
     from oagw_tornado.evidence.credentials import Disclosure
@@ -96,7 +96,7 @@ class Lanes:
 
     def take(self, give_way: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
         """What has changed, the newest stream first. A lane that is not known has ``row``; ``from`` is the place of
-        the first of its new instants. `give_way` is called after every few of them."""
+        the first of its new instants. `give_way` is called after each."""
         found: list[dict[str, Any]] = []
         room = self._numbering.share(MOST_INSTANTS)
         for number, lane in reversed(self._lanes.items()):
@@ -120,6 +120,5 @@ class Lanes:
             lane.told = end
             room -= end - begin
             found.append(change)
-            if len(found) % AT_A_TIME == 0:
-                give_way()
+            give_way()
         return found

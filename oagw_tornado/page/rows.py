@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Rows in one update, and exchanges examined for one.
 MOST_ROWS = 150
 MOST_LOOKED_AT = 1500
-#: Rows, and lanes of streams, that are made before events that are due have their turn: a few tenths of a millisecond.
+#: Rows that are made before events that are due have their turn: a tenth of a millisecond or two.
 AT_A_TIME = 16
 #: Rows for requests from before the page was opened.
 MOST_OLD_ROWS = 5000
