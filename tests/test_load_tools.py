@@ -73,7 +73,7 @@ def test_locust_with_two_workers(simulator):
 def test_locust_ends_a_run_as_void_in_which_the_simulator_was_late(simulator):
     output = run(
         *(sys.executable, "-m", "locust", "-f", LOAD / "locustfile.py", "--headless", "--only-summary"),
-        *("--host", simulator.base_url, "--users", "2", "--spawn-rate", "10", "--run-time", "1s"),
+        *("--host", simulator.base_url, "--users", "2", "--spawn-rate", "10", "--run-time", "3s"),
         code=3,
         budget="1ns",
     )

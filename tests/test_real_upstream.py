@@ -185,4 +185,4 @@ def test_parameters_that_are_credentials_by_their_names_are_not_kept() -> None:
     query = "key=AIza1&api-version=1&access_token=t%2Fk&pageToken=5&max_tokens=5&X-Amz-Signature=s&flag"
     kept = "key=***&api-version=1&access_token=***&pageToken=5&max_tokens=5&X-Amz-Signature=***&flag"
     assert kept_query(query, Masking([])) == kept
-    assert credentials_in(query) == ["AIza1", "t/k", "s"]
+    assert {*credentials_in(query)} == {"AIza1", "t%2Fk", "t/k", "s"}, "as they were sent, and decoded"
