@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None, sockets: Sequence[Socket] = ()) -> i
         extensions = gather()
         config = read()
         require("--loop", config.loop, "uvloop")
+        if config.watch and not (files.paths or has_replays(config)):
+            raise ConfigError("--watch", "there is no file to watch; expected --config or --replay beside it")
         if config.workers != 1:
             code = serve_by_workers(config, extensions, read, files)
             if code is not None:

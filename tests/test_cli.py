@@ -83,6 +83,14 @@ def test_a_mistake_in_a_file_of_rules_is_one_line_too(text: str, line: str, tmp_
     assert result.stderr.count("\n") == 1
 
 
+def test_watching_without_a_file_is_refused_by_name() -> None:
+    result = run("--watch", "--port=0")
+    assert result.returncode == 2
+    assert (
+        result.stderr == "oagw-tornado: --watch: there is no file to watch; expected --config or --replay beside it\n"
+    )
+
+
 def test_a_loop_that_is_not_installed_is_refused_by_name(tmp_path: Path) -> None:
     # A finder before all others that finds no such module: as if it were not installed.
     (tmp_path / "sitecustomize.py").write_text(
