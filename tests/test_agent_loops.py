@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
 import openai
 import pytest
+import scripted_simulator
 from wire import AUTHORIZED, CHAT
 
 from oagw_tornado.testing import (
@@ -21,18 +21,8 @@ from oagw_tornado.testing import (
     Usage,
 )
 
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorThread]:
-    with SimulatorThread(inter_token_latency="0", event_interval="0") as server:
-        yield server
-
-
-@pytest.fixture
-def control(simulator: SimulatorThread) -> Iterator[Any]:
-    simulator.control.reset()
-    yield simulator.control
-    simulator.control.reset()
+simulator = scripted_simulator.simulator
+control = scripted_simulator.control
 
 
 # Loops of agents.

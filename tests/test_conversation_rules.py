@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+import scripted_simulator
 from test_scripted_wire import chat, said
 
-from oagw_tornado.testing import (
-    SimulatorThread,
-)
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorThread]:
-    with SimulatorThread(inter_token_latency="0", event_interval="0") as server:
-        yield server
-
-
-@pytest.fixture
-def control(simulator: SimulatorThread) -> Iterator[Any]:
-    simulator.control.reset()
-    yield simulator.control
-    simulator.control.reset()
-
-
-@pytest.fixture(scope="module")
-def http(simulator: SimulatorThread) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {simulator.token}"}
-    with httpx.Client(base_url=f"{simulator.base_url}/api/oagw/v1/proxy", headers=headers, timeout=20) as client:
-        yield client
+simulator = scripted_simulator.simulator
+control = scripted_simulator.control
+http = scripted_simulator.http
 
 
 TOOLS = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("a", "b")]

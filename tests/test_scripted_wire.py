@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+import scripted_simulator
 
 from oagw_tornado.testing import (
     ControlError,
@@ -22,25 +22,9 @@ from oagw_tornado.testing import (
     Usage,
 )
 
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorThread]:
-    with SimulatorThread(inter_token_latency="0", event_interval="0") as server:
-        yield server
-
-
-@pytest.fixture
-def control(simulator: SimulatorThread) -> Iterator[Any]:
-    simulator.control.reset()
-    yield simulator.control
-    simulator.control.reset()
-
-
-@pytest.fixture(scope="module")
-def http(simulator: SimulatorThread) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {simulator.token}"}
-    with httpx.Client(base_url=f"{simulator.base_url}/api/oagw/v1/proxy", headers=headers, timeout=20) as client:
-        yield client
+simulator = scripted_simulator.simulator
+control = scripted_simulator.control
+http = scripted_simulator.http
 
 
 def chat(*texts: str, **fields: Any) -> dict[str, Any]:
